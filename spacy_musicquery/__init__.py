@@ -1,0 +1,1 @@
+"""spacy-musicquery: finds the music queries in Chinese chat, as a spaCy component."""

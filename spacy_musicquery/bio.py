@@ -1,0 +1,167 @@
+"""BIO tags and character spans: from one to the other, and how sure a span is.
+
+Tag 0 is O; label k has the tags 2k + 1 (B) and 2k + 2 (I). So a tag is an I-tag
+if it is even and not 0, and the tag before an I-tag must be itself or one less.
+"""
+
+from typing import Iterable, List, NamedTuple, Sequence, Tuple
+
+import numpy as np
+
+from .types import Floats2d, Ints1d
+
+OUTSIDE = 0
+MISSING = -1
+
+
+class CharSpans(NamedTuple):
+    """Spans found in a batch of texts, in order of text and start.
+
+    text (Ints1d): Which text of the batch each span is in.
+    start (Ints1d): Its first character, counted in that text.
+    end (Ints1d): The character after its last.
+    label (Ints1d): The index of its label.
+    score (Floats1d): Its probability, see `decode`.
+    """
+
+    text: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    label: np.ndarray
+    score: np.ndarray
+
+
+def tag_names(labels: Sequence[str]) -> List[str]:
+    """labels (Sequence[str]): The entity labels.
+    RETURNS (List[str]): The names of all tags, by tag: O, B-x, I-x, B-y, ...
+    """
+    return ["O"] + [f"{prefix}-{label}" for label in labels for prefix in "BI"]
+
+
+def encode_spans(
+    length: int, spans: Iterable[Tuple[int, int, str]], labels: Sequence[str]
+) -> Ints1d:
+    """Tag the characters of a text.
+
+    length (int): The length of the text, in characters.
+    spans (Iterable[Tuple[int, int, str]]): Start, end (exclusive) and label of
+        spans that do not overlap.
+    labels (Sequence[str]): The labels, which give the tags their numbers.
+    RETURNS (Ints1d): One tag a character.
+    """
+    tags = np.full(length, OUTSIDE, dtype="int32")
+    for start, end, label in spans:
+        begin_tag = 2 * labels.index(label) + 1
+        tags[start] = begin_tag
+        tags[start + 1 : end] = begin_tag + 1
+    return tags
+
+
+def is_inside(tags: np.ndarray) -> np.ndarray:
+    """tags (np.ndarray): Any tags.
+    RETURNS (np.ndarray): Where they are I-tags.
+    """
+    return (tags > OUTSIDE) & (tags % 2 == 0)
+
+
+def allowed_transitions(n_tags: int) -> np.ndarray:
+    """Which tag may follow which.
+
+    n_tags (int): The number of tags.
+    RETURNS (np.ndarray): Boolean (n_tags, n_tags): [before, after].
+    """
+    before = np.arange(n_tags)[:, None]
+    after = np.arange(n_tags)[None, :]
+    return ~is_inside(after) | (before == after) | (before == after - 1)
+
+
+def viterbi(emissions: Floats2d, allowed: np.ndarray) -> Ints1d:
+    """The best tag sequence among those that BIO allows.
+
+    emissions (Floats2d): Scores of one text (characters, tags), to be summed.
+    allowed (np.ndarray): See `allowed_transitions`.
+    RETURNS (Ints1d): One tag a character.
+    """
+    penalty = np.where(allowed, 0.0, -np.inf)
+    best = np.where(is_inside(np.arange(emissions.shape[1])), -np.inf, emissions[0])
+    backpointers = np.zeros(emissions.shape, dtype="int32")
+    for i in range(1, len(emissions)):
+        candidates = best[:, None] + penalty
+        backpointers[i] = candidates.argmax(axis=0)
+        best = candidates.max(axis=0) + emissions[i]
+    tags = np.zeros(len(emissions), dtype="int32")
+    tags[-1] = best.argmax()
+    for i in range(len(emissions) - 1, 0, -1):
+        tags[i - 1] = backpointers[i, tags[i]]
+    return tags
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """logits (np.ndarray): (..., tags).
+    RETURNS (np.ndarray): Log probabilities over the last axis.
+    """
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def best_tags(emissions: Floats2d, lengths: Ints1d) -> Ints1d:
+    """The best legal tag sequence of every text: an I-tag never comes without
+    its B-tag.
+
+    Where the best tag of each character makes a legal sequence, that sequence
+    is the best one; only the few texts where it does not need a search.
+
+    emissions (Floats2d): Unnormalised scores of all characters in a row.
+    lengths (Ints1d): The length of each text.
+    RETURNS (Ints1d): One tag a character.
+    """
+    tags = emissions.argmax(axis=1)
+    before = np.empty_like(tags)
+    before[1:] = tags[:-1]
+    ends = np.cumsum(lengths)
+    starts = ends - lengths
+    before[starts[lengths > 0]] = OUTSIDE
+    illegal = np.flatnonzero(is_inside(tags) & (before != tags) & (before != tags - 1))
+    if len(illegal):
+        allowed = allowed_transitions(emissions.shape[1])
+        for text in np.unique(np.searchsorted(ends, illegal, side="right")):
+            piece = slice(starts[text], ends[text])
+            tags[piece] = viterbi(emissions[piece], allowed)
+    return tags
+
+
+def decode(emissions: Floats2d, lengths: Ints1d) -> CharSpans:
+    """Find the spans in a batch of texts.
+
+    A span's score is the probability that the span is tagged exactly so, taking
+    the characters as independent given the text: P(B) of its first character
+    times P(I) of the others times 1 - P(I) of the character after it (which
+    would make the span longer), with P the softmax of the emissions.
+
+    emissions (Floats2d): Unnormalised tag scores of all characters in a row
+        (total characters, tags).
+    lengths (Ints1d): The length of each text.
+    RETURNS (CharSpans): The spans.
+    """
+    tags = best_tags(emissions, lengths) if len(emissions) else np.zeros(0, dtype=int)
+    entity_chars = np.flatnonzero(tags)
+    entity_tags = tags[entity_chars]
+    first = np.flatnonzero(entity_tags % 2)
+    start = entity_chars[first]
+    begin_tag = entity_tags[first]
+    n_chars = np.diff(first, append=len(entity_tags))
+    end = start + n_chars
+    text_ends = np.cumsum(lengths)
+    text = np.searchsorted(text_ends, start, side="right")
+
+    log_prob = log_softmax(emissions[entity_chars].astype("float64"))
+    log_prob = log_prob[np.arange(len(entity_tags)), entity_tags]
+    log_score = np.add.reduceat(log_prob, first) if len(first) else np.zeros(0)
+    followed = np.flatnonzero(end < text_ends[text])
+    after = log_softmax(emissions[end[followed]].astype("float64"))
+    p_longer = np.exp(after[np.arange(len(followed)), begin_tag[followed] + 1])
+    score = np.exp(log_score)
+    score[followed] *= 1.0 - p_longer
+
+    text_start = (text_ends - lengths)[text]
+    return CharSpans(text, start - text_start, end - text_start, begin_tag // 2, score)

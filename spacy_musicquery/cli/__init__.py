@@ -1,0 +1,20 @@
+"""Commands under `python -m spacy music-query`."""
+
+import typer
+from spacy.cli._util import app as spacy_app
+
+from .cais_records import cais_records
+from .check_data import check_data
+from .convert import convert
+from .evaluate import evaluate
+from .extract import extract
+from .vectors import vectors
+
+app = typer.Typer(
+    name="music-query",
+    help="Find the music queries in Chinese chat: data, vectors, scores, extraction.",
+    no_args_is_help=True,
+)
+for command in (extract, convert, check_data, vectors, evaluate, cais_records):
+    app.command(command.__name__.replace("_", "-"))(command)
+spacy_app.add_typer(app)

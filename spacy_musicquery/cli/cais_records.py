@@ -1,0 +1,39 @@
+from pathlib import Path
+
+import srsly
+import typer
+from wasabi import msg
+
+from ..cais import SPLITS, read_rules, read_split
+from ..errors import Errors
+from ._util import plain_errors
+
+
+def cais_records(
+    raw_dir: Path = typer.Argument(
+        ..., metavar="RAW", help="The CAIS folder of the public corpus"
+    ),
+    output_dir: Path = typer.Argument(
+        ..., metavar="OUT", help="Folder for train.jsonl, valid.jsonl and test.jsonl"
+    ),
+    rules_path: Path = typer.Option(
+        ..., "--rules", help="JSON file that says which slots make a query"
+    ),
+) -> None:
+    """Turn the raw CAIS corpus into records. Records that are already there stay."""
+    needed = [output_dir / f"{split}.jsonl" for split in ("train", "valid")]
+    if all(path.is_file() for path in needed):
+        msg.info(f"The records are already there: {output_dir}")
+        return
+    with plain_errors():
+        if not raw_dir.is_dir():
+            records = ", ".join(map(str, needed))
+            message = Errors.MQ044.format(path=output_dir, records=records, raw=raw_dir)
+            raise ValueError(message)
+        rules = read_rules(rules_path)
+        splits = {split: read_split(raw_dir, split, rules) for split in SPLITS}
+        output_dir.mkdir(parents=True, exist_ok=True)
+        for split, records_of_split in splits.items():
+            path = output_dir / f"{split}.jsonl"
+            srsly.write_jsonl(path, records_of_split)
+            msg.good(f"{len(records_of_split)} utterances: {path}")

@@ -1,0 +1,47 @@
+from pathlib import Path
+from typing import Optional
+
+import typer
+from wasabi import msg
+
+from ..data_report import overlap_rows, records_rows
+from ..records import DEFAULT_LABEL, DEFAULT_SPANS_KEY
+from ._util import plain_errors, read_any_records
+
+
+def check_data(
+    train_path: Path = typer.Argument(
+        ..., metavar="TRAIN", help="Annotated messages: .json, .jsonl, two-column or .spacy"
+    ),
+    dev_path: Optional[Path] = typer.Argument(
+        None, metavar="[DEV]", help="Those kept for evaluation", show_default=False
+    ),
+    label: str = typer.Option(
+        DEFAULT_LABEL, "--label", help="Label of music_query strings"
+    ),
+    spans_key: str = typer.Option(
+        DEFAULT_SPANS_KEY,
+        "--spans-key",
+        help="Key of a record's offsets, such as spans or slots",
+    ),
+) -> None:
+    """Check annotated messages before training.
+
+    Prints a table of what the data hold and, given two files, how they overlap;
+    lists every problem with file and row, and exits with 1 if there is one.
+    """
+    with plain_errors():
+        paths = [path for path in (train_path, dev_path) if path is not None]
+        read = [read_any_records(p, label=label, spans_key=spans_key) for p in paths]
+    corpora = [records for records, _ in read]
+    header = ("", *("Train", "Dev")[: len(paths)])
+    aligns = ("l", *("r" for _ in paths))
+    msg.table(records_rows(corpora), header=header, aligns=aligns, divider=True)
+    if len(corpora) == 2:
+        msg.table(overlap_rows(*corpora), header=("Dev against train", ""), divider=True)
+    problems = [problem for _, found in read for problem in found]
+    for problem in problems:
+        msg.fail(str(problem))
+    if problems:
+        msg.fail(f"{len(problems)} problem(s) in the data", exits=1)
+    msg.good("No problems found")

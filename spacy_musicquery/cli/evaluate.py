@@ -1,0 +1,75 @@
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+import srsly
+import typer
+from spacy.language import Language
+from spacy.training import Example
+from tqdm import tqdm
+from wasabi import msg
+
+from ..corpus import read_docs, record_to_doc
+from ..records import DEFAULT_LABEL, DEFAULT_SPANS_KEY, read_records
+from ._util import load_pipeline, plain_errors, report_problems
+
+
+def evaluate(
+    model: str = typer.Argument(
+        ..., metavar="MODEL", help="Pipeline: a directory or a package name"
+    ),
+    data_path: Path = typer.Argument(
+        ..., metavar="DATA", help="Annotated messages: .spacy, .json, .jsonl or two-column"
+    ),
+    output_path: Optional[Path] = typer.Option(
+        None, "--output", "-o", help="JSON file for all scores"
+    ),
+    label: str = typer.Option(
+        DEFAULT_LABEL, "--label", help="Label of music_query strings"
+    ),
+    spans_key: str = typer.Option(
+        DEFAULT_SPANS_KEY,
+        "--spans-key",
+        help="Key of a record's offsets, such as spans or slots",
+    ),
+) -> None:
+    """Score a pipeline: precision, recall, F1 by label, and false alarms.
+
+    A false alarm is a message without a query in which one was found.
+    """
+    with plain_errors():
+        nlp = load_pipeline(model)
+        examples = _read_examples(nlp, data_path, label=label, spans_key=spans_key)
+        progress = tqdm(examples, unit=" messages", disable=None, leave=False)
+        scores = nlp.evaluate(progress)
+    rows = [_prf_row("all labels", {key: scores[f"ents_{key}"] for key in "prf"})]
+    per_type = scores["ents_per_type"] or {}
+    if len(per_type) > 1:
+        rows += [_prf_row(name, prf) for name, prf in per_type.items()]
+    msg.table(rows, header=("", "P", "R", "F1"), aligns="lrrr", divider=True)
+    n_query_free = sum(not example.reference.ents for example in examples)
+    alarms = _percent(scores["music_query_false_alarms"])
+    msg.text(f"False alarms: {alarms} of {n_query_free} messages without a query")
+    if output_path is not None:
+        output_path.parent.mkdir(parents=True, exist_ok=True)
+        srsly.write_json(output_path, scores)
+        msg.good(f"Saved the scores of {len(examples)} messages: {output_path}")
+
+
+def _read_examples(
+    nlp: Language, path: Path, *, label: str, spans_key: str
+) -> List[Example]:
+    if path.suffix == ".spacy":
+        references = read_docs(path, nlp.vocab)
+    else:
+        records, problems = read_records(path, label=label, spans_key=spans_key)
+        report_problems(problems, skip=False)
+        references = [record_to_doc(nlp, record) for record in records]
+    return [Example(nlp.make_doc(doc.text), doc) for doc in references]
+
+
+def _prf_row(name: str, prf: Dict[str, Any]) -> Tuple[str, str, str, str]:
+    return (name, _percent(prf["p"]), _percent(prf["r"]), _percent(prf["f"]))
+
+
+def _percent(share: Optional[float]) -> str:
+    return "-" if share is None else f"{share:.2%}"

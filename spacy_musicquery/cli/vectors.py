@@ -1,0 +1,69 @@
+from pathlib import Path
+from typing import List
+
+import typer
+from tqdm import tqdm
+from wasabi import msg
+
+from ..char_vectors import train_char_vectors
+from ..errors import Errors
+from ..records import read_records
+from ._util import plain_errors, report_problems
+
+
+def vectors(
+    inputs: List[Path] = typer.Argument(
+        ...,
+        metavar="TEXT...",
+        help="Raw text, a message a line; .json or .jsonl records; or folders of .txt files",
+    ),
+    output_path: Path = typer.Option(
+        ...,
+        "--out",
+        "-o",
+        help="Where to save them: text, or binary if the name ends in .bin",
+    ),
+    width: int = typer.Option(
+        64, "--width", "-w", help="Width of the vectors: the model's embed_width", min=1
+    ),
+    window: int = typer.Option(
+        5, "--window", help="Characters around one that count as its context", min=1
+    ),
+    min_count: int = typer.Option(
+        1, "--min-count", help="How often a character must occur", min=1
+    ),
+    epochs: int = typer.Option(5, "--epochs", help="Passes over the texts", min=1),
+    seed: int = typer.Option(0, "--seed", help="Same texts and seed, same vectors"),
+) -> None:
+    """Train character vectors on raw text, with gensim's word2vec."""
+    with plain_errors():
+        texts = [text for path in inputs for text in _read_texts(path)]
+        with tqdm(desc="training", unit=" texts", disable=None, leave=False) as progress:
+            trained = train_char_vectors(
+                texts,
+                width=width,
+                window=window,
+                min_count=min_count,
+                epochs=epochs,
+                seed=seed,
+                progress=progress,
+            )
+        output_path.parent.mkdir(parents=True, exist_ok=True)
+        binary = output_path.suffix == ".bin"
+        trained.save_word2vec_format(str(output_path), binary=binary)
+    msg.good(
+        f"{len(trained)} vectors of width {width} from {len(texts)} texts: {output_path}"
+    )
+
+
+def _read_texts(path: Path) -> List[str]:
+    if path.is_dir():
+        return [text for file in sorted(path.glob("*.txt")) for text in _read_texts(file)]
+    if path.suffix in (".json", ".jsonl"):
+        records, problems = read_records(path)
+        report_problems(problems, skip=False)
+        return [record.text for record in records]
+    if not path.is_file():
+        raise ValueError(Errors.MQ041.format(path=path))
+    lines = path.read_text(encoding="utf-8-sig").split("\n")
+    return [line for line in lines if line.strip()]

@@ -1,0 +1,552 @@
+"""The `music_query` pipeline component."""
+
+import logging
+from pathlib import Path
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    Literal,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    Union,
+)
+
+import numpy as np
+import srsly
+from spacy import util
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Model, Optimizer, set_dropout_rate
+
+from . import bio, saving
+from .architectures import get_shim
+from .char_vectors import CharVectors
+from .encoding import split_by_length
+from .errors import Errors, Warnings, excerpt
+from .layout import EMBEDDING
+from .scorer import music_query_score
+from .types import Emissions, Floats2d, Ints1d
+
+logger = logging.getLogger("spacy.music_query")
+
+DEFAULT_LABEL = "MUSIC_QUERY"
+SCORE_EXTENSION = "music_query_score"
+
+AlignmentMode = Literal["strict", "contract", "expand"]
+
+default_model_config = """
+[model]
+@architectures = "spacy_musicquery.CharBiLSTM.v1"
+embed_width = 64
+hidden_width = 64
+depth = 1
+min_count = 1
+char_dropout = 0.0
+fullwidth = true
+lowercase = true
+threads = 1
+spinning = false
+"""
+DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
+
+
+class FoundSpan(NamedTuple):
+    """A query as the model found it: characters `start` to `end` (exclusive) of
+    the text, its label, and the probability that it is one."""
+
+    start: int
+    end: int
+    label: str
+    score: float
+
+
+@Language.factory(
+    "music_query",
+    assigns=[
+        "doc.ents",
+        "token.ent_iob",
+        "token.ent_type",
+        "doc.spans",
+        f"span._.{SCORE_EXTENSION}",
+    ],
+    default_config={
+        "model": DEFAULT_MODEL,
+        "threshold": 0.0,
+        "overwrite": False,
+        "spans_key": "music_query",
+        "alignment_mode": "expand",
+        "scorer": {"@scorers": "spacy_musicquery.music_query_scorer.v1"},
+    },
+    default_score_weights={
+        "ents_f": 1.0,
+        "ents_p": 0.0,
+        "ents_r": 0.0,
+        "ents_per_type": None,
+        "music_query_false_alarms": 0.0,
+    },
+)
+def make_music_query(
+    nlp: Language,
+    name: str,
+    model: Model[List[str], Emissions],
+    threshold: float,
+    overwrite: bool,
+    spans_key: str,
+    alignment_mode: AlignmentMode,
+    scorer: Optional[Callable],
+) -> "MusicQuery":
+    """Make a `music_query` component; see `MusicQuery` for the settings."""
+    return MusicQuery(
+        nlp.vocab,
+        model,
+        name,
+        threshold=threshold,
+        overwrite=overwrite,
+        spans_key=spans_key,
+        alignment_mode=alignment_mode,
+        scorer=scorer,
+    )
+
+
+def install_extensions() -> None:
+    """Declare `span._.music_query_score`, unless that has been done. Worker
+    processes start without it, so `set_annotations` calls this too."""
+    if not Span.has_extension(SCORE_EXTENSION):
+        Span.set_extension(SCORE_EXTENSION, default=None)
+
+
+class MusicQuery(TrainablePipe):
+    """Marks the music queries of a message: the words to search a catalogue with.
+
+    Sets `doc.ents`, `doc.spans[spans_key]` with `attrs["scores"]` in the order of
+    its spans, and `span._.music_query_score` of each. The score is the probability
+    that exactly this span is a query, the characters taken as independent given
+    the text: P(B) of the first times P(I) of the others times 1 - P(I) of the
+    character after the last.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model[List[str], Emissions],
+        name: str = "music_query",
+        *,
+        threshold: float = 0.0,
+        overwrite: bool = False,
+        spans_key: str = "music_query",
+        alignment_mode: AlignmentMode = "expand",
+        scorer: Optional[Callable] = music_query_score,
+    ) -> None:
+        """Initialize a component.
+
+        vocab (Vocab): The shared vocabulary.
+        model (Model[List[str], Emissions]): Texts to emissions, such as
+            `spacy_musicquery.CharBiLSTM.v1` builds.
+        name (str): The component instance name.
+        threshold (float): Spans with a lower score are not annotated, 0 to 1.
+        overwrite (bool): Where a query overlaps entities that are already there:
+            True replaces them, False leaves them and keeps the query in `doc.spans`
+            only. Other entities always stay.
+        spans_key (str): Key of `doc.spans` to save the queries under.
+        alignment_mode (str): What happens to a query that begins or ends inside a
+            token: "expand" takes the whole token in, "contract" leaves it out,
+            "strict" drops the query.
+        scorer (Optional[Callable]): The scoring method.
+        RAISES (ValueError): If a setting has a value that is not allowed.
+        """
+        if not 0.0 <= threshold <= 1.0:
+            raise ValueError(
+                Errors.MQ003.format(
+                    name=name,
+                    setting="threshold",
+                    value=threshold,
+                    expected="a number from 0 to 1",
+                )
+            )
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.scorer = scorer
+        self.cfg: Dict[str, Any] = {
+            "alignment_mode": alignment_mode,
+            "labels": [],
+            "overwrite": overwrite,
+            "spans_key": spans_key,
+            "threshold": threshold,
+        }
+        self._configured = dict(self.cfg)
+        self._n_updates = 0
+        self._told_of_misalignment = False
+        install_extensions()
+
+    @property
+    def labels(self) -> Tuple[str, ...]:
+        """RETURNS (Tuple[str]): The entity labels."""
+        return tuple(self.cfg["labels"])
+
+    @property
+    def label_data(self) -> List[str]:
+        """RETURNS (List[str]): What `spacy init labels` saves and `initialize` takes."""
+        return list(self.cfg["labels"])
+
+    @property
+    def tags(self) -> List[str]:
+        """RETURNS (List[str]): The BIO tags, in the order of the model's output."""
+        return bio.tag_names(self.labels)
+
+    def predict(self, docs: Iterable[Doc]) -> List[List[FoundSpan]]:
+        """Find the queries of a batch of docs, without modifying them.
+
+        docs (Iterable[Doc]): The documents. Only their text counts.
+        RETURNS (List[List[FoundSpan]]): The queries of each doc, in order, whose
+            score reaches the threshold.
+        """
+        texts = [doc.text for doc in docs]
+        found: List[List[FoundSpan]] = [[] for _ in texts]
+        if not any(texts):
+            return found
+        emissions = self.model.predict(texts)
+        labels = self.labels
+        spans = bio.decode(emissions.data, emissions.lengths)
+        for i, start, end, label, score in zip(*(array.tolist() for array in spans)):
+            start, end = _strip_blanks(texts[i], start, end)
+            if start < end and score >= self.cfg["threshold"]:
+                found[i].append(FoundSpan(start, end, labels[label], score))
+        return found
+
+    def tag_probabilities(self, docs: Iterable[Doc]) -> List[Floats2d]:
+        """The probability of every tag for every character.
+
+        docs (Iterable[Doc]): The documents.
+        RETURNS (List[Floats2d]): One array a doc (characters, tags); the columns
+            are `tags`, every row sums to 1.
+        """
+        emissions = self.model.predict([doc.text for doc in docs])
+        probabilities = np.exp(bio.log_softmax(emissions.data))
+        return split_by_length(probabilities, emissions.lengths)
+
+    def set_annotations(
+        self, docs: Iterable[Doc], scores: Sequence[Sequence[FoundSpan]]
+    ) -> None:
+        """Write queries to a batch of docs.
+
+        docs (Iterable[Doc]): The documents to modify.
+        scores (Sequence[Sequence[FoundSpan]]): What `predict` returned for them.
+        """
+        key = self.cfg["spans_key"]
+        for doc, found in zip(docs, scores):
+            if not found:
+                doc.spans[key] = []
+                continue
+            install_extensions()
+            spans = self._align(doc, found)
+            group = SpanGroup(
+                doc,
+                name=key,
+                spans=[span for span, _ in spans],
+                attrs={"scores": [score for _, score in spans]},
+            )
+            doc.spans[key] = group
+            for span, score in spans:
+                span._.set(SCORE_EXTENSION, score)
+            self._set_ents(doc, [span for span, _ in spans])
+
+    def _align(self, doc: Doc, found: Sequence[FoundSpan]) -> List[Tuple[Span, float]]:
+        """Map queries to tokens, in order and without overlap."""
+        mode = self.cfg["alignment_mode"]
+        aligned: List[Tuple[Span, float]] = []
+        n_moved = 0
+        for query in found:
+            span = doc.char_span(
+                query.start, query.end, label=query.label, alignment_mode=mode
+            )
+            if span is None or (span.start_char, span.end_char) != query[:2]:
+                n_moved += 1
+            # Two queries that grow into one token: the first one has it.
+            if span is not None and (not aligned or span.start >= aligned[-1][0].end):
+                aligned.append((span, query.score))
+        if n_moved and not self._told_of_misalignment:
+            self._told_of_misalignment = True
+            actions = {"strict": "dropped", "contract": "cut", "expand": "widened"}
+            logger.warning(
+                Warnings.MQ101.format(
+                    name=self.name,
+                    n=n_moved,
+                    action=actions[mode],
+                    mode=mode,
+                    text=excerpt(doc.text),
+                )
+            )
+        return aligned
+
+    def _set_ents(self, doc: Doc, spans: List[Span]) -> None:
+        """Put spans among the entities that are already there."""
+        earlier = doc.ents
+        if earlier and self.cfg["overwrite"]:
+            taken = {i for span in spans for i in range(span.start, span.end)}
+            earlier = tuple(e for e in earlier if taken.isdisjoint(range(e.start, e.end)))
+        elif earlier:
+            taken = {i for ent in earlier for i in range(ent.start, ent.end)}
+            spans = [s for s in spans if taken.isdisjoint(range(s.start, s.end))]
+        doc.ents = (*earlier, *spans)
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn from a batch of examples.
+
+        examples (Iterable[Example]): A batch of examples.
+        drop (float): The dropout rate.
+        sgd (Optional[Optimizer]): The optimizer; without one the gradients are kept
+            for `finish_update`.
+        losses (Optional[Dict[str, float]]): Losses by component name, added to.
+        RETURNS (Dict[str, float]): The updated losses.
+        RAISES (ValueError): If the emissions or the loss are not finite.
+        """
+        if losses is None:
+            losses = {}
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "MusicQuery.update")
+        texts = [example.predicted.text for example in examples]
+        if not any(texts):
+            return losses
+        self._n_updates += 1
+        set_dropout_rate(self.model, drop)
+        emissions, backprop = self.model.begin_update(texts)
+        self._require_finite("model's output", emissions.data)
+        loss, d_emissions = self.get_loss(examples, emissions)
+        self._require_finite("loss", loss)
+        backprop(d_emissions)
+        if sgd not in (None, False):
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def get_loss(
+        self, examples: Iterable[Example], scores: Emissions
+    ) -> Tuple[float, Emissions]:
+        """The cross-entropy of the gold tags, and its gradient: the mean over the
+        characters whose annotation is known. Characters of tokens without entity
+        annotation play no part.
+
+        examples (Iterable[Example]): The batch of examples.
+        scores (Emissions): Emissions of all characters in a row (characters, tags).
+        RETURNS (Tuple[float, Emissions]): The loss, and its gradient with respect to
+            the emissions.
+        RAISES (ValueError): If a predicted and its reference text differ, or the
+            reference has a label that the model does not.
+        """
+        gold = np.concatenate([self._gold_tags(example) for example in examples])
+        known = np.flatnonzero(gold != bio.MISSING)
+        d_emissions = np.zeros(scores.data.shape, dtype="float32")
+        if not len(known):
+            return 0.0, Emissions(d_emissions, scores.lengths)
+        log_prob = bio.log_softmax(scores.data[known])
+        gold_of_known = (np.arange(len(known)), gold[known])
+        loss = -float(log_prob[gold_of_known].mean())
+        gradient = np.exp(log_prob)
+        gradient[gold_of_known] -= 1.0
+        d_emissions[known] = gradient / len(known)
+        return loss, Emissions(d_emissions, scores.lengths)
+
+    def _gold_tags(self, example: Example) -> Ints1d:
+        """One tag a character of the reference, MISSING where it says nothing."""
+        reference = example.reference
+        text = reference.text
+        if example.predicted.text != text:
+            raise ValueError(
+                Errors.MQ009.format(
+                    name=self.name,
+                    predicted=excerpt(example.predicted.text),
+                    reference=excerpt(text),
+                )
+            )
+        spans = [(ent.start_char, ent.end_char, ent.label_) for ent in reference.ents]
+        unknown = sorted({label for *_, label in spans if label not in self.labels})
+        if unknown:
+            raise ValueError(
+                Errors.MQ006.format(
+                    name=self.name,
+                    unknown=", ".join(unknown),
+                    labels=", ".join(self.labels) or "none",
+                )
+            )
+        tags = bio.encode_spans(len(text), spans, self.labels)
+        for token in reference:
+            if token.ent_iob == 0:
+                tags[token.idx : token.idx + len(token.text_with_ws)] = bio.MISSING
+        return tags
+
+    def _require_finite(self, what: str, values: Union[float, np.ndarray]) -> None:
+        if not np.isfinite(values).all():
+            raise ValueError(
+                Errors.MQ010.format(name=self.name, what=what, step=self._n_updates)
+            )
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Optional[Language] = None,
+        labels: Optional[Sequence[str]] = None,
+        char_vectors: Optional[CharVectors] = None,
+    ) -> None:
+        """Set the component up for training: labels, character inventory, weights.
+
+        get_examples (Callable[[], Iterable[Example]]): Returns a representative
+            sample of examples.
+        nlp (Optional[Language]): The pipeline the component is part of.
+        labels (Optional[Sequence[str]]): The labels, for instance from `spacy init
+            labels`; by default those of the examples.
+        char_vectors (Optional[CharVectors]): Pretrained vectors for the embedding,
+            such as `spacy_musicquery.Char2VecLoader.v1` gives.
+        RAISES (ValueError): If there is no label to learn, or the vectors do not fit.
+        """
+        validate_get_examples(get_examples, "MusicQuery.initialize")
+        texts: List[str] = []
+        seen_labels: Set[str] = set()
+        for example in get_examples():
+            texts.append(example.reference.text)
+            seen_labels.update(ent.label_ for ent in example.reference.ents)
+        self.cfg["labels"] = []
+        for label in sorted(seen_labels) if labels is None else labels:
+            self._append_label(label)
+        if not self.labels:
+            raise ValueError(Errors.MQ005.format(name=self.name, n=len(texts)))
+        self.model.set_dim("nO", len(self.tags), force=True)
+        self.model.initialize(X=texts)
+        if char_vectors is not None:
+            self._use_char_vectors(char_vectors)
+
+    def _use_char_vectors(self, char_vectors: CharVectors) -> None:
+        shim = get_shim(self.model)
+        aligned = char_vectors.align(
+            self.model.attrs["inventory"],
+            shim.arrays[EMBEDDING],
+            component=self.name,
+        )
+        shim.set_array(EMBEDDING, aligned, trainable=char_vectors.trainable)
+
+    def add_label(self, label: str) -> int:
+        """Add a label, before the model is initialized.
+
+        label (str): The label.
+        RETURNS (int): 0 if the label is already present, otherwise 1.
+        RAISES (ValueError): If the model is already set up for other labels.
+        """
+        if label in self.labels:
+            return 0
+        if self.model.has_dim("nO"):
+            raise ValueError(
+                Errors.MQ007.format(
+                    name=self.name, label=label, labels=", ".join(self.labels)
+                )
+            )
+        return self._append_label(label)
+
+    def _append_label(self, label: str) -> int:
+        if not isinstance(label, str) or not label:
+            raise ValueError(Errors.MQ008.format(name=self.name, label=label))
+        if label in self.labels:
+            return 0
+        self.cfg["labels"].append(label)
+        self.vocab.strings.add(label)
+        return 1
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """Save to a bytestring.
+
+        exclude (Iterable[str]): Names of serialization fields to leave out.
+        RETURNS (bytes): The serialized component.
+        """
+        writers = {
+            "cfg": lambda: srsly.json_dumps(self._settings_to_save()),
+            "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
+            "model": self.model.to_bytes,
+        }
+        return util.to_bytes(writers, exclude)
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "MusicQuery":
+        """Load from a bytestring.
+
+        bytes_data (bytes): What `to_bytes` returned.
+        exclude (Iterable[str]): Names of serialization fields to leave out.
+        RETURNS (MusicQuery): The component itself.
+        RAISES (SavedModelError): If the data are damaged.
+        """
+        readers = {
+            "cfg": self._load_settings,
+            "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
+            "model": self._load_model,
+        }
+        util.from_bytes(bytes_data, readers, exclude)
+        return self
+
+    def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
+        """Save to a directory: all of it or nothing. A save that fails leaves what
+        was there before.
+
+        path (Union[str, Path]): The directory; made or replaced.
+        exclude (Iterable[str]): Names of serialization fields to leave out.
+        """
+        writers = {
+            "cfg": lambda p: srsly.write_json(p, self._settings_to_save()),
+            "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
+            "model": self.model.to_disk,
+        }
+        with saving.replaced_directory(util.ensure_path(path)) as directory:
+            util.to_disk(directory, writers, exclude)
+
+    def from_disk(
+        self, path: Union[str, Path], *, exclude: Iterable[str] = ()
+    ) -> "MusicQuery":
+        """Load from a directory.
+
+        path (Union[str, Path]): The directory.
+        exclude (Iterable[str]): Names of serialization fields to leave out.
+        RETURNS (MusicQuery): The component itself.
+        RAISES (SavedModelError): If a file is missing or damaged.
+        """
+        readers: Dict[str, Callable[[Path], Any]] = {
+            "cfg": lambda p: self._load_settings(saving.read_bytes(p, self.name)),
+            "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
+            "model": lambda p: self._load_model(saving.read_bytes(p, self.name)),
+        }
+        util.from_disk(path, readers, exclude)
+        return self
+
+    def _settings_to_save(self) -> Dict[str, Any]:
+        """The labels, and settings that were changed after the component was made:
+        the config holds the others, and whoever loads it may override them."""
+        changed = {k: v for k, v in self.cfg.items() if v != self._configured.get(k)}
+        return {**changed, "labels": list(self.labels)}
+
+    def _load_settings(self, data: bytes) -> None:
+        self.cfg.update(saving.read_settings(data, self.name))
+
+    def _load_model(self, data: bytes) -> None:
+        saving.load_model(self.model, data, component=self.name, n_tags=len(self.tags))
+
+
+def _strip_blanks(text: str, start: int, end: int) -> Tuple[int, int]:
+    """Leave out blanks at both edges, which spaCy allows in no entity."""
+    while start < end and text[start].isspace():
+        start += 1
+    while start < end and text[end - 1].isspace():
+        end -= 1
+    return start, end

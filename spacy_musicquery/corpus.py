@@ -1,0 +1,120 @@
+"""Records to spaCy Docs, and a reader that trains from record files directly."""
+
+from pathlib import Path
+from typing import Callable, Iterable, Iterator, List, Tuple, Union
+
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+from spacy.training import Example
+from spacy.vocab import Vocab
+
+from .errors import Errors
+from .records import DEFAULT_LABEL, DEFAULT_SPANS_KEY, Problem, Record, read_records
+
+# More problems than this scroll the first ones off the screen.
+_MAX_SHOWN = 100
+
+
+def make_record_corpus(
+    path: Union[str, Path],
+    label: str = DEFAULT_LABEL,
+    spans_key: str = DEFAULT_SPANS_KEY,
+) -> Callable[[Language], Iterator[Example]]:
+    """Train from a file of records, without converting it first. For
+    [corpora.train] and [corpora.dev].
+
+    path (Union[str, Path]): The file, see `records.read_records`.
+    label (str): The label of `music_query` strings.
+    spans_key (str): The key of exact offsets.
+    RETURNS (Callable): Yields examples, given the pipeline.
+    RAISES (ValueError): When read, if anything in the file is wrong.
+    """
+
+    def read(nlp: Language) -> Iterator[Example]:
+        records, problems = read_records(Path(path), label=label, spans_key=spans_key)
+        if problems:
+            raise ValueError(describe_problems(problems, "Correct the rows."))
+        for record in records:
+            yield Example(nlp.make_doc(record.text), record_to_doc(nlp, record))
+
+    return read
+
+
+def record_to_doc(nlp: Language, record: Record) -> Doc:
+    """Make an annotated Doc.
+
+    nlp (Language): Its tokenizer makes the tokens; one in which a query begins or
+        ends is split there, so that no query is lost or widened.
+    record (Record): The record.
+    RETURNS (Doc): The Doc, its text that of the record, with `doc.ents` set.
+    """
+    edges = {edge for start, end, _ in record.spans for edge in (start, end)}
+    doc = _split_tokens(nlp.make_doc(record.text), edges)
+    spans = (doc.char_span(start, end, label=label) for start, end, label in record.spans)
+    doc.ents = [span for span in spans if span is not None]
+    return doc
+
+
+def save_docs(docs: Iterable[Doc], path: Path) -> None:
+    """Write docs to a .spacy file, which appears only when it is complete.
+
+    docs (Iterable[Doc]): The docs.
+    path (Path): The file; its folder is made if need be.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.part")
+    DocBin(docs=docs).to_disk(unfinished)
+    unfinished.replace(path)
+
+
+def read_docs(path: Path, vocab: Vocab) -> List[Doc]:
+    """Read a .spacy file.
+
+    path (Path): The file.
+    vocab (Vocab): The vocabulary for the docs.
+    RETURNS (List[Doc]): The docs.
+    RAISES (ValueError): If it is not a DocBin.
+    """
+    try:
+        return list(DocBin().from_disk(path).get_docs(vocab))
+    except Exception as error:  # zlib, msgpack and numpy each have their own
+        raise ValueError(Errors.MQ047.format(path=path, error=repr(error))) from error
+
+
+def doc_to_record(row: int, doc: Doc) -> Record:
+    """row (int): The place of the doc in its file.
+    doc (Doc): An annotated doc.
+    RETURNS (Record): Its text and entities.
+    """
+    spans: List[Tuple[int, int, str]] = [
+        (ent.start_char, ent.end_char, ent.label_) for ent in doc.ents
+    ]
+    return Record(row, doc.text, tuple(spans))
+
+
+def describe_problems(problems: List[Problem], remedy: str) -> str:
+    """problems (List[Problem]): What is wrong, at least one.
+    remedy (str): What to do about it.
+    RETURNS (str): All of it, as an error message.
+    """
+    shown = [str(problem) for problem in problems[:_MAX_SHOWN]]
+    if len(problems) > _MAX_SHOWN:
+        shown.append(f"... and {len(problems) - _MAX_SHOWN} more")
+    return Errors.MQ040.format(n=len(problems), problems="\n".join(shown), remedy=remedy)
+
+
+def _split_tokens(doc: Doc, edges: Iterable[int]) -> Doc:
+    """Split the tokens that have one of these character offsets inside."""
+    starts = {token.idx for token in doc} | {token.idx + len(token) for token in doc}
+    inner = sorted(set(edges) - starts)
+    if not inner:
+        return doc
+    words: List[str] = []
+    spaces: List[bool] = []
+    for token in doc:
+        cuts = [e - token.idx for e in inner if token.idx < e < token.idx + len(token)]
+        for begin, end in zip([0, *cuts], [*cuts, len(token)]):
+            words.append(token.text[begin:end])
+            spaces.append(False)
+        spaces[-1] = bool(token.whitespace_)
+    return Doc(doc.vocab, words=words, spaces=spaces)

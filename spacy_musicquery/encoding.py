@@ -1,0 +1,203 @@
+"""Characters to ids: one-to-one normalisation, the inventory, padded batches.
+
+Nothing here knows spaCy or TensorFlow; offsets into a text are offsets into
+its ids, always, because every character becomes exactly one id.
+"""
+
+from collections import Counter
+from functools import lru_cache
+from typing import Dict, Iterable, Iterator, List, Sequence, Tuple
+
+import numpy as np
+
+from .types import Ints1d, Ints2d
+
+PAD_ID = 0
+UNK_ID = 1
+N_RESERVED = 2
+
+_UTF32 = ("utf-32-le", "surrogatepass")
+# The one capital whose lower case is two characters.
+_DOTTED_CAPITAL_I = 0x130
+# No character from here on has case.
+_END_OF_CASED = 0x20000
+
+
+@lru_cache(maxsize=4)
+def normalization_table(fullwidth: bool, lowercase: bool) -> Dict[int, int]:
+    """Code points that normalisation changes. Mappings that would change the
+    length of a text (as lower-casing 'İ' does) are left out, so offsets never move.
+
+    fullwidth (bool): Map full-width forms (U+FF01-U+FF5E, U+3000) to ASCII.
+    lowercase (bool): Map characters to lower case.
+    RETURNS (Dict[int, int]): Code point to code point, for `str.translate`.
+    """
+    table: Dict[int, int] = {}
+    if lowercase:
+        codes = np.delete(np.arange(_END_OF_CASED, dtype="<u4"), _DOTTED_CAPITAL_I)
+        lower_chars = codes.tobytes().decode(*_UTF32).lower()
+        lower = np.frombuffer(lower_chars.encode(*_UTF32), dtype="<u4")
+        changed = codes != lower
+        table.update(zip(codes[changed].tolist(), lower[changed].tolist()))
+    if fullwidth:
+        forms = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+        forms[0x3000] = 0x20
+        for code, ascii_code in forms.items():
+            table[code] = table.get(ascii_code, ascii_code)
+    return table
+
+
+class CharInventory:
+    """The characters a model knows, each with an id. 0 is padding and 1 any
+    character that is not in the inventory."""
+
+    def __init__(
+        self,
+        chars: Sequence[str] = (),
+        *,
+        fullwidth: bool = True,
+        lowercase: bool = True,
+    ) -> None:
+        """Make an inventory of given characters.
+
+        chars (Sequence[str]): Normalised characters; the first has id 2.
+        fullwidth (bool): Treat full-width forms as their ASCII counterparts.
+        lowercase (bool): Treat upper case as lower case.
+        """
+        self.chars = tuple(chars)
+        self.fullwidth = fullwidth
+        self.lowercase = lowercase
+        self._lookup = self._make_lookup()
+
+    def __len__(self) -> int:
+        """The number of ids, padding and unknown included."""
+        return len(self.chars) + N_RESERVED
+
+    def normalize(self, text: str) -> str:
+        """Normalise a text, character by character.
+
+        text (str): The text.
+        RETURNS (str): A text of the same length.
+        """
+        return text.translate(normalization_table(self.fullwidth, self.lowercase))
+
+    def learnt_from(self, texts: Iterable[str], *, min_count: int) -> "CharInventory":
+        """An inventory of the characters of some texts, commonest first.
+
+        texts (Iterable[str]): The texts.
+        min_count (int): How often a character must occur, once normalised.
+        RETURNS (CharInventory): The new inventory, normalising as this one does.
+        """
+        counts: Counter = Counter()
+        for text in texts:
+            counts.update(self.normalize(text))
+        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        return CharInventory(
+            [char for char, count in ranked if count >= min_count],
+            fullwidth=self.fullwidth,
+            lowercase=self.lowercase,
+        )
+
+    def encode(self, texts: Sequence[str]) -> Tuple[Ints1d, Ints1d]:
+        """Encode texts, without a Python loop over their characters.
+
+        texts (Sequence[str]): The texts.
+        RETURNS (Tuple[Ints1d, Ints1d]): The ids of all characters in a row
+            (total characters,), and the length of each text (texts,).
+        """
+        # A lone surrogate is no character, but it must not raise here either.
+        joined = "".join(texts).encode(*_UTF32)
+        codes = np.frombuffer(joined, dtype="<u4")
+        lengths = np.fromiter(map(len, texts), dtype="int32", count=len(texts))
+        return self._lookup.take(codes, mode="clip"), lengths
+
+    def to_dict(self) -> Dict:
+        """RETURNS (Dict): What `from_dict` needs, in types that msgpack can hold."""
+        return {
+            "chars": "".join(self.chars),
+            "fullwidth": self.fullwidth,
+            "lowercase": self.lowercase,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Dict) -> "CharInventory":
+        """data (Dict): What `to_dict` returned.
+        RETURNS (CharInventory): An equal inventory.
+        """
+        return cls(data["chars"], fullwidth=data["fullwidth"], lowercase=data["lowercase"])
+
+    def _make_lookup(self) -> Ints1d:
+        """The id of every code point up to the last known one, and one more row
+        for all that come after, so that a clipped index finds 'unknown'."""
+        ids = {ord(char): i + N_RESERVED for i, char in enumerate(self.chars)}
+        for code, normal in normalization_table(self.fullwidth, self.lowercase).items():
+            if normal in ids:
+                ids[code] = ids[normal]
+        lookup = np.full(max(ids, default=0) + 2, UNK_ID, dtype="int32")
+        lookup[list(ids)] = list(ids.values())
+        return lookup
+
+
+class PaddedBatch:
+    """Some of the texts of an encoded batch, one a row, padded to the longest.
+
+    `ids` (rows, longest) are the padded character ids and `lengths` (rows,) the
+    true lengths. `scatter` and `gather` go back and forth between an array of
+    padded rows and one of all characters in a row.
+    """
+
+    def __init__(self, ids: Ints1d, starts: Ints1d, lengths: Ints1d) -> None:
+        """ids (Ints1d): The ids of all characters of the whole batch.
+        starts (Ints1d): Where each row's text starts in `ids`.
+        lengths (Ints1d): How long each row's text is.
+        """
+        steps = np.arange(lengths.max(), dtype="int64")
+        self.lengths = lengths
+        self._mask = steps < lengths[:, None]
+        self._index = (starts[:, None] + steps)[self._mask]
+        self.ids: Ints2d = np.full(self._mask.shape, PAD_ID, dtype="int32")
+        self.ids[self._mask] = ids[self._index]
+
+    def scatter(self, rows: np.ndarray, out: np.ndarray) -> None:
+        """Write padded rows (rows, longest, n) into the characters' places in
+        out (total characters, n), dropping the padding."""
+        out[self._index] = rows[self._mask]
+
+    def gather(self, values: np.ndarray) -> np.ndarray:
+        """Read the characters' values (total characters, n) into padded rows
+        (rows, longest, n), zero where there is padding."""
+        rows = np.zeros((*self._mask.shape, values.shape[1]), dtype=values.dtype)
+        rows[self._mask] = values[self._index]
+        return rows
+
+
+def padded_batches(ids: Ints1d, lengths: Ints1d, max_chars: int) -> Iterator[PaddedBatch]:
+    """Cut an encoded batch into padded ones of texts of similar length, so that
+    one long text neither pads the short ones nor exhausts memory.
+
+    ids (Ints1d): The ids of all characters (total characters,).
+    lengths (Ints1d): The length of each text (texts,).
+    max_chars (int): The most characters in a padded batch, padding included; a
+        single longer text makes a batch of its own.
+    YIELDS (PaddedBatch): Every text that is not empty, in exactly one of them.
+    """
+    starts = np.cumsum(lengths, dtype="int64") - lengths
+    order = np.argsort(lengths, kind="stable")
+    order = order[np.searchsorted(lengths[order], 1) :]
+    end = len(order)
+    while end > 0:
+        longest = int(lengths[order[end - 1]])
+        begin = max(0, end - max(1, max_chars // longest))
+        rows = order[begin:end]
+        yield PaddedBatch(ids, starts[rows], lengths[rows])
+        end = begin
+
+
+def split_by_length(values: np.ndarray, lengths: Ints1d) -> List[np.ndarray]:
+    """Split an array of all characters in a row into one array a text.
+
+    values (np.ndarray): (total characters, ...).
+    lengths (Ints1d): The length of each text.
+    RETURNS (List[np.ndarray]): One view a text.
+    """
+    return np.split(values, np.cumsum(lengths)[:-1]) if len(lengths) else []

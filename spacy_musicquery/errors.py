@@ -1,0 +1,160 @@
+"""Every message the package raises or logs, in one place.
+
+As in spaCy's own `spacy/errors.py`, a message says which part of the package
+speaks, what value was wrong and what to do about it.
+"""
+
+
+class SavedModelError(ValueError):
+    """A saved component is damaged, incomplete or of another network."""
+
+
+class Errors:
+    # Settings and set-up
+    MQ001 = (
+        "[MQ001] {name}: this step needs the training extra, and '{module}' could "
+        "not be imported ({error}). Extracting works without it; to train, run: "
+        'pip install "spacy-musicquery[train]"'
+    )
+    MQ002 = (
+        "[MQ002] {name}: Keras runs on the '{backend}' backend, but this component "
+        "trains on TensorFlow. Unset the KERAS_BACKEND environment variable (or set "
+        "it to 'tensorflow') and start again."
+    )
+    MQ003 = "[MQ003] {name}: {setting} = {value!r} is not allowed: it must be {expected}."
+    MQ004 = (
+        "[MQ004] {name}: the model has not been trained or loaded yet. Call "
+        "nlp.initialize(get_examples) with annotated examples and train it, or load a "
+        "trained pipeline with spacy.load(path)."
+    )
+    MQ005 = (
+        "[MQ005] {name}: no label to learn: none of the {n} training examples has an "
+        "entity. Check that the training data marks at least one query (python -m "
+        "spacy music-query check-data FILE), or pass `labels` to initialize."
+    )
+    MQ006 = (
+        "[MQ006] {name}: the training data has the label(s) {unknown}, which this "
+        "component never learnt (it knows: {labels}). Train from scratch with "
+        "nlp.initialize on data that holds all labels, or fix the labels in the data."
+    )
+    MQ007 = (
+        "[MQ007] {name}: cannot add the label '{label}': the model is already set up "
+        "for {labels}. Add it before nlp.initialize, or train again with it in the data."
+    )
+    MQ008 = "[MQ008] {name}: a label must be a non-empty string, got {label!r}."
+    MQ009 = (
+        "[MQ009] {name}: the text of a predicted and its reference doc differ, so the "
+        "gold offsets do not fit: {predicted!r} / {reference!r}. Make the examples with "
+        "Example(nlp.make_doc(reference.text), reference)."
+    )
+    MQ010 = (
+        "[MQ010] {name}: the {what} is not finite in update {step} (NaN or infinite). "
+        "Lower the learning rate or set grad_clip in [training.optimizer], and check "
+        "the character vectors for NaN."
+    )
+    MQ011 = (
+        "[MQ011] {name}: the character inventory is empty: the training examples hold "
+        "no character that occurs at least min_count = {min_count} times. Lower "
+        "min_count, or check the training data."
+    )
+
+    # Saved pipelines
+    MQ020 = (
+        "[MQ020] {name}: cannot load from {path}: {problem}. The pipeline directory is "
+        "damaged or was only partly copied: copy or save it again, or train it again."
+    )
+    MQ021 = (
+        "[MQ021] {name}: the saved model is damaged: {problem}. Copy or save the "
+        "pipeline again, or train it again."
+    )
+    MQ022 = (
+        "[MQ022] {name}: the saved model has {setting} = {saved!r}, but the config it is "
+        "loaded into says {configured!r}. Load it with the config it was saved with."
+    )
+
+    # Character vectors
+    MQ030 = (
+        "[MQ030] character vectors: the file {path} does not exist. Check the path, or "
+        "make vectors with: python -m spacy music-query vectors TEXT... --out {path}"
+    )
+    MQ031 = (
+        "[MQ031] character vectors: {path} is not in word2vec format: {error}. Expected "
+        "what gensim's KeyedVectors.save_word2vec_format writes: text, or binary with a "
+        "name that ends in .bin (or say binary = true / false)."
+    )
+    MQ032 = (
+        "[MQ032] character vectors: the vectors in {path} are {found} wide, but the "
+        "model's embed_width is {expected}. Set embed_width = {found} in "
+        "[components.{name}.model], or give vectors of width {expected}."
+    )
+    MQ033 = (
+        "[MQ033] character vectors: none of the {n} characters of the training data has "
+        "a vector in {path}. Is it a file of word vectors? It must hold one character "
+        "a row."
+    )
+    MQ034 = (
+        "[MQ034] character vectors: the vector of {char!r} in {path} is not finite (NaN "
+        "or infinite). Remove that row or train the vectors again."
+    )
+    MQ035 = (
+        "[MQ035] character vectors: the texts hold too little to train on: no character "
+        "occurs at least {min_count} times. Give more text or lower --min-count."
+    )
+
+    # Data
+    MQ040 = "{n} problem(s) in the data, nothing was written:\n{problems}\n{remedy}"
+    MQ041 = (
+        "[MQ041] {path}: no such file. Give a .json list, a .jsonl file, or a two-column "
+        "file (a character and its BIO or BIOES tag a line)."
+    )
+    MQ042 = (
+        "[MQ042] {path}: no messages found. A .json file holds a list of "
+        '{{"text", "music_query"}} records, a .jsonl file one record a line.'
+    )
+    MQ043 = (
+        "[MQ043] --dev-share {share} leaves no message for {side}: the data holds "
+        "{n} different text(s). Give more data or another share between 0 and 1."
+    )
+    MQ044 = (
+        "[MQ044] {path}: neither the records ({records}) nor the raw corpus ({raw}) is "
+        "there. Fetch the public corpus with `python -m spacy project assets`, or name a "
+        "folder of your own that holds {records}."
+    )
+    MQ045 = "[MQ045] {path}: not a valid rules file: {problem}."
+    MQ046 = (
+        "[MQ046] {tags} holds {n_tags} messages, but {intents} holds {n_intents} "
+        "intents. They must belong together, one intent a line: fetch the corpus again."
+    )
+    MQ047 = "[MQ047] cannot read {path} as a DocBin of annotated docs: {error}."
+
+    # Commands
+    MQ050 = (
+        "[MQ050] no pipeline at {path}. Train one with `python -m spacy project run "
+        "train`, or name another with --model PATH."
+    )
+    MQ051 = (
+        "[MQ051] the pipeline {path} has no music_query component (it has: {pipes}). "
+        "Name a pipeline that was trained with one."
+    )
+
+
+class Warnings:
+    MQ101 = (
+        "[MQ101] {name}: {n} of the queries just found begin or end inside a token and "
+        "were {action} (alignment_mode = '{mode}'); the first in {text!r}. This is said "
+        "once. With a tokenizer of single characters, spacy.blank('zh'), it cannot happen."
+    )
+    MQ102 = (
+        "[MQ102] {name}: only {found} of {n} characters of the training data have a "
+        "vector in {path} ({share:.0%})."
+    )
+
+
+def excerpt(text: str, length: int = 60) -> str:
+    """A text cut to what fits in a message.
+
+    text (str): Any text.
+    length (int): The most characters to keep.
+    RETURNS (str): The text, or its beginning and an ellipsis.
+    """
+    return text if len(text) <= length else text[: length - 1] + "…"

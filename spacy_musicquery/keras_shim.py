@@ -1,0 +1,337 @@
+"""Thinc's view of the network: a `Shim` that trains it with Keras 3.
+
+Thinc's own TensorFlow shim calls functions that Keras 3 no longer has. This one
+keeps the weights as plain numpy arrays, and those are the truth: the optimizer
+of the training config updates them, averages replace them, saving writes them.
+The Keras network (for training) and the ONNX session (for predicting) are made
+from the arrays when they are needed and follow them when they change.
+"""
+
+import contextlib
+import logging
+import os
+from typing import Any, Callable, Dict, Iterator, Optional, Sequence, Tuple, cast
+
+import numpy as np
+import srsly
+from thinc.api import Optimizer
+from thinc.shims import Shim
+
+from .errors import Errors, SavedModelError
+from .layout import NetworkSizes, array_shapes
+from .onnx_graph import build_graph, graph_arrays
+from .onnx_session import EmissionSession
+from .types import Floats3d, FloatsXd, Ints1d, Ints2d
+
+logger = logging.getLogger("spacy.music_query")
+
+_FORMAT = 1
+
+
+class KerasShim(Shim):
+    """The weights of a character BiLSTM, and what trains and runs them."""
+
+    def __init__(
+        self,
+        *,
+        embed_width: int,
+        hidden_width: int,
+        depth: int,
+        threads: int = 1,
+        spinning: bool = False,
+    ) -> None:
+        """Make a shim without weights: `initialize` or `from_bytes` brings them.
+
+        embed_width (int): Width of the embedding.
+        hidden_width (int): Units of the LSTM, in each direction.
+        depth (int): Number of bidirectional LSTMs.
+        threads (int): Threads that one prediction may use.
+        spinning (bool): Whether idle prediction threads wait actively.
+        """
+        super().__init__(None)
+        self.widths = (embed_width, hidden_width, depth)
+        self.threads = threads
+        self.spinning = spinning
+        self.sizes: Optional[NetworkSizes] = None
+        self.arrays: Dict[str, FloatsXd] = {}
+        self.frozen: Tuple[str, ...] = ()
+        # Made from the above when needed:
+        self._graph: Optional[bytes] = None
+        self._network: Optional[Any] = None
+        self._network_is_stale = True
+        self._session: Optional[EmissionSession] = None
+        self._gradients: Dict[str, FloatsXd] = {}
+        self._announced = False
+
+    def initialize(self, n_chars: int, n_tags: int, *, seed: int) -> None:
+        """Draw new weights.
+
+        n_chars (int): Rows of the embedding, padding and unknown included.
+        n_tags (int): Number of tags.
+        seed (int): Seeds the weights and the dropout.
+        """
+        self.sizes = NetworkSizes(n_chars, n_tags, *self.widths)
+        self.frozen = ()
+        self._graph = None
+        self._forget_derived()
+        self._network = _network_module().CharBiLSTM(self.sizes, seed)
+        self.arrays = {
+            name: np.array(variable) for name, variable in self._network.arrays().items()
+        }
+
+    def set_array(self, name: str, array: FloatsXd, *, trainable: bool) -> None:
+        """Replace one of the arrays, for instance by pretrained vectors.
+
+        name (str): One of `layout.array_shapes`.
+        array (FloatsXd): Its new value, of the same shape.
+        trainable (bool): Whether training may change it from now on.
+        """
+        self._set_arrays({**self.arrays, name: np.array(array, dtype="float32")})
+        self.frozen = tuple(n for n in self.frozen if n != name)
+        if not trainable:
+            self.frozen += (name,)
+
+    def predict(self, inputs: Tuple[Ints2d, Ints1d]) -> Floats3d:
+        """Compute emissions, without TensorFlow.
+
+        inputs (Tuple[Ints2d, Ints1d]): Padded ids (texts, longest), and the length
+            of each text, none of them 0.
+        RETURNS (Floats3d): Emissions (texts, longest, tags).
+        """
+        if self._session is None:
+            self._session = self._make_session()
+        return self._session(*inputs)
+
+    def begin_update(
+        self, inputs: Tuple[Ints2d, float]
+    ) -> Tuple[Floats3d, Callable[[Floats3d], None]]:
+        """Compute emissions for training.
+
+        inputs (Tuple[Ints2d, float]): Padded ids (texts, longest), and the dropout.
+        RETURNS (Tuple[Floats3d, Callable]): Emissions (texts, longest, tags), and a
+            callback that takes the gradient with respect to them and adds to the
+            gradients of the arrays, which `finish_update` consumes.
+        """
+        import tensorflow as tf
+
+        network = self._synced_network()
+        variables = {
+            name: variable.value
+            for name, variable in network.arrays().items()
+            if name not in self.frozen
+        }
+        ids, dropout = inputs
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(list(variables.values()))
+            emissions = network.forward(tf.constant(ids), tf.constant(dropout, "float32"))
+
+        def backprop(d_emissions: Floats3d) -> None:
+            gradients = tape.gradient(
+                emissions, variables, output_gradients=tf.constant(d_emissions)
+            )
+            for name, gradient in gradients.items():
+                dense = np.array(tf.convert_to_tensor(gradient))
+                known = self._gradients.get(name)
+                self._gradients[name] = dense if known is None else known + dense
+
+        return emissions.numpy(), backprop
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        """Let an optimizer change the arrays by the gradients so far.
+
+        optimizer (Optimizer): The optimizer.
+        """
+        if not self._gradients:
+            return
+        arrays = dict(self.arrays)
+        for name, gradient in self._gradients.items():
+            # The optimizer works in place; whoever holds the array keeps the old one.
+            weights: Any = arrays[name].copy()
+            arrays[name], _ = optimizer((self.id, name), weights, cast(Any, gradient))
+        self._gradients = {}
+        self._set_arrays(arrays)
+
+    @contextlib.contextmanager
+    def use_params(self, params: Dict[Any, FloatsXd]) -> Iterator[None]:
+        """Use other values for the arrays within a `with` block, such as the
+        averages that an optimizer keeps.
+
+        params (Dict[Any, FloatsXd]): By (id of the shim, name of the array).
+        """
+        original = self.arrays
+        replaced = {
+            name: params[(self.id, name)] for name in original if (self.id, name) in params
+        }
+        if not replaced:
+            yield
+            return
+        self._set_arrays({**original, **replaced})
+        try:
+            yield
+        finally:
+            self._set_arrays(original)
+
+    def to_device(self, device_type: str, device_id: int) -> None:
+        """Does nothing: TensorFlow places its own tensors, and the arrays stay on
+        the CPU, where predicting happens."""
+
+    def to_bytes(self) -> bytes:
+        """RETURNS (bytes): The arrays, sizes and graph."""
+        message: Dict[str, Any] = {"format": _FORMAT, "sizes": None}
+        if self.sizes is not None:
+            message.update(
+                sizes=list(self.sizes),
+                arrays=self.arrays,
+                frozen=list(self.frozen),
+                graph=self._onnx_graph(),
+            )
+        return srsly.msgpack_dumps(message)
+
+    def from_bytes(self, data: bytes) -> "KerasShim":
+        """Load what `to_bytes` wrote.
+
+        data (bytes): The bytes.
+        RETURNS (KerasShim): The shim itself.
+        RAISES (SavedModelError): If the bytes are damaged, or are of another network
+            than the config describes; the shim stays as it was.
+        """
+        message = srsly.msgpack_loads(data)
+        _require(
+            isinstance(message, dict) and message.get("format") == _FORMAT,
+            f"it is not of format {_FORMAT}",
+        )
+        if message["sizes"] is None:
+            self.sizes, self.arrays, self.frozen, self._graph = None, {}, (), None
+        else:
+            sizes = self._checked_sizes(message["sizes"])
+            self.arrays = _checked_arrays(message.get("arrays"), sizes)
+            self.frozen = tuple(message["frozen"])
+            self._graph = message["graph"]
+            self.sizes = sizes
+        self._forget_derived()
+        return self
+
+    def _checked_sizes(self, saved: Sequence[int]) -> NetworkSizes:
+        _require(len(saved) == len(NetworkSizes._fields), f"the sizes are {saved!r}")
+        sizes = NetworkSizes(*saved)
+        names = ("embed_width", "hidden_width", "depth")
+        for name, configured in zip(names, self.widths):
+            if getattr(sizes, name) != configured:
+                raise SavedModelError(
+                    Errors.MQ022.format(
+                        name="music_query",
+                        setting=name,
+                        saved=getattr(sizes, name),
+                        configured=configured,
+                    )
+                )
+        return sizes
+
+    def _onnx_graph(self) -> bytes:
+        if self._graph is None:
+            assert self.sizes is not None
+            self._graph = build_graph(self.sizes)
+        return self._graph
+
+    def _make_session(self) -> EmissionSession:
+        if self.sizes is None:
+            raise ValueError(Errors.MQ004.format(name="music_query"))
+        return EmissionSession(
+            self._onnx_graph(),
+            graph_arrays(self.arrays),
+            threads=self.threads,
+            spinning=self.spinning,
+        )
+
+    def _synced_network(self) -> Any:
+        """The Keras network, holding the arrays as they are now."""
+        if self._network is None:
+            if self.sizes is None:
+                raise ValueError(Errors.MQ004.format(name="music_query"))
+            seed = np.random.randint(2**31)
+            self._network = _network_module().CharBiLSTM(self.sizes, seed)
+        if self._network_is_stale:
+            for name, variable in self._network.arrays().items():
+                variable.assign(self.arrays[name])
+            self._network_is_stale = False
+        if not self._announced:
+            self._announced = True
+            counts = {name: array.size for name, array in self.arrays.items()}
+            n_frozen = sum(counts[name] for name in self.frozen)
+            logger.info(
+                "music_query: %d parameters are trained, %d are frozen",
+                sum(counts.values()) - n_frozen,
+                n_frozen,
+            )
+        return self._network
+
+    def _set_arrays(self, arrays: Dict[str, FloatsXd]) -> None:
+        self.arrays = arrays
+        self._network_is_stale = True
+        self._session = None
+
+    def _forget_derived(self) -> None:
+        """Drop whatever is made from the arrays."""
+        self._network = None
+        self._network_is_stale = True
+        self._session = None
+        self._gradients = {}
+        self._announced = False
+
+    def __getstate__(self) -> Dict[str, Any]:
+        state = self.__dict__.copy()
+        for derived in ("id", "_network", "_session", "_gradients"):
+            del state[derived]
+        return state
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        # A copy gets an id of its own: optimizers and averages tell shims by it.
+        super().__init__(None)
+        self.__dict__.update(state)
+        self._forget_derived()
+
+
+def _network_module() -> Any:
+    """Import the Keras network.
+
+    RAISES (ImportError): Without the training extra, or on another Keras backend.
+    """
+    # TensorFlow greets every process with a page about CPU instructions.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        import keras
+        import tensorflow  # noqa: F401
+    except ImportError as error:
+        module = getattr(error, "name", None) or "tensorflow"
+        raise ImportError(
+            Errors.MQ001.format(name="music_query", module=module, error=error)
+        ) from error
+    if keras.backend.backend() != "tensorflow":
+        raise ImportError(
+            Errors.MQ002.format(name="music_query", backend=keras.backend.backend())
+        )
+    from . import network
+
+    return network
+
+
+def _checked_arrays(arrays: Any, sizes: NetworkSizes) -> Dict[str, FloatsXd]:
+    """Check saved arrays against the sizes, so that damage shows here and not
+    deep inside a runtime."""
+    shapes = array_shapes(sizes)
+    _require(isinstance(arrays, dict) and list(arrays) == list(shapes), "arrays missing")
+    for name, shape in shapes.items():
+        array = arrays[name]
+        _require(
+            isinstance(array, np.ndarray)
+            and array.dtype == np.float32
+            and array.shape == shape,
+            f"the array '{name}' does not have the shape {shape}",
+        )
+        _require(bool(np.isfinite(array).all()), f"the array '{name}' is not finite")
+    return {name: np.array(array) for name, array in arrays.items()}
+
+
+def _require(condition: bool, problem: str) -> None:
+    if not condition:
+        raise SavedModelError(Errors.MQ021.format(name="music_query", problem=problem))

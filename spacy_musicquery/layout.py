@@ -1,0 +1,48 @@
+"""The arrays of a tagger: what they are called and how large they are.
+
+They are all that is saved and all that extraction needs; the Keras network that
+is trained and the ONNX graph that extracts are both made from them.
+"""
+
+from typing import Dict, NamedTuple, Tuple
+
+EMBEDDING = "embedding"
+
+
+class NetworkSizes(NamedTuple):
+    """The sizes that determine a network.
+
+    n_chars (int): Rows of the embedding, padding and unknown included.
+    n_tags (int): Width of the output.
+    embed_width (int): Width of the embedding.
+    hidden_width (int): Units of the LSTM, in each direction.
+    depth (int): How many bidirectional LSTMs stand on each other.
+    """
+
+    n_chars: int
+    n_tags: int
+    embed_width: int
+    hidden_width: int
+    depth: int
+
+
+def array_shapes(sizes: NetworkSizes) -> Dict[str, Tuple[int, ...]]:
+    """The trainable arrays of a network, by name, in Keras' layout: the gates of
+    an LSTM stand side by side in the order input, forget, cell, output.
+
+    sizes (NetworkSizes): The sizes.
+    RETURNS (Dict[str, Tuple[int, ...]]): Name to shape.
+    """
+    hidden = sizes.hidden_width
+    shapes: Dict[str, Tuple[int, ...]] = {EMBEDDING: (sizes.n_chars, sizes.embed_width)}
+    width = sizes.embed_width
+    for layer in range(sizes.depth):
+        for direction in ("forward", "backward"):
+            prefix = f"bilstm_{layer}.{direction}"
+            shapes[f"{prefix}.kernel"] = (width, 4 * hidden)
+            shapes[f"{prefix}.recurrent_kernel"] = (hidden, 4 * hidden)
+            shapes[f"{prefix}.bias"] = (4 * hidden,)
+        width = 2 * hidden
+    shapes["output.kernel"] = (width, sizes.n_tags)
+    shapes["output.bias"] = (sizes.n_tags,)
+    return shapes

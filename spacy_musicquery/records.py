@@ -1,0 +1,299 @@
+"""Annotated messages as files: the forms we read, and what can be wrong in them.
+
+Reading never stops at the first fault. It returns the records that are sound and
+a list of problems, each with its file, its row and what to do.
+"""
+
+import json
+import random
+from pathlib import Path
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+
+from .errors import Errors, excerpt
+
+Span = Tuple[int, int, str]
+
+DEFAULT_LABEL = "MUSIC_QUERY"
+DEFAULT_SPANS_KEY = "spans"
+
+
+class Record(NamedTuple):
+    """One annotated message.
+
+    row (int): Its line in the file, or its place in a .json list, from 1.
+    text (str): The message.
+    spans (Tuple[Span]): Start, end (exclusive) and label of each entity, in
+        characters, in order and without overlap.
+    intent (Optional[str]): What the message wants, if the file says.
+    """
+
+    row: int
+    text: str
+    spans: Tuple[Span, ...]
+    intent: Optional[str] = None
+
+
+class Problem(NamedTuple):
+    """A row that cannot be used, and why."""
+
+    path: Path
+    row: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.row}: {self.message}"
+
+
+class _Invalid(Exception):
+    """What is wrong with the row that is being read."""
+
+
+def read_records(
+    path: Path, *, label: str = DEFAULT_LABEL, spans_key: str = DEFAULT_SPANS_KEY
+) -> Tuple[List[Record], List[Problem]]:
+    """Read a file of annotated messages.
+
+    path (Path): A `.json` list of records, a `.jsonl` file with one record a line
+        (ours or Prodigy's), or, with any other ending, a two-column file: a
+        character and its BIO or BIOES tag a line, a blank line between messages.
+    label (str): The label of `music_query` strings, and of spans that have none.
+    spans_key (str): The key of a record's exact offsets.
+    RETURNS (Tuple[List[Record], List[Problem]]): The sound records, and what is
+        wrong with the others.
+    RAISES (ValueError): If the file does not exist or holds no message at all.
+    """
+    if not path.is_file():
+        raise ValueError(Errors.MQ041.format(path=path))
+    try:
+        content = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = error.object[: error.start].count(b"\n") + 1
+        message = f"not UTF-8 ({error.reason}); save the file as UTF-8"
+        return [], [Problem(path, row, message)]
+    problems: List[Problem] = []
+    records: List[Record] = []
+    first_rows: Dict[str, Record] = {}
+    for row, item in _rows(path, content):
+        try:
+            if isinstance(item, _Invalid):
+                raise item
+            record = _parse(row, item, label, spans_key)
+            if record is None:
+                continue
+            first = first_rows.setdefault(record.text, record)
+            if first.spans != record.spans:
+                raise _Invalid(
+                    f"{excerpt(record.text)!r} stands with other labels in row "
+                    f"{first.row}; make them agree or remove one"
+                )
+            records.append(record)
+        except _Invalid as error:
+            problems.append(Problem(path, row, str(error)))
+    if not records and not problems:
+        raise ValueError(Errors.MQ042.format(path=path))
+    return records, problems
+
+
+def split_records(
+    records: List[Record], dev_share: float, seed: int
+) -> Tuple[List[Record], List[Record]]:
+    """Divide records by chance; records of equal text stay on one side.
+
+    records (List[Record]): The records.
+    dev_share (float): The share of different texts for the second part, between
+        0 and 1.
+    seed (int): Seeds the choice.
+    RETURNS (Tuple[List[Record], List[Record]]): The two parts, in the old order.
+    RAISES (ValueError): If a part would be empty.
+    """
+    texts = sorted({record.text for record in records})
+    random.Random(seed).shuffle(texts)
+    n_dev = round(len(texts) * dev_share)
+    for side, n_side in (("dev", n_dev), ("train", len(texts) - n_dev)):
+        if n_side < 1:
+            raise ValueError(Errors.MQ043.format(share=dev_share, side=side, n=len(texts)))
+    dev_texts = set(texts[:n_dev])
+    train = [record for record in records if record.text not in dev_texts]
+    dev = [record for record in records if record.text in dev_texts]
+    return train, dev
+
+
+def read_tagged(content: str) -> Iterator[Tuple[int, Any]]:
+    """Read two-column messages. Each line is a character, a blank or tab, and a
+    tag; a missing character (one the corpus lost) is read as a blank.
+
+    As in the CoNLL evaluation, an I or E that continues nothing begins a span.
+
+    content (str): The file's text.
+    YIELDS (Tuple[int, Any]): The row where a message starts, and it as a record
+        with "text" and "spans"; or a row and what is wrong with it.
+    """
+    start_row, text, tags = 1, "", []  # type: Tuple[int, str, List[str]]
+    invalid: Optional[_Invalid] = None
+    for row, line in enumerate([*content.split("\n"), ""], start=1):
+        line = line.rstrip("\r")
+        if line.strip():
+            char, _, tag = line.rpartition("\t" if "\t" in line else " ")
+            char = char or " "
+            if tag != "O" and tag[:2] not in ("B-", "I-", "E-", "S-", "M-"):
+                invalid = invalid or _Invalid(
+                    f"{tag!r} (line {row}) is no tag: expected O, or B-, I-, E- or S- "
+                    "and a label, after the character and a blank"
+                )
+            text += char
+            tags += [tag] + [tag.replace("B-", "I-", 1)] * (len(char) - 1)
+            continue
+        if text:
+            yield start_row, invalid or {"text": text, "spans": _tag_spans(tags)}
+        start_row, text, tags, invalid = row + 1, "", [], None
+
+
+def _tag_spans(tags: List[str]) -> List[Dict[str, Any]]:
+    spans: List[Dict[str, Any]] = []
+    continues = False
+    for i, tag in enumerate(tags):
+        prefix, _, label = tag.partition("-")
+        if prefix == "O":
+            continues = False
+            continue
+        if continues and prefix not in "BS" and spans[-1]["label"] == label:
+            spans[-1]["end"] = i + 1
+        else:
+            spans.append({"start": i, "end": i + 1, "label": label})
+        continues = prefix not in "ES"
+    return spans
+
+
+def _rows(path: Path, content: str) -> Iterable[Tuple[int, Any]]:
+    if path.suffix == ".json":
+        return _json_rows(content)
+    if path.suffix == ".jsonl":
+        return _jsonl_rows(content)
+    return read_tagged(content)
+
+
+def _json_rows(content: str) -> Iterator[Tuple[int, Any]]:
+    try:
+        items = json.loads(content)
+    except ValueError as error:
+        row = getattr(error, "lineno", 1)
+        yield row, _Invalid(f"invalid JSON: {error}")
+        return
+    if not isinstance(items, list):
+        yield (
+            1,
+            _Invalid(
+                f"a list of records was expected, not {_type_name(items)}; for one record "
+                "a line, name the file .jsonl"
+            ),
+        )
+        return
+    yield from enumerate(items, start=1)
+
+
+def _jsonl_rows(content: str) -> Iterator[Tuple[int, Any]]:
+    # Not splitlines(): JSON strings may hold U+2028 and the like.
+    for row, line in enumerate(content.split("\n"), start=1):
+        if line.strip():
+            try:
+                yield row, json.loads(line)
+            except ValueError as error:
+                yield row, _Invalid(f"invalid JSON: {error}")
+
+
+def _parse(row: int, item: Any, label: str, spans_key: str) -> Optional[Record]:
+    """Make a record of a JSON value; None for what an annotator rejected."""
+    if not isinstance(item, dict):
+        raise _Invalid(f"a record {{...}} was expected, not {_type_name(item)}")
+    if item.get("answer", "accept") != "accept":  # Prodigy's "reject" and "ignore"
+        return None
+    text = _checked_text(item)
+    if spans_key in item:
+        spans = _offset_spans(text, item[spans_key], spans_key, label)
+    elif "music_query" in item and spans_key == DEFAULT_SPANS_KEY:
+        spans = _query_spans(text, item["music_query"], label)
+    else:
+        wanted = f"{spans_key!r}"
+        if spans_key == DEFAULT_SPANS_KEY:
+            wanted = '"music_query" (a string or a list) or "spans" (offsets)'
+        raise _Invalid(f"the record has no {wanted}; its keys are {list(item)}")
+    _check_spans(text, spans)
+    intent = item.get("intent")
+    if intent is not None and not isinstance(intent, str):
+        raise _Invalid(f'"intent" must be a string, not {_type_name(intent)}')
+    return Record(row, text, tuple(spans), intent)
+
+
+def _checked_text(item: Dict[str, Any]) -> str:
+    if "text" not in item:
+        raise _Invalid(f'the record has no "text"; its keys are {list(item)}')
+    text = item["text"]
+    if not isinstance(text, str):
+        raise _Invalid(f'"text" must be a string, not {_type_name(text)}')
+    if not text:
+        raise _Invalid('"text" is empty; remove the record')
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise _Invalid(f'"text" holds half a surrogate pair: {excerpt(text)!a}')
+    return text
+
+
+def _query_spans(text: str, queries: Any, label: str) -> List[Span]:
+    """Find query strings from left to right, each after the one before."""
+    if isinstance(queries, str):
+        queries = [queries] if queries else []
+    if not isinstance(queries, list) or not all(isinstance(q, str) for q in queries):
+        raise _Invalid(
+            '"music_query" must be a string or a list of strings, not '
+            f"{excerpt(json.dumps(queries, ensure_ascii=False))}"
+        )
+    spans: List[Span] = []
+    position = 0
+    for query in queries:
+        if not query:
+            raise _Invalid('"music_query" holds an empty string; leave it out')
+        start = text.find(query, position)
+        if start < 0:
+            where = f" after character {position}" if position else ""
+            raise _Invalid(
+                f"the query {query!r} does not occur in {excerpt(text)!r}{where}"
+            )
+        position = start + len(query)
+        spans.append((start, position, label))
+    return spans
+
+
+def _offset_spans(text: str, items: Any, spans_key: str, label: str) -> List[Span]:
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise _Invalid(f'"{spans_key}" must be a list of {{"start", "end", "label"}}')
+    spans: List[Span] = []
+    for item in items:
+        start, end, name = item.get("start"), item.get("end"), item.get("label", label)
+        if type(start) is not int or type(end) is not int:
+            raise _Invalid(
+                f'"start" and "end" must be whole numbers, not {start!r}, {end!r}'
+            )
+        if not 0 <= start < end <= len(text):
+            raise _Invalid(
+                f"the offsets {start} to {end} are not in the text of {len(text)} "
+                "characters (the end is exclusive)"
+            )
+        if not isinstance(name, str) or not name:
+            raise _Invalid(f'"label" must be a string that is not empty, not {name!r}')
+        spans.append((start, end, name))
+    return sorted(spans)
+
+
+def _check_spans(text: str, spans: List[Span]) -> None:
+    last_end = 0
+    for start, end, _ in spans:
+        query = text[start:end]
+        if start < last_end:
+            raise _Invalid(f"{query!r} ({start} to {end}) overlaps the one before it")
+        if query != query.strip():
+            raise _Invalid(f"{query!r} ({start} to {end}) begins or ends with a blank")
+        last_end = end
+
+
+def _type_name(value: Any) -> str:
+    names = {dict: "a record", list: "a list", str: "a string", bool: "true or false"}
+    return "null" if value is None else names.get(type(value), "a number")

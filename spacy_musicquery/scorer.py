@@ -1,0 +1,82 @@
+"""Scores: entities by exact characters, and false alarms in query-free texts."""
+
+from typing import Any, Callable, Dict, Iterable, Optional, Sequence, Set, Tuple
+
+from spacy.scorer import PRFScore
+from spacy.tokens import Doc
+from spacy.training import Example
+
+CharSpan = Tuple[int, int, str]
+
+
+def make_music_query_scorer() -> Callable[..., Dict[str, Any]]:
+    """RETURNS (Callable): The scorer of `music_query`, for [components.*.scorer]."""
+    return music_query_score
+
+
+def music_query_score(
+    examples: Iterable[Example], *, labels: Optional[Sequence[str]] = None, **kwargs: Any
+) -> Dict[str, Any]:
+    """Score `doc.ents` against the reference.
+
+    An entity counts as found if its first and last character and its label are
+    right; offsets are compared as characters, so that tokenisation plays no part.
+    References without entity annotation are left out.
+
+    examples (Iterable[Example]): Predicted and reference docs.
+    labels (Optional[Sequence[str]]): Only entities with these labels count (another
+        component may set entities of its own); None for all.
+    RETURNS (Dict[str, Any]): `ents_p`, `ents_r`, `ents_f` and `ents_per_type`, as
+        `ner` reports them, and `music_query_false_alarms`: among the texts whose
+        reference has no entity, the share in which one was found. None where there
+        is nothing to divide by.
+    """
+    total = PRFScore()
+    per_type: Dict[str, PRFScore] = {}
+    n_query_free = 0
+    n_false_alarms = 0
+    n_annotated = 0
+    for example in examples:
+        if not _is_annotated(example.reference):
+            continue
+        n_annotated += 1
+        gold = _entities(example.reference, labels)
+        found = _entities(example.predicted, labels)
+        total.score_set(found, gold)
+        for label in {span[2] for span in gold | found}:
+            per_type.setdefault(label, PRFScore()).score_set(
+                _with_label(found, label), _with_label(gold, label)
+            )
+        if not gold:
+            n_query_free += 1
+            n_false_alarms += bool(found)
+    scores: Dict[str, Any] = dict.fromkeys(("ents_p", "ents_r", "ents_f", "ents_per_type"))
+    if n_annotated:
+        scores = {
+            "ents_p": total.precision,
+            "ents_r": total.recall,
+            "ents_f": total.fscore,
+            "ents_per_type": {
+                label: score.to_dict() for label, score in sorted(per_type.items())
+            },
+        }
+    scores["music_query_false_alarms"] = (
+        n_false_alarms / n_query_free if n_query_free else None
+    )
+    return scores
+
+
+def _is_annotated(doc: Doc) -> bool:
+    return len(doc) == 0 or doc.has_annotation("ENT_IOB")
+
+
+def _entities(doc: Doc, labels: Optional[Sequence[str]]) -> Set[CharSpan]:
+    return {
+        (ent.start_char, ent.end_char, ent.label_)
+        for ent in doc.ents
+        if labels is None or ent.label_ in labels
+    }
+
+
+def _with_label(spans: Set[CharSpan], label: str) -> Set[CharSpan]:
+    return {span for span in spans if span[2] == label}
