@@ -387,9 +387,10 @@ class MusicQuery(TrainablePipe):
                 )
             )
         tags = bio.encode_spans(len(text), spans, self.labels)
-        for token in reference:
-            if token.ent_iob == 0:
-                tags[token.idx : token.idx + len(token.text_with_ws)] = bio.MISSING
+        if not reference.has_annotation("ENT_IOB", require_complete=True):
+            for token in reference:
+                if token.ent_iob == 0:
+                    tags[token.idx : token.idx + len(token.text_with_ws)] = bio.MISSING
         return tags
 
     def _require_finite(self, what: str, values: Union[float, np.ndarray]) -> None:

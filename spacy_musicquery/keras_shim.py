@@ -68,7 +68,7 @@ class KerasShim(Shim):
 
         n_chars (int): Rows of the embedding, padding and unknown included.
         n_tags (int): Number of tags.
-        seed (int): Seeds the weights and the dropout.
+        seed (int): Seeds the weights.
         """
         self.sizes = NetworkSizes(n_chars, n_tags, *self.widths)
         self.frozen = ()
@@ -112,29 +112,20 @@ class KerasShim(Shim):
             callback that takes the gradient with respect to them and adds to the
             gradients of the arrays, which `finish_update` consumes.
         """
-        import tensorflow as tf
-
         network = self._synced_network()
-        variables = {
-            name: variable.value
-            for name, variable in network.arrays().items()
-            if name not in self.frozen
-        }
         ids, dropout = inputs
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(list(variables.values()))
-            emissions = network.forward(tf.constant(ids), tf.constant(dropout, "float32"))
+        seed = np.random.randint(2**31, size=2, dtype="int32")
+        dropped = (ids, np.float32(dropout), seed)
+        emissions = np.array(network.forward(*dropped))
 
         def backprop(d_emissions: Floats3d) -> None:
-            gradients = tape.gradient(
-                emissions, variables, output_gradients=tf.constant(d_emissions)
-            )
-            for name, gradient in gradients.items():
-                dense = np.array(tf.convert_to_tensor(gradient))
-                known = self._gradients.get(name)
-                self._gradients[name] = dense if known is None else known + dense
+            gradients = network.backward(*dropped, d_emissions)
+            for name, gradient in zip(self.arrays, gradients):
+                if name not in self.frozen:
+                    known = self._gradients.get(name, 0.0)
+                    self._gradients[name] = known + np.array(gradient)
 
-        return emissions.numpy(), backprop
+        return emissions, backprop
 
     def finish_update(self, optimizer: Optimizer) -> None:
         """Let an optimizer change the arrays by the gradients so far.
@@ -248,8 +239,7 @@ class KerasShim(Shim):
         if self._network is None:
             if self.sizes is None:
                 raise ValueError(Errors.MQ004.format(name="music_query"))
-            seed = np.random.randint(2**31)
-            self._network = _network_module().CharBiLSTM(self.sizes, seed)
+            self._network = _network_module().CharBiLSTM(self.sizes, seed=0)
         if self._network_is_stale:
             for name, variable in self._network.arrays().items():
                 variable.assign(self.arrays[name])

@@ -122,9 +122,10 @@ def graph_arrays(arrays: Dict[str, FloatsXd]) -> Dict[str, FloatsXd]:
             kernels.append(_onnx_gates(arrays[f"{prefix}.kernel"]).T)
             recurrent_kernels.append(_onnx_gates(arrays[f"{prefix}.recurrent_kernel"]).T)
             biases.append(np.concatenate([bias, np.zeros_like(bias)]))
-        weights[f"{layer}.W"] = np.stack(kernels)
-        weights[f"{layer}.R"] = np.stack(recurrent_kernels)
-        weights[f"{layer}.B"] = np.stack(biases)
+        # Stacking transposed arrays leaves them transposed in memory.
+        weights[f"{layer}.W"] = np.ascontiguousarray(np.stack(kernels))
+        weights[f"{layer}.R"] = np.ascontiguousarray(np.stack(recurrent_kernels))
+        weights[f"{layer}.B"] = np.ascontiguousarray(np.stack(biases))
     return weights
 
 
