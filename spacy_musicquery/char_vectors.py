@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Iterable, Iterator, List, Literal, Optional, Union
 
 import numpy as np
+from wasabi import msg
 
 from .encoding import N_RESERVED, CharInventory
 from .errors import Errors, Warnings
@@ -84,10 +85,8 @@ class CharVectors:
         if not n_found:
             raise ValueError(Errors.MQ033.format(n=n_chars, path=self.path))
         share = n_found / n_chars
-        logger.info(
-            "%s: %d of %d characters (%.1f %%) have a vector in %s",
-            *(component, n_found, n_chars, 100 * share, self.path),
-        )
+        coverage = f"{n_found} of {n_chars} characters ({share:.1%})"
+        msg.info(f"{component}: {coverage} have a vector in {self.path}")
         if share < 0.5:
             logger.warning(
                 Warnings.MQ102.format(

@@ -433,6 +433,7 @@ class MusicQuery(TrainablePipe):
         self.model.initialize(X=texts)
         if char_vectors is not None:
             self._use_char_vectors(char_vectors)
+        get_shim(self.model).announce()
 
     def _use_char_vectors(self, char_vectors: CharVectors) -> None:
         shim = get_shim(self.model)

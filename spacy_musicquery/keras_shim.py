@@ -8,7 +8,6 @@ from the arrays when they are needed and follow them when they change.
 """
 
 import contextlib
-import logging
 import os
 from typing import Any, Callable, Dict, Iterator, Optional, Sequence, Tuple, cast
 
@@ -16,14 +15,13 @@ import numpy as np
 import srsly
 from thinc.api import Optimizer
 from thinc.shims import Shim
+from wasabi import msg
 
 from .errors import Errors, SavedModelError
 from .layout import NetworkSizes, array_shapes
 from .onnx_graph import build_graph, graph_arrays
 from .onnx_session import EmissionSession
 from .types import Floats3d, FloatsXd, Ints1d, Ints2d
-
-logger = logging.getLogger("spacy.music_query")
 
 _FORMAT = 1
 
@@ -76,7 +74,8 @@ class KerasShim(Shim):
         self._forget_derived()
         self._network = _network_module().CharBiLSTM(self.sizes, seed)
         self.arrays = {
-            name: np.array(variable) for name, variable in self._network.arrays().items()
+            name: np.array(variable.numpy())
+            for name, variable in self._network.arrays().items()
         }
 
     def set_array(self, name: str, array: FloatsXd, *, trainable: bool) -> None:
@@ -162,6 +161,15 @@ class KerasShim(Shim):
         finally:
             self._set_arrays(original)
 
+    def announce(self) -> None:
+        """Print how many parameters training will change, once."""
+        if not self._announced:
+            self._announced = True
+            counts = {name: array.size for name, array in self.arrays.items()}
+            n_frozen = sum(counts[name] for name in self.frozen)
+            n_trained = sum(counts.values()) - n_frozen
+            msg.info(f"music_query: {n_trained:,} parameters to train, {n_frozen:,} frozen")
+
     def to_device(self, device_type: str, device_id: int) -> None:
         """Does nothing: TensorFlow places its own tensors, and the arrays stay on
         the CPU, where predicting happens."""
@@ -244,15 +252,7 @@ class KerasShim(Shim):
             for name, variable in self._network.arrays().items():
                 variable.assign(self.arrays[name])
             self._network_is_stale = False
-        if not self._announced:
-            self._announced = True
-            counts = {name: array.size for name, array in self.arrays.items()}
-            n_frozen = sum(counts[name] for name in self.frozen)
-            logger.info(
-                "music_query: %d parameters are trained, %d are frozen",
-                sum(counts.values()) - n_frozen,
-                n_frozen,
-            )
+        self.announce()
         return self._network
 
     def _set_arrays(self, arrays: Dict[str, FloatsXd]) -> None:

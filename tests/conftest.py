@@ -1,0 +1,59 @@
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import pytest
+import spacy
+from spacy.training import Example
+from thinc.util import fix_random_seed
+
+from spacy_musicquery.corpus import record_to_doc
+from spacy_musicquery.records import Record
+
+# Four messages with queries of two labels, one of them twice, and two without any.
+MESSAGES = [
+    ("我想听周杰伦的晴天", [(3, 9, "MUSIC_QUERY")]),
+    ("播放五月天和林俊杰的歌", [(2, 5, "MUSIC_QUERY"), (6, 9, "MUSIC_QUERY")]),
+    ("来一首 Hey Jude 吧", [(4, 12, "MUSIC_QUERY")]),
+    ("看电影流浪地球", [(3, 7, "FILM")]),
+    ("今天天气怎么样", []),
+    ("明天早上叫我起床", []),
+]
+
+
+def make_examples(nlp, messages=MESSAGES):
+    examples = []
+    for row, (text, spans) in enumerate(messages, start=1):
+        reference = record_to_doc(nlp, Record(row, text, tuple(spans)))
+        examples.append(Example(nlp.make_doc(text), reference))
+    return examples
+
+
+def make_trained(steps=60, lang="zh", seed=0, messages=MESSAGES, drop=0.0, **config):
+    """A pipeline that has learnt the messages by heart."""
+    fix_random_seed(seed)
+    nlp = spacy.blank(lang)
+    nlp.add_pipe("music_query", config=config)
+    examples = make_examples(nlp, messages)
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.01
+    for _ in range(steps):
+        nlp.update(examples, sgd=optimizer, drop=drop)
+    return nlp
+
+
+def found(doc):
+    return [(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents]
+
+
+@pytest.fixture(scope="session")
+def trained():
+    """Shared by tests that only read from it."""
+    return make_trained()
+
+
+@pytest.fixture(scope="session")
+def trained_path(trained, tmp_path_factory):
+    path = tmp_path_factory.mktemp("trained") / "pipeline"
+    trained.to_disk(path)
+    return path

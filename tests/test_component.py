@@ -1,0 +1,400 @@
+import numpy as np
+import pytest
+import spacy
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+from thinc.api import Adam, Config
+
+from spacy_musicquery.architectures import build_char_bilstm
+
+from .conftest import MESSAGES, found, make_examples, make_trained
+
+TEXTS = [text for text, _ in MESSAGES]
+HARD_TEXTS = [
+    "",
+    " ",
+    "\n\t \u3000",
+    "听",
+    "😀🎵👨‍👩‍👧",
+    "\x00\x01我想听\x7f晴天\u200b",
+    "我想听" * 200,
+    "𠮷𡃁 听",
+    "A" * 5000,
+]
+
+
+def test_overfitting_io(trained, tmp_path):
+    examples = make_examples(trained)
+    losses = trained.update(examples, sgd=Adam(0.0), losses={})
+    assert losses["music_query"] < 0.01
+    for text, spans in MESSAGES:
+        assert found(trained(text)) == spans
+    assert [found(doc) for doc in trained.pipe(TEXTS)] == [spans for _, spans in MESSAGES]
+
+    trained.to_disk(tmp_path / "model")
+    from_disk = spacy.load(tmp_path / "model")
+    from_bytes = spacy.blank("zh")
+    from_bytes.add_pipe("music_query")
+    from_bytes.from_bytes(trained.to_bytes())
+    for nlp in (from_disk, from_bytes):
+        for text in TEXTS + HARD_TEXTS:
+            doc, expected = nlp(text), trained(text)
+            assert found(doc) == found(expected)
+            assert doc.spans["music_query"].attrs == expected.spans["music_query"].attrs
+
+    scores = trained.evaluate(examples)
+    assert scores["ents_f"] == scores["ents_p"] == scores["ents_r"] == 1.0
+    assert scores["ents_per_type"]["FILM"]["f"] == 1.0
+    assert scores["music_query_false_alarms"] == 0.0
+
+
+def test_annotations(trained):
+    doc = trained("我想听周杰伦的晴天")
+    (query,) = doc.ents
+    assert (query.text, query.label_) == ("周杰伦的晴天", "MUSIC_QUERY")
+    group = doc.spans["music_query"]
+    assert list(group) == [query]
+    (score,) = group.attrs["scores"]
+    assert type(score) is float and 0.9 < score <= 1.0
+    assert query._.music_query_score == score
+    quiet = trained("今天天气怎么样")
+    assert quiet.ents == () and list(quiet.spans["music_query"]) == []
+
+
+def test_annotations_survive_saving_of_the_doc(trained):
+    doc = trained("我想听周杰伦的晴天")
+    loaded = Doc(trained.vocab).from_bytes(doc.to_bytes())
+    assert found(loaded) == found(doc)
+    assert loaded.ents[0]._.music_query_score == doc.ents[0]._.music_query_score
+    assert loaded.spans["music_query"].attrs == doc.spans["music_query"].attrs
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 1000])
+def test_result_does_not_depend_on_the_batch(trained, batch_size):
+    texts = (TEXTS + HARD_TEXTS) * 3
+    piped = trained.pipe(texts, batch_size=batch_size)
+    for text, doc in zip(texts, piped):
+        assert doc.text == text
+        assert found(doc) == found(trained(text))
+
+
+@pytest.mark.parametrize("text", HARD_TEXTS)
+def test_any_text_gives_valid_entities(trained, text):
+    doc = trained(text)
+    for ent in doc.ents:
+        assert ent.text == ent.text.strip() != ""
+        assert 0 <= ent.start_char < ent.end_char <= len(text)
+
+
+def test_hundred_thousand_characters(trained):
+    text = "今天天气怎么样" * 14_000 + "我想听周杰伦的晴天"
+    doc = trained(text)
+    assert found(doc)[-1] == (len(text) - 6, len(text), "MUSIC_QUERY")
+
+
+def test_tag_probabilities(trained):
+    component = trained.get_pipe("music_query")
+    assert component.tags == ["O", "B-FILM", "I-FILM", "B-MUSIC_QUERY", "I-MUSIC_QUERY"]
+    docs = [trained.make_doc(text) for text in (TEXTS[0], "", TEXTS[4])]
+    probabilities = component.tag_probabilities(docs)
+    assert [p.shape for p in probabilities] == [(9, 5), (0, 5), (7, 5)]
+    assert probabilities[0].sum(axis=1) == pytest.approx(np.ones(9))
+    assert probabilities[0].argmax(axis=1).tolist() == [0, 0, 0, 3, 4, 4, 4, 4, 4]
+
+
+def test_threshold_is_read_when_it_is_needed(trained_path):
+    nlp = spacy.load(trained_path)
+    component = nlp.get_pipe("music_query")
+    score = nlp(TEXTS[0]).ents[0]._.music_query_score
+    component.cfg["threshold"] = min(1.0, score + 1e-6)
+    assert nlp(TEXTS[0]).ents == ()
+    component.cfg["threshold"] = score
+    assert len(nlp(TEXTS[0]).ents) == 1
+
+
+def test_settings_may_be_overridden_at_load_and_changed_ones_are_saved(
+    trained_path, tmp_path
+):
+    override = {"components": {"music_query": {"threshold": 1.0, "spans_key": "other"}}}
+    nlp = spacy.load(trained_path, config=override)
+    assert nlp.get_pipe("music_query").cfg["threshold"] == 1.0
+    assert "other" in nlp(TEXTS[4]).spans
+    nlp.get_pipe("music_query").cfg["threshold"] = 0.25
+    nlp.to_disk(tmp_path / "changed")
+    assert spacy.load(tmp_path / "changed").get_pipe("music_query").cfg["threshold"] == 0.25
+
+
+@pytest.mark.parametrize(
+    "overwrite,expected", [(True, ["周杰伦的晴天", "我"]), (False, ["周杰伦", "我"])]
+)
+def test_entities_that_are_already_there(trained_path, overwrite, expected):
+    config = {"components": {"music_query": {"overwrite": overwrite}}}
+    nlp = spacy.load(trained_path, config=config)
+    ruler = nlp.add_pipe("entity_ruler", before="music_query")
+    ruler.add_patterns(
+        [
+            {"label": "PERSON", "pattern": [{"ORTH": char} for char in "周杰伦"]},
+            {"label": "ME", "pattern": "我"},
+        ]
+    )
+    doc = nlp(TEXTS[0])
+    assert sorted(ent.text for ent in doc.ents) == sorted(expected)
+    assert [span.text for span in doc.spans["music_query"]] == ["周杰伦的晴天"]
+
+
+@pytest.mark.parametrize(
+    "mode,expected",
+    [("expand", ["周杰伦的晴天吧"]), ("contract", ["周杰伦的"]), ("strict", [])],
+)
+def test_alignment_modes(trained, mode, expected):
+    component = trained.get_pipe("music_query")
+    component.cfg["alignment_mode"] = mode
+    words = ["我想听", "周杰伦", "的", "晴天吧"]
+    doc = Doc(trained.vocab, words=words, spaces=[False] * 4)
+    query = component.predict([trained.make_doc(TEXTS[0])])[0]
+    try:
+        component.set_annotations([doc], [query])
+    finally:
+        component.cfg["alignment_mode"] = "expand"
+    assert [ent.text for ent in doc.ents] == expected
+    assert [span.text for span in doc.spans["music_query"]] == expected
+
+
+def test_two_queries_in_one_token_do_not_overlap(trained):
+    component = trained.get_pipe("music_query")
+    queries = component.predict([trained.make_doc(TEXTS[1])])
+    doc = Doc(trained.vocab, words=["播放", "五月天和林俊杰", "的歌"], spaces=[False] * 3)
+    component.set_annotations([doc], queries)
+    assert [ent.text for ent in doc.ents] == ["五月天和林俊杰"]
+
+
+def test_training_is_indifferent_to_tokenisation():
+    texts = {}
+    for lang in ("zh", "xx", "en"):
+        nlp = make_trained(steps=40, lang=lang)
+        probabilities = nlp.get_pipe("music_query").tag_probabilities(
+            [nlp.make_doc(text) for text in TEXTS]
+        )
+        texts[lang] = np.concatenate(probabilities)
+    assert np.array_equal(texts["zh"], texts["xx"])
+    assert np.array_equal(texts["zh"], texts["en"])
+
+
+def test_same_seed_same_weights_other_seed_other_weights():
+    def weights(seed):
+        config = {"model": {"char_dropout": 0.2}}
+        nlp = make_trained(steps=8, seed=seed, drop=0.3, **config)
+        return nlp.get_pipe("music_query").model.shims[0].arrays
+
+    first, second, other = weights(0), weights(0), weights(1)
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+    assert not any(np.array_equal(first[name], other[name]) for name in first)
+
+
+# Labels and initialization
+
+
+def test_labels_are_learnt_from_the_data(trained):
+    component = trained.get_pipe("music_query")
+    assert component.labels == ("FILM", "MUSIC_QUERY")
+    assert component.label_data == ["FILM", "MUSIC_QUERY"]
+
+
+def test_labels_may_be_given():
+    nlp = spacy.blank("zh")
+    component = nlp.add_pipe("music_query")
+    examples = make_examples(nlp)
+    labels = ["MUSIC_QUERY", "FILM", "NEVER_SEEN"]
+    component.initialize(lambda: examples, nlp=nlp, labels=labels)
+    assert component.labels == tuple(labels)
+    assert component.model.get_dim("nO") == 7
+    nlp.update(examples, sgd=Adam(0.001))
+
+
+def test_initialize_again_starts_afresh():
+    nlp = make_trained(steps=2)
+    examples = make_examples(nlp, MESSAGES[:1])
+    nlp.initialize(lambda: examples)
+    component = nlp.get_pipe("music_query")
+    assert component.labels == ("MUSIC_QUERY",)
+    nlp.update(examples, sgd=Adam(0.001))
+    assert component.tag_probabilities([nlp.make_doc("听")])[0].shape == (1, 3)
+
+
+def test_add_label():
+    component = spacy.blank("zh").add_pipe("music_query")
+    assert component.add_label("A") == 1
+    assert component.add_label("A") == 0
+    assert component.labels == ("A",)
+    for bad in ("", 3, None):
+        with pytest.raises(ValueError, match="non-empty string"):
+            component.add_label(bad)
+
+
+def test_add_label_to_a_trained_model_says_what_to_do(trained):
+    with pytest.raises(ValueError, match=r"MQ007.*before nlp.initialize"):
+        trained.get_pipe("music_query").add_label("NEW")
+
+
+def test_no_query_in_the_training_data():
+    nlp = spacy.blank("zh")
+    nlp.add_pipe("music_query")
+    examples = make_examples(nlp, [("今天天气怎么样", [])])
+    with pytest.raises(ValueError, match=r"MQ005.*check-data"):
+        nlp.initialize(lambda: examples)
+
+
+def test_initialize_without_examples():
+    component = spacy.blank("zh").add_pipe("music_query")
+    with pytest.raises(TypeError, match="E930"):
+        component.initialize(lambda: [])
+
+
+def test_no_character_is_frequent_enough():
+    nlp = spacy.blank("zh")
+    nlp.add_pipe("music_query", config={"model": {"min_count": 99}})
+    examples = make_examples(nlp)
+    with pytest.raises(ValueError, match=r"MQ011.*min_count = 99"):
+        nlp.initialize(lambda: examples)
+
+
+def test_predicting_before_training():
+    nlp = spacy.blank("zh")
+    nlp.add_pipe("music_query")
+    with pytest.raises(ValueError, match=r"MQ004.*initialize"):
+        nlp("我想听晴天")
+
+
+def test_untrained_pipeline_may_be_saved(tmp_path):
+    nlp = spacy.blank("zh")
+    nlp.add_pipe("music_query").add_label("A")
+    nlp.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path)
+    assert loaded.get_pipe("music_query").labels == ("A",)
+    examples = make_examples(loaded)
+    loaded.initialize(lambda: examples)
+    loaded.update(examples, sgd=Adam(0.001))
+
+
+def test_label_that_was_never_learnt(trained):
+    examples = make_examples(trained, [("我想听晴天", [(3, 5, "NEW")])])
+    with pytest.raises(ValueError, match=r"MQ006.*NEW.*FILM, MUSIC_QUERY"):
+        trained.update(examples)
+
+
+# Loss
+
+
+def test_gradient_is_that_of_the_loss(trained):
+    component = trained.get_pipe("music_query")
+    examples = make_examples(trained)
+    emissions = component.model.predict(TEXTS)
+    noise = np.random.default_rng(0).normal(size=emissions.data.shape)
+    emissions = emissions._replace(data=noise.astype("float64"))
+    loss, gradient = component.get_loss(examples, emissions)
+    assert loss > 0
+    for row, tag in ((0, 0), (4, 3), (30, 2)):
+        shifted = emissions.data.copy()
+        shifted[row, tag] += 1e-4
+        raised, _ = component.get_loss(examples, emissions._replace(data=shifted))
+        assert gradient.data[row, tag] == pytest.approx((raised - loss) / 1e-4, abs=1e-5)
+
+
+def test_missing_annotation_plays_no_part(trained):
+    component = trained.get_pipe("music_query")
+    reference = trained.make_doc("我想听 周杰伦的歌")
+    query = Span(reference, 3, 6, label="MUSIC_QUERY")
+    reference.set_ents([query], missing=[reference[0:3]])
+    example = Example(trained.make_doc(reference.text), reference)
+    emissions = component.model.predict([reference.text])
+    _, gradient = component.get_loss([example], emissions)
+    is_zero = (gradient.data == 0).all(axis=1).tolist()
+    assert is_zero == [True] * 4 + [False] * 5
+
+    unannotated = Example(trained.make_doc("听歌"), trained.make_doc("听歌"))
+    loss, gradient = component.get_loss([unannotated], component.model.predict(["听歌"]))
+    assert loss == 0.0 and not gradient.data.any()
+
+
+def test_texts_that_differ_are_an_error(trained):
+    reference = make_examples(trained, MESSAGES[:1])[0].reference
+    example = Example(trained.make_doc("我想听周杰伦的雨天"), reference)
+    with pytest.raises(ValueError, match=r"MQ009.*雨天.*晴天"):
+        trained.get_pipe("music_query").update([example])
+
+
+def test_gold_tags_of_words_and_blanks(trained):
+    component = trained.get_pipe("music_query")
+    words = ["来一首", "Hey", "Jude", "吧"]
+    reference = Doc(trained.vocab, words=words, spaces=[True, True, True, False])
+    reference.ents = [Span(reference, 1, 3, label="MUSIC_QUERY")]
+    example = Example(trained.make_doc(reference.text), reference)
+    tags = [component.tags[tag][0] for tag in component._gold_tags(example)]
+    assert "".join(tags) == "OOOOBIIIIIIIOO"
+
+
+def test_empty_texts_in_training(trained_path):
+    nlp = spacy.load(trained_path)
+    optimizer = nlp.resume_training()
+    empty = Example(nlp.make_doc(""), nlp.make_doc(""))
+    assert nlp.update([empty], sgd=optimizer) == {"music_query": 0.0}
+    losses = nlp.update([empty, *make_examples(nlp)], sgd=optimizer)
+    assert 0 < losses["music_query"] < 1
+
+
+def test_infinite_loss_says_so(trained_path):
+    nlp = spacy.load(trained_path)
+    component = nlp.get_pipe("music_query")
+    shim = component.model.shims[0]
+    shim.set_array("output.bias", shim.arrays["output.bias"] * np.nan, trainable=True)
+    with pytest.raises(ValueError, match=r"MQ010.*update 1"):
+        component.update(make_examples(nlp))
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    "config,message",
+    [
+        ({"threshold": 1.5}, "threshold = 1.5"),
+        ({"threshold": "high"}, "threshold"),
+        ({"alignment_mode": "widen"}, "alignment_mode"),
+        ({"overwrite": "perhaps"}, "overwrite"),
+        ({"model": {"hidden_width": 0}}, "hidden_width = 0"),
+        ({"model": {"embed_width": -1}}, "embed_width = -1"),
+        ({"model": {"depth": "two"}}, "depth"),
+        ({"model": {"min_count": 0}}, "min_count = 0"),
+        ({"model": {"char_dropout": 1.0}}, "char_dropout = 1.0"),
+        ({"model": {"threads": 0}}, "threads = 0"),
+        ({"model": {"width": 64}}, "width"),
+    ],
+)
+def test_wrong_setting_fails_when_the_component_is_added(config, message):
+    with pytest.raises(Exception, match=message) as error:
+        spacy.blank("zh").add_pipe("music_query", config=config)
+    assert isinstance(error.value, ValueError)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_sizes_of_the_network_follow_the_config(depth):
+    sizes = {"embed_width": 6, "hidden_width": 5, "depth": depth}
+    nlp = make_trained(steps=3, model=sizes)
+    arrays = nlp.get_pipe("music_query").model.shims[0].arrays
+    assert arrays["embedding"].shape[1] == 6
+    assert arrays["bilstm_0.forward.recurrent_kernel"].shape == (5, 20)
+    assert arrays["output.kernel"].shape == (10, 5)
+    assert ("bilstm_1.backward.kernel" in arrays) == (depth == 2)
+    assert nlp("听").text == "听"
+
+
+def test_default_config_of_the_factory_is_complete():
+    nlp = spacy.blank("zh")
+    nlp.add_pipe("music_query")
+    config = Config().from_str(nlp.config.to_str())["components"]["music_query"]
+    model = config.pop("model")
+    assert set(config) == {
+        *("factory", "threshold", "overwrite", "spans_key", "alignment_mode", "scorer")
+    }
+    arguments = build_char_bilstm.__annotations__.keys() - {"nO", "return"}
+    assert arguments <= model.keys()

@@ -1,0 +1,108 @@
+import sys
+import unicodedata
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_musicquery.encoding import (
+    PAD_ID,
+    UNK_ID,
+    CharInventory,
+    padded_batches,
+    split_by_length,
+)
+
+EVERY_CHAR = [chr(code) for code in range(sys.maxunicode + 1)]
+
+
+def test_ids_of_padding_and_unknown_are_reserved():
+    inventory = CharInventory("ab")
+    ids, lengths = inventory.encode(["abc", "", "ba"])
+    assert (PAD_ID, UNK_ID) == (0, 1)
+    assert ids.tolist() == [2, 3, UNK_ID, 3, 2]
+    assert lengths.tolist() == [3, 0, 2]
+    assert len(inventory) == 4
+
+
+def test_normalisation_maps_every_character_to_one():
+    inventory = CharInventory()
+    for char in EVERY_CHAR:
+        normal = inventory.normalize(char)
+        lower = char.lower()
+        if "\uff01" <= char <= "\uff5e":
+            lower = unicodedata.normalize("NFKC", char).lower()
+        elif char == "\u3000":
+            lower = " "
+        assert normal == (lower if len(lower) == 1 else char)
+
+
+@pytest.mark.parametrize("fullwidth", [True, False])
+@pytest.mark.parametrize("lowercase", [True, False])
+def test_encoding_sees_what_normalisation_makes(fullwidth, lowercase):
+    chars = "aA\uff21\uff411\uff11 \u3000听\U00010428😀"
+    inventory = CharInventory(fullwidth=fullwidth, lowercase=lowercase)
+    inventory = inventory.learnt_from([chars], min_count=1)
+    ids, _ = inventory.encode([chars])
+    normal = [inventory.normalize(char) for char in chars]
+    expected = [inventory.chars.index(char) + 2 for char in normal]
+    assert ids.tolist() == expected
+    assert ("A" in inventory.chars) == (not lowercase)
+    assert ("\uff41" in inventory.chars) == (not fullwidth)
+
+
+def test_inventory_counts_after_normalisation_and_ranks_by_frequency():
+    inventory = CharInventory().learnt_from(["AaＡ听听b"], min_count=2)
+    assert inventory.chars == ("a", "听")
+
+
+def test_inventory_survives_saving():
+    inventory = CharInventory("听a😀", fullwidth=False)
+    loaded = CharInventory.from_dict(inventory.to_dict())
+    assert loaded.to_dict() == inventory.to_dict()
+    text = ["听Ａ😀?"]
+    assert loaded.encode(text)[0].tolist() == inventory.encode(text)[0].tolist()
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=[])), max_size=8))
+def test_any_text_has_one_id_a_character(texts):
+    ids, lengths = CharInventory("听a").encode(texts)
+    assert lengths.tolist() == [len(text) for text in texts]
+    assert len(ids) == sum(map(len, texts))
+    assert set(ids.tolist()) <= {UNK_ID, 2, 3}
+
+
+@given(
+    st.lists(st.integers(0, 40), min_size=1, max_size=20),
+    st.integers(1, 100),
+)
+def test_padded_batches_hold_every_text_once_and_stay_small(lengths, max_chars):
+    lengths = np.array(lengths, dtype="int32")
+    ids = np.arange(2, 2 + lengths.sum(), dtype="int32")
+    out = np.full((len(ids), 1), -1, dtype="int32")
+    n_texts = 0
+    for batch in padded_batches(ids, lengths, max_chars):
+        assert batch.ids.size <= max(max_chars, batch.lengths.max())
+        assert len(batch.ids) == 1 or batch.ids.size <= max_chars
+        assert ((batch.ids != PAD_ID).sum(axis=1) == batch.lengths).all()
+        assert (batch.lengths > 0).all()
+        batch.scatter(batch.ids[..., None], out)
+        rows = batch.gather(ids[:, None])[..., 0]
+        assert (rows == batch.ids).all()
+        n_texts += len(batch.lengths)
+    assert n_texts == (lengths > 0).sum()
+    assert out[:, 0].tolist() == ids.tolist()
+
+
+def test_one_long_text_does_not_pad_the_short_ones():
+    lengths = np.array([5, 50_000, 6, 7], dtype="int32")
+    ids = np.ones(lengths.sum(), dtype="int32")
+    sizes = [batch.ids.shape for batch in padded_batches(ids, lengths, 1000)]
+    assert sorted(sizes) == [(1, 50_000), (3, 7)]
+
+
+def test_split_by_length():
+    parts = split_by_length(np.arange(5), np.array([2, 0, 3]))
+    assert [part.tolist() for part in parts] == [[0, 1], [], [2, 3, 4]]
+    assert split_by_length(np.arange(0), np.array([], dtype=int)) == []
