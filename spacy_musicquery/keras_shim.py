@@ -203,10 +203,12 @@ class KerasShim(Shim):
             self.sizes, self.arrays, self.frozen, self._graph = None, {}, (), None
         else:
             sizes = self._checked_sizes(message["sizes"])
-            self.arrays = _checked_arrays(message.get("arrays"), sizes)
-            self.frozen = tuple(message["frozen"])
-            self._graph = message["graph"]
-            self.sizes = sizes
+            arrays = _checked_arrays(message.get("arrays"), sizes)
+            frozen, graph = message.get("frozen"), message.get("graph")
+            _require(isinstance(frozen, list), "it does not say what is frozen")
+            _require(isinstance(graph, bytes), "it holds no graph")
+            self.sizes, self.arrays, self._graph = sizes, arrays, graph
+            self.frozen = tuple(frozen)
         self._forget_derived()
         return self
 

@@ -8,13 +8,13 @@ Inputs are `ids` (texts, longest) and `lengths` (texts,), both int32; the output
 is `emissions` (texts, longest, tags). Rows beyond a text's length are undefined.
 """
 
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 import numpy as np
 
 from .errors import Errors
 from .layout import EMBEDDING, NetworkSizes, array_shapes
-from .types import Floats1d, Floats2d, FloatsXd
+from .types import FloatsXd
 
 INPUTS = ("ids", "lengths")
 OUTPUT = "emissions"
@@ -113,9 +113,7 @@ def graph_arrays(arrays: Dict[str, FloatsXd]) -> Dict[str, FloatsXd]:
     }
     layers = dict.fromkeys(name.split(".")[0] for name in arrays if "bilstm_" in name)
     for layer in layers:
-        kernels: List[Floats2d] = []
-        recurrent_kernels: List[Floats2d] = []
-        biases: List[Floats1d] = []
+        kernels, recurrent_kernels, biases = [], [], []
         for direction in ("forward", "backward"):
             prefix = f"{layer}.{direction}"
             bias = _onnx_gates(arrays[f"{prefix}.bias"])
@@ -123,9 +121,8 @@ def graph_arrays(arrays: Dict[str, FloatsXd]) -> Dict[str, FloatsXd]:
             recurrent_kernels.append(_onnx_gates(arrays[f"{prefix}.recurrent_kernel"]).T)
             biases.append(np.concatenate([bias, np.zeros_like(bias)]))
         # Stacking transposed arrays leaves them transposed in memory.
-        weights[f"{layer}.W"] = np.ascontiguousarray(np.stack(kernels))
-        weights[f"{layer}.R"] = np.ascontiguousarray(np.stack(recurrent_kernels))
-        weights[f"{layer}.B"] = np.ascontiguousarray(np.stack(biases))
+        for part, stacked in zip("WRB", (kernels, recurrent_kernels, biases)):
+            weights[f"{layer}.{part}"] = np.ascontiguousarray(np.stack(stacked), "float32")
     return weights
 
 

@@ -45,7 +45,7 @@ def evaluate(
     per_type = scores["ents_per_type"] or {}
     if len(per_type) > 1:
         rows += [_prf_row(name, prf) for name, prf in per_type.items()]
-    msg.table(rows, header=("", "P", "R", "F1"), aligns="lrrr", divider=True)
+    msg.table(rows, header=("", "P", "R", "F1"), aligns=("l", "r", "r", "r"), divider=True)
     n_query_free = sum(not example.reference.ents for example in examples)
     alarms = _percent(scores["music_query_false_alarms"])
     msg.text(f"False alarms: {alarms} of {n_query_free} messages without a query")

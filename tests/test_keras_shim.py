@@ -1,0 +1,150 @@
+import numpy as np
+import pytest
+from thinc.api import Adam
+
+from spacy_musicquery.errors import SavedModelError
+from spacy_musicquery.keras_shim import KerasShim
+
+IDS = np.array([[2, 3, 4], [5, 2, 0]], dtype="int32")
+LENGTHS = np.array([3, 2], dtype="int32")
+SIZES = {"embed_width": 4, "hidden_width": 3, "depth": 2}
+
+
+@pytest.fixture
+def shim():
+    shim = KerasShim(**SIZES)
+    shim.initialize(6, 3, seed=0)
+    return shim
+
+
+def step(shim, optimizer, dropout=0.0):
+    emissions, backprop = shim.begin_update((IDS, dropout))
+    d_emissions = np.ones_like(emissions)
+    d_emissions[1, 2] = 0.0  # padding
+    backprop(d_emissions)
+    shim.finish_update(optimizer)
+
+
+def total(shim):
+    emissions = shim.predict((IDS, LENGTHS)).astype("float64")
+    return emissions[0].sum() + emissions[1, :2].sum()
+
+
+def test_gradients_are_those_of_the_emissions(shim):
+    _, backprop = shim.begin_update((IDS, 0.0))
+    d_emissions = np.ones((2, 3, 3), dtype="float32")
+    d_emissions[1, 2] = 0.0
+    backprop(d_emissions)
+    gradients = shim._gradients
+    assert list(gradients) == list(shim.arrays)
+    rng = np.random.default_rng(0)
+    for name, array in list(shim.arrays.items()):
+        index = tuple(rng.integers(size) for size in array.shape)
+        if name == "embedding":
+            index = (3, index[1])  # a character that occurs
+        base = total(shim)
+        shifted = array.copy()
+        shifted[index] += 1e-2
+        shim.set_array(name, shifted, trainable=True)
+        slope = (total(shim) - base) / 1e-2
+        shim.set_array(name, array, trainable=True)
+        assert gradients[name][index] == pytest.approx(slope, rel=0.05, abs=2e-3)
+
+
+def test_gradients_accumulate_until_the_update(shim):
+    _, backprop = shim.begin_update((IDS, 0.0))
+    backprop(np.ones((2, 3, 3), dtype="float32"))
+    once = {name: gradient.copy() for name, gradient in shim._gradients.items()}
+    backprop(np.ones((2, 3, 3), dtype="float32"))
+    for name, gradient in shim._gradients.items():
+        assert np.allclose(gradient, 2 * once[name])
+    shim.finish_update(Adam(0.01))
+    assert shim._gradients == {}
+
+
+def test_update_changes_what_is_predicted(shim):
+    before = total(shim)
+    step(shim, Adam(0.01))
+    assert total(shim) < before
+
+
+def test_frozen_arrays_stay_equal_to_the_bit(shim):
+    frozen = shim.arrays["embedding"].copy()
+    shim.set_array("embedding", frozen, trainable=False)
+    others = {name: array.copy() for name, array in shim.arrays.items()}
+    for _ in range(5):
+        step(shim, Adam(0.01), dropout=0.3)
+    assert np.array_equal(shim.arrays["embedding"], frozen)
+    assert not np.array_equal(shim.arrays["output.bias"], others["output.bias"])
+    shim.set_array("embedding", frozen, trainable=True)
+    step(shim, Adam(0.01))
+    assert not np.array_equal(shim.arrays["embedding"], frozen)
+
+
+def test_dropout_drops_and_predicting_does_not(shim):
+    plain, _ = shim.begin_update((IDS, 0.0))
+    dropped, _ = shim.begin_update((IDS, 0.5))
+    assert not np.allclose(plain, dropped)
+    assert np.array_equal(shim.predict((IDS, LENGTHS)), shim.predict((IDS, LENGTHS)))
+
+
+def test_averages_are_used_within_the_block_only(shim):
+    optimizer = Adam(0.1, use_averages=True)
+    for _ in range(3):
+        step(shim, optimizer)
+    assert optimizer.averages.keys() == {(shim.id, name) for name in shim.arrays}
+    trained = total(shim)
+    with shim.use_params(optimizer.averages):
+        name = "output.bias"
+        assert np.array_equal(shim.arrays[name], optimizer.averages[shim.id, name])
+        assert total(shim) != pytest.approx(trained)
+        averaged_bytes = shim.to_bytes()
+    assert total(shim) == trained
+    loaded = KerasShim(**SIZES).from_bytes(averaged_bytes)
+    assert total(loaded) != pytest.approx(trained)
+    # Training goes on from the weights, not from the averages.
+    weights = shim.arrays["output.bias"].copy()
+    step(shim, Adam(0.0))
+    assert np.array_equal(shim.arrays["output.bias"], weights)
+
+
+def test_averages_of_one_shim_do_not_touch_its_copy(shim):
+    other = shim.copy()
+    assert other.id != shim.id
+    optimizer = Adam(0.1, use_averages=True)
+    step(shim, optimizer)
+    before = total(other)
+    with other.use_params(optimizer.averages):
+        assert total(other) == before
+
+
+def test_saving(shim):
+    step(shim, Adam(0.01))
+    shim.set_array("embedding", shim.arrays["embedding"], trainable=False)
+    loaded = KerasShim(**SIZES).from_bytes(shim.to_bytes())
+    assert loaded.sizes == shim.sizes
+    assert loaded.frozen == ("embedding",)
+    assert total(loaded) == total(shim)
+    assert loaded.to_bytes() == shim.to_bytes()
+    step(loaded, Adam(0.01))
+    step(shim, Adam(0.01))
+    assert total(loaded) == pytest.approx(total(shim), abs=1e-5)
+
+
+def test_config_of_another_network_is_refused(shim):
+    other = KerasShim(**{**SIZES, "hidden_width": 8})
+    with pytest.raises(SavedModelError, match=r"MQ022.*hidden_width = 3.*says 8"):
+        other.from_bytes(shim.to_bytes())
+    assert other.sizes is None
+
+
+def test_initialisers_are_independent(shim):
+    arrays = shim.arrays
+    for part in ("kernel", "recurrent_kernel"):
+        forward, backward = (
+            arrays[f"bilstm_0.{d}.{part}"] for d in ("forward", "backward")
+        )
+        assert not np.allclose(forward, backward)
+    again = KerasShim(**SIZES)
+    again.initialize(6, 3, seed=0)
+    assert all(np.array_equal(again.arrays[name], arrays[name]) for name in arrays)

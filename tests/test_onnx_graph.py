@@ -1,0 +1,120 @@
+"""What is extracted with must equal what is trained."""
+
+import copy
+import pickle
+import threading
+
+import numpy as np
+import pytest
+import spacy
+
+from spacy_musicquery import bio
+from spacy_musicquery.architectures import build_char_bilstm, forward
+from spacy_musicquery.keras_shim import KerasShim
+from spacy_musicquery.layout import NetworkSizes, array_shapes
+from spacy_musicquery.onnx_graph import build_graph, graph_arrays
+from spacy_musicquery.onnx_session import EmissionSession
+
+from .conftest import MESSAGES
+
+
+def random_shim(depth, n_tags=5, n_chars=50, embed_width=7, hidden_width=6):
+    """Weights large enough for gates to saturate now and then."""
+    shim = KerasShim(embed_width=embed_width, hidden_width=hidden_width, depth=depth)
+    shim.initialize(n_chars, n_tags, seed=0)
+    rng = np.random.default_rng(1)
+    for name, array in shim.arrays.items():
+        noise = rng.normal(scale=0.5, size=array.shape)
+        shim.set_array(name, array + noise, trainable=True)
+    return shim
+
+
+def random_batch(n_chars=50):
+    rng = np.random.default_rng(2)
+    lengths = np.array([1, 2, 3, 17, 100, 2000], dtype="int32")
+    ids = rng.integers(1, n_chars, size=(len(lengths), lengths.max()), dtype="int32")
+    ids[np.arange(lengths.max()) >= lengths[:, None]] = 0
+    return ids, lengths
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_emissions_equal_those_of_keras(depth):
+    shim = random_shim(depth)
+    ids, lengths = random_batch()
+    expected, _ = shim.begin_update((ids, 0.0))
+    emissions = shim.predict((ids, lengths))
+    for row, length in enumerate(lengths):
+        difference = np.abs(emissions[row, :length] - expected[row, :length])
+        assert difference.max() < 1e-4
+        one = np.array([length])
+        assert np.array_equal(
+            bio.best_tags(emissions[row, :length], one),
+            bio.best_tags(expected[row, :length], one),
+        )
+
+
+def test_padding_changes_nothing():
+    shim = random_shim(depth=2)
+    ids, lengths = random_batch()
+    together = shim.predict((ids, lengths))
+    for row, length in enumerate(lengths):
+        alone = shim.predict((ids[row : row + 1, :length], lengths[row : row + 1]))
+        assert np.allclose(alone[0], together[row, :length], atol=1e-5)
+
+
+def test_graph_holds_no_weights():
+    small = build_graph(NetworkSizes(10, 3, 4, 4, 1))
+    large = build_graph(NetworkSizes(100_000, 3, 64, 64, 1))
+    assert len(large) < len(small) + 100 < 2000
+
+
+def test_graph_arrays_follow_the_array_shapes():
+    sizes = NetworkSizes(9, 5, 3, 4, 2)
+    arrays = {name: np.ones(shape) for name, shape in array_shapes(sizes).items()}
+    weights = graph_arrays(arrays)
+    assert weights["bilstm_0.W"].shape == (2, 16, 3)
+    assert weights["bilstm_1.W"].shape == (2, 16, 8)
+    assert weights["bilstm_1.B"].shape == (2, 32)
+    assert all(w.dtype == np.float32 and w.flags["C_CONTIGUOUS"] for w in weights.values())
+
+
+@pytest.mark.parametrize("options", [{}, {"threads": 2, "spinning": True}])
+def test_session_is_made_again_in_copies(options):
+    shim = random_shim(depth=1)
+    sizes = shim.sizes
+    session = EmissionSession(build_graph(sizes), graph_arrays(shim.arrays), **options)
+    batch = random_batch()
+    expected = session(*batch)
+    for other in (copy.deepcopy(session), pickle.loads(pickle.dumps(session))):
+        assert np.array_equal(other(*batch), expected)
+
+
+def test_session_is_safe_to_start_from_many_threads():
+    shim = random_shim(depth=1)
+    session = EmissionSession(build_graph(shim.sizes), graph_arrays(shim.arrays))
+    batch = random_batch()
+    results = []
+    threads = [
+        threading.Thread(target=lambda: results.append(session(*batch))) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 8
+    assert all(np.array_equal(result, results[0]) for result in results)
+
+
+def test_training_and_predicting_agree_through_the_whole_model(trained):
+    model = trained.get_pipe("music_query").model
+    texts = [text for text, _ in MESSAGES] + ["", "unknown ☃ characters"]
+    model.attrs["dropout_rate"] = 0.0
+    expected, _ = forward(model, texts, is_train=True)
+    emissions = model.predict(texts)
+    assert np.abs(emissions.data - expected.data).max() < 1e-4
+    assert emissions.lengths.tolist() == [len(text) for text in texts]
+
+
+def test_architecture_is_registered():
+    build = spacy.registry.get("architectures", "spacy_musicquery.CharBiLSTM.v1")
+    assert build is build_char_bilstm

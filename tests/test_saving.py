@@ -1,0 +1,149 @@
+import errno
+import shutil
+
+import pytest
+import spacy
+import srsly
+from thinc.api import Model
+
+from spacy_musicquery import saving
+from spacy_musicquery.errors import SavedModelError
+
+from .conftest import MESSAGES, found
+
+TEXT, SPANS = MESSAGES[0]
+
+
+@pytest.fixture
+def saved(trained_path, tmp_path):
+    path = tmp_path / "pipeline"
+    shutil.copytree(trained_path, path)
+    return path
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def change_model(path, change):
+    message = srsly.msgpack_loads(path.read_bytes())
+    shim = srsly.msgpack_loads(message["shims"][0][0])
+    change(shim)
+    message["shims"][0][0] = srsly.msgpack_dumps(shim)
+    path.write_bytes(srsly.msgpack_dumps(message))
+
+
+def set_nan(shim):
+    shim["arrays"]["output.bias"] = shim["arrays"]["output.bias"] * float("nan")
+
+
+DAMAGES = {
+    "no component directory": (lambda d: shutil.rmtree(d), "'cfg' cannot be read"),
+    "no cfg": (lambda d: (d / "cfg").unlink(), "'cfg' cannot be read"),
+    "no model": (lambda d: (d / "model").unlink(), "'model' cannot be read"),
+    "empty model": (lambda d: (d / "model").write_bytes(b""), "MQ021"),
+    "truncated model": (lambda d: truncate(d / "model"), "MQ021"),
+    "model of noise": (lambda d: (d / "model").write_bytes(b"\x93abc"), "MQ021"),
+    "truncated cfg": (lambda d: truncate(d / "cfg"), "its settings"),
+    "cfg is a list": (lambda d: (d / "cfg").write_text("[]"), "no list of labels"),
+    "labels are gone": (lambda d: (d / "cfg").write_text("{}"), "no list of labels"),
+    "another label": (
+        lambda d: (d / "cfg").write_text('{"labels": ["A"]}'),
+        "5 tags.*labels make 3",
+    ),
+    "another format": (
+        lambda d: change_model(d / "model", lambda m: m.update(format=99)),
+        "not of format",
+    ),
+    "an array is gone": (
+        lambda d: change_model(d / "model", lambda m: m["arrays"].popitem()),
+        "arrays missing",
+    ),
+    "an array of another shape": (
+        lambda d: change_model(d / "model", lambda m: m.update(sizes=[9, 5, 64, 64, 1])),
+        "'embedding' does not have the shape",
+    ),
+    "weights that are not finite": (
+        lambda d: change_model(d / "model", set_nan),
+        "'output.bias' is not finite",
+    ),
+    "no graph": (
+        lambda d: change_model(d / "model", lambda m: m.update(graph=None)),
+        "graph",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_directory_gives_a_clear_error(saved, damage):
+    do_damage, message = DAMAGES[damage]
+    do_damage(saved / "music_query")
+    with pytest.raises(SavedModelError, match=message):
+        spacy.load(saved)
+
+
+def test_damaged_bytes_give_a_clear_error(trained):
+    data = trained.get_pipe("music_query").to_bytes()
+    message = srsly.msgpack_loads(data)
+    message["model"] = message["model"][:100]
+    component = spacy.blank("zh").add_pipe("music_query")
+    with pytest.raises(SavedModelError, match="MQ021"):
+        component.from_bytes(srsly.msgpack_dumps(message))
+
+
+def test_config_of_another_size_gives_a_clear_error(trained_path):
+    override = {"components": {"music_query": {"model": {"hidden_width": 32}}}}
+    with pytest.raises(SavedModelError, match=r"hidden_width = 64.*says 32"):
+        spacy.load(trained_path, config=override)
+
+
+def fail_to_write(*args, **kwargs):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_failed_save_leaves_the_old_pipeline(saved, monkeypatch):
+    nlp = spacy.load(saved)
+    component = nlp.get_pipe("music_query")
+    monkeypatch.setattr(Model, "to_disk", fail_to_write)
+    component.cfg["threshold"] = 1.0
+    with pytest.raises(OSError, match="No space left"):
+        nlp.to_disk(saved)
+    again = spacy.load(saved)
+    assert again.get_pipe("music_query").cfg["threshold"] == 0.0
+    assert found(again(TEXT)) == SPANS
+    assert not list(saved.glob(".*"))
+
+
+def test_failed_first_save_leaves_nothing_that_loads(trained_path, tmp_path, monkeypatch):
+    nlp = spacy.load(trained_path)
+    monkeypatch.setattr(Model, "to_disk", fail_to_write)
+    with pytest.raises(OSError, match="No space left"):
+        nlp.to_disk(tmp_path / "new")
+    with pytest.raises(ValueError, match="cannot be read"):
+        spacy.load(tmp_path / "new")
+
+
+def test_replaced_directory(tmp_path):
+    path = tmp_path / "a" / "b"
+    for content in ("old", "new"):
+        with saving.replaced_directory(path) as directory:
+            (directory / content).touch()
+        assert [p.name for p in path.iterdir()] == [content]
+    with pytest.raises(KeyboardInterrupt), saving.replaced_directory(path) as directory:
+        (directory / "half").touch()
+        raise KeyboardInterrupt
+    assert [p.name for p in path.iterdir()] == ["new"]
+    assert [p.name for p in path.parent.iterdir()] == ["b"]
+
+
+def test_exclude(trained, tmp_path):
+    component = trained.get_pipe("music_query")
+    component.to_disk(tmp_path / "component", exclude=["vocab", "model"])
+    assert [p.name for p in (tmp_path / "component").iterdir()] == ["cfg"]
+    other = spacy.blank("zh").add_pipe("music_query")
+    other.from_disk(tmp_path / "component", exclude=["vocab", "model"])
+    assert other.labels == component.labels
+    data = component.to_bytes(exclude=["vocab", "model"])
+    assert srsly.msgpack_loads(data).keys() == {"cfg"}
+    other.from_bytes(component.to_bytes(exclude=["vocab"]), exclude=["vocab"])
+    assert found(other(trained.make_doc(TEXT))) == SPANS
