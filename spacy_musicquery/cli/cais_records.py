@@ -1,6 +1,6 @@
+import json
 from pathlib import Path
 
-import srsly
 import typer
 from wasabi import msg
 
@@ -35,5 +35,6 @@ def cais_records(
         output_dir.mkdir(parents=True, exist_ok=True)
         for split, records_of_split in splits.items():
             path = output_dir / f"{split}.jsonl"
-            srsly.write_jsonl(path, records_of_split)
+            lines = (json.dumps(r, ensure_ascii=False) + "\n" for r in records_of_split)
+            path.write_text("".join(lines), encoding="utf8")
             msg.good(f"{len(records_of_split)} utterances: {path}")

@@ -1,7 +1,7 @@
+import json
 import sys
 from typing import Any, Dict, Iterable, Iterator, List, Optional, cast
 
-import srsly
 import typer
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -35,7 +35,8 @@ def extract(
         hidden = True if sys.stdout.isatty() else None
         progress = tqdm(messages, unit=" messages", disable=hidden, leave=False)
         for doc in nlp.pipe(progress):
-            print(srsly.json_dumps(describe(nlp, doc)), flush=not texts)
+            result = json.dumps(describe(nlp, doc), ensure_ascii=False)
+            print(result, flush=not texts)
 
 
 def describe(nlp: Language, doc: Doc) -> Dict[str, Any]:

@@ -1,0 +1,155 @@
+"""The project's workflows, run as a user runs them, with fewer training steps."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+import spacy
+import srsly
+from spacy.util import load_config
+from weasel.cli.assets import project_assets
+from weasel.cli.run import project_run
+
+PROJECT_FILES = ["project.yml", "assets", "configs"]
+TEXT = "我想听周杰伦的晴天"
+
+
+@pytest.fixture
+def project(request, tmp_path):
+    root = tmp_path / "project"
+    root.mkdir()
+    for name in PROJECT_FILES:
+        source = request.config.rootpath / name
+        if source.is_dir():
+            ignore = shutil.ignore_patterns("CAIS", "cais")
+            shutil.copytree(source, root / name, ignore=ignore)
+        else:
+            shutil.copy(source, root / name)
+    config = load_config(root / "configs" / "default.cfg")
+    config["training"]["max_steps"] = 100
+    config["training"]["eval_frequency"] = 50
+    config["training"]["optimizer"]["learn_rate"] = 0.01
+    config["components"]["music_query"]["model"].update(embed_width=16, hidden_width=16)
+    config.to_disk(root / "configs" / "quick.cfg")
+    return root
+
+
+def run(project, workflow, **variables):
+    overrides = {"vars.config": "configs/quick.cfg"}
+    overrides.update({f"vars.{name}": value for name, value in variables.items()})
+    project_run(project, workflow, overrides=overrides, capture=True)
+
+
+def entities(nlp, texts):
+    return [[(e.text, e.start_char, e.label_) for e in doc.ents] for doc in nlp.pipe(texts)]
+
+
+def test_all(project, tmp_path):
+    run(project, "all")
+    scores = srsly.read_json(project / "metrics" / "default.json")
+    assert scores["ents_f"] > 0.3
+    assert 0 <= scores["music_query_false_alarms"] < 0.5
+
+    # The installed package finds what the pipeline finds, in a process of its own.
+    (package,) = (project / "packages").glob("*/dist/*.tar.gz")
+    target = tmp_path / "site"
+    install = [sys.executable, "-m", "pip", "install", "--no-deps", "--target", target]
+    subprocess.run([*map(str, install), str(package)], check=True, capture_output=True)
+    texts = [record["text"] for record in srsly.read_json(project / "assets" / "dev.json")]
+    nlp = spacy.load(project / "training" / "default" / "model-best")
+    expected = entities(nlp, texts)
+    assert sum(map(len, expected)) > 20
+    code = (
+        "import json, sys; sys.path.insert(0, sys.argv[1]); import zh_music_query\n"
+        "nlp = zh_music_query.load(); texts = json.load(sys.stdin)\n"
+        "found = [[(e.text, e.start_char, e.label_) for e in d.ents] for d in nlp.pipe(texts)]\n"
+        "json.dump(found, sys.stdout)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(target)],
+        input=json.dumps(texts),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(result.stdout) == [[list(e) for e in found] for found in expected]
+    requirements = (target / "zh_music_query" / "meta.json").read_text()
+    assert "spacy-musicquery" in requirements
+
+
+def test_train_on_own_messages_with_vectors(project):
+    messages = [
+        {"text": TEXT, "music_query": "周杰伦的晴天"},
+        {"text": "你好", "music_query": ""},
+    ]
+    own = project / "own.json"
+    own.write_text(json.dumps(messages), encoding="utf8")
+    config = load_config(project / "configs" / "quick.cfg")
+    config["components"]["music_query"]["model"]["embed_width"] = 64
+    config.to_disk(project / "configs" / "quick.cfg")
+    run(project, "vectors", raw_text="own.json")
+    variables = {"train": "own.json", "dev": "own.json"}
+    run(project, "train", char_vectors="corpus/char_vectors.bin", **variables)
+    nlp = spacy.load(project / "training" / "default" / "model-best")
+    assert [ent.text for ent in nlp(TEXT).ents] == ["周杰伦的晴天"]
+
+
+@pytest.fixture
+def raw_cais(project):
+    """Two-column files as the public corpus has them."""
+    utterances = [
+        ("放 O\n周 B-singer_name\n杰 I-singer_name\n伦 E-singer_name\n的 O\n"
+         "晴 B-song_name\n天 E-song_name\n", "PlayMusic"),
+        ("北 B-location\n京 E-location\n天 O\n气 O\n", "GetWeather"),
+    ]  # fmt: skip
+    for split in ("train", "valid", "test"):
+        folder = project / "assets" / "CAIS" / split
+        folder.mkdir(parents=True)
+        tags, intents = zip(*utterances)
+        (folder / f"ch.{split}").write_text("\n".join(tags), encoding="utf8")
+        (folder / f"ch.{split}.intent").write_text("\n".join(intents), encoding="utf8")
+
+
+@pytest.mark.parametrize(
+    "workflow,name,label,query",
+    [
+        ("cais", "cais", "MUSIC_QUERY", "周杰伦的晴天"),
+        ("cais-slots", "cais_slots", "song_name", "晴天"),
+    ],
+)
+def test_cais_from_the_raw_corpus(project, raw_cais, workflow, name, label, query):
+    run(project, workflow)
+    scores = srsly.read_json(project / "metrics" / f"{name}.json")
+    assert scores["ents_f"] == 1.0 and label in scores["ents_per_type"]
+    nlp = spacy.load(project / "training" / name / "model-best")
+    assert query in [ent.text for ent in nlp("放周杰伦的晴天").ents]
+
+
+def test_cais_from_a_folder_of_records(project, tmp_path):
+    folder = tmp_path / "records"
+    folder.mkdir()
+    record = {"text": TEXT, "music_query": ["周杰伦的晴天"], "intent": "PlayMusic"}
+    for name in ("train", "valid"):
+        srsly.write_jsonl(folder / f"{name}.jsonl", [record])
+    before = sorted(folder.iterdir())
+    run(project, "cais", cais=str(folder))
+    assert srsly.read_json(project / "metrics" / "cais.json")["ents_f"] == 1.0
+    assert sorted(folder.iterdir()) == before
+
+
+def test_cais_without_the_corpus_says_how_to_get_it(project, capfd):
+    with pytest.raises(SystemExit):
+        project_run(project, "cais")
+    printed = capfd.readouterr()
+    assert "spacy project assets" in " ".join((printed.out + printed.err).split())
+
+
+def test_local_assets_are_there(project, capsys):
+    text = (project / "project.yml").read_text(encoding="utf8")
+    start = text.index('  - dest: "assets/CAIS"')
+    text = text[:start] + text[text.index("workflows:") :]
+    (project / "project.yml").write_text(text, encoding="utf8")
+    project_assets(project)
+    assert capsys.readouterr().out.count("Asset already exists") == 2
