@@ -36,14 +36,18 @@ def read_rules(path: Path) -> MergeRules:
     """
     try:
         data = json.loads(path.read_text(encoding="utf8"))
-        rules = MergeRules(**{key: tuple(value) for key, value in data.items()})
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         raise ValueError(Errors.MQ045.format(path=path, problem=error)) from error
-    for key, values in rules._asdict().items():
-        if not all(isinstance(value, str) for value in values):
+    keys = ", ".join(MergeRules._fields)
+    if not isinstance(data, dict) or set(data) != set(MergeRules._fields):
+        found = ", ".join(data) if isinstance(data, dict) else repr(data)
+        problem = f"it must have exactly the keys {keys}, not {found}"
+        raise ValueError(Errors.MQ045.format(path=path, problem=problem))
+    for key, value in data.items():
+        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
             problem = f'"{key}" must be a list of strings'
             raise ValueError(Errors.MQ045.format(path=path, problem=problem))
-    return rules
+    return MergeRules(**{key: tuple(value) for key, value in data.items()})
 
 
 def merge_slots(

@@ -11,9 +11,6 @@ from spacy.vocab import Vocab
 from .errors import Errors
 from .records import DEFAULT_LABEL, DEFAULT_SPANS_KEY, Problem, Record, read_records
 
-# More problems than this scroll the first ones off the screen.
-_MAX_SHOWN = 100
-
 
 def make_record_corpus(
     path: Union[str, Path],
@@ -97,10 +94,8 @@ def describe_problems(problems: List[Problem], remedy: str) -> str:
     remedy (str): What to do about it.
     RETURNS (str): All of it, as an error message.
     """
-    shown = [str(problem) for problem in problems[:_MAX_SHOWN]]
-    if len(problems) > _MAX_SHOWN:
-        shown.append(f"... and {len(problems) - _MAX_SHOWN} more")
-    return Errors.MQ040.format(n=len(problems), problems="\n".join(shown), remedy=remedy)
+    listed = "\n".join(map(str, problems))
+    return Errors.MQ040.format(n=len(problems), problems=listed, remedy=remedy)
 
 
 def _split_tokens(doc: Doc, edges: Iterable[int]) -> Doc:

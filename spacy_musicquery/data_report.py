@@ -1,6 +1,7 @@
 """Figures about annotated messages, as rows of a table."""
 
 from collections import Counter
+from statistics import median
 from typing import List, Sequence, Set, Tuple
 
 from .encoding import CharInventory
@@ -15,17 +16,23 @@ def records_rows(corpora: Sequence[Sequence[Record]]) -> List[Tuple[str, ...]]:
     corpora (Sequence[Sequence[Record]]): The sets.
     RETURNS (List[Tuple[str, ...]]): Rows: a name, and a cell a set.
     """
+    counts = [Counter(name for r in c for *_, name in r.spans) for c in corpora]
+    labels = sum(counts, Counter())
     columns = [dict(_figures(records)) for records in corpora]
-    names = dict.fromkeys(name for column in columns for name in column)
-    return [(name, *(column.get(name, "0") for column in columns)) for name in names]
+    rows = [(name, *(column[name] for column in columns)) for name in columns[0]]
+    by_label = [
+        (f"  {label}", *(str(count[label]) for count in counts))
+        for label, _ in labels.most_common()
+    ]
+    return rows[:2] + by_label + rows[2:]
 
 
-def overlap_rows(train: Sequence[Record], dev: Sequence[Record]) -> List[Tuple[str, str]]:
+def overlap_rows(train: Sequence[Record], dev: Sequence[Record]) -> List[Tuple[str, ...]]:
     """What evaluation data share with training data, and what they do not.
 
     train (Sequence[Record]): The training data.
     dev (Sequence[Record]): The evaluation data.
-    RETURNS (List[Tuple[str, str]]): Rows: a name and a value.
+    RETURNS (List[Tuple[str, ...]]): Rows: a name and a value.
     """
     train_texts = {record.text for record in train}
     leaked = sum(record.text in train_texts for record in dev)
@@ -33,13 +40,15 @@ def overlap_rows(train: Sequence[Record], dev: Sequence[Record]) -> List[Tuple[s
     unseen_queries = sum(query not in train_queries for query in dev_queries)
     train_chars, dev_chars = _chars(train), _chars(dev)
     unseen = sorted(char for char in dev_chars if char not in train_chars)
-    shown = "".join(unseen[:_MAX_UNSEEN_SHOWN])
-    if len(unseen) > _MAX_UNSEEN_SHOWN:
+    # A line break or an escape among them would break the table.
+    visible = [char for char in unseen if char.isprintable()]
+    shown = "".join(visible[:_MAX_UNSEEN_SHOWN])
+    if len(visible) > _MAX_UNSEEN_SHOWN:
         shown += "…"
     return [
         ("messages also in train", _share(leaked, len(dev))),
         ("queries not in train", _share(unseen_queries, len(dev_queries))),
-        ("characters not in train", f"{len(set(unseen))} {shown}".strip()),
+        ("characters not in train", f"{len(unseen)} {shown}".strip()),
         (
             "share of text they make",
             _percent(sum(dev_chars[c] for c in unseen), sum(dev_chars.values())),
@@ -49,14 +58,12 @@ def overlap_rows(train: Sequence[Record], dev: Sequence[Record]) -> List[Tuple[s
 
 def _figures(records: Sequence[Record]) -> List[Tuple[str, str]]:
     lengths = sorted(len(record.text) for record in records) or [0]
-    labels = Counter(label for record in records for *_, label in record.spans)
     query_lengths = sorted(e - s for record in records for s, e, _ in record.spans) or [0]
     n_empty = sum(not record.spans for record in records)
     n_repeated = len(records) - len({record.text for record in records})
     return [
         ("messages", str(len(records))),
-        ("queries", str(sum(labels.values()))),
-        *((f"  {label}", str(n)) for label, n in labels.most_common()),
+        ("queries", str(sum(len(record.spans) for record in records))),
         ("messages without a query", _share(n_empty, len(records))),
         ("repeated messages", _share(n_repeated, len(records))),
         ("characters a message: median, longest", _median_and_max(lengths)),
@@ -75,7 +82,7 @@ def _queries(records: Sequence[Record]) -> Set[str]:
 
 
 def _median_and_max(values: List[int]) -> str:
-    return f"{values[len(values) // 2]}, {values[-1]}"
+    return f"{median(values):g}, {values[-1]}"
 
 
 def _share(n: int, total: int) -> str:

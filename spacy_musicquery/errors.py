@@ -102,7 +102,7 @@ class Errors:
     )
 
     # Data
-    MQ040 = "{n} problem(s) in the data, nothing was written:\n{problems}\n{remedy}"
+    MQ040 = "[MQ040] {n} problem(s) in the data:\n{problems}\n{remedy}"
     MQ041 = (
         "[MQ041] {path}: no such file. Give a .json list, a .jsonl file, or a two-column "
         "file (a character and its BIO or BIOES tag a line)."
@@ -126,6 +126,11 @@ class Errors:
         "intents. They must belong together, one intent a line: fetch the corpus again."
     )
     MQ047 = "[MQ047] cannot read {path} as a DocBin of annotated docs: {error}."
+    MQ048 = "[MQ048] {path} is not UTF-8 ({error}). Save the file as UTF-8."
+    MQ049 = (
+        "[MQ049] {path}: no message is left to convert: every row has a problem. Correct "
+        "the rows; nothing was written."
+    )
 
     # Commands
     MQ050 = (
@@ -136,6 +141,7 @@ class Errors:
         "[MQ051] the pipeline {path} has no music_query component (it has: {pipes}). "
         "Name a pipeline that was trained with one."
     )
+    MQ052 = "[MQ052] {option} {value}: {problem}."
 
 
 class Warnings:

@@ -119,8 +119,9 @@ def split_records(
 
 
 def read_tagged(content: str) -> Iterator[Tuple[int, Any]]:
-    """Read two-column messages. Each line is a character, a blank or tab, and a
-    tag; a missing character (one the corpus lost) is read as a blank.
+    """Read two-column messages. Each line is a character (or a piece of several),
+    a blank or tab, and a tag; a missing character, one that the corpus lost, is
+    read as a blank, which no span begins or ends with.
 
     As in the CoNLL evaluation, an I or E that continues nothing begins a span.
 
@@ -128,46 +129,53 @@ def read_tagged(content: str) -> Iterator[Tuple[int, Any]]:
     YIELDS (Tuple[int, Any]): The row where a message starts, and it as a record
         with "text" and "spans"; or a row and what is wrong with it.
     """
-    start_row, text, tags = 1, "", []  # type: Tuple[int, str, List[str]]
+    start_row = 1
+    pieces: List[Tuple[str, str]] = []
     invalid: Optional[_Invalid] = None
     for row, line in enumerate([*content.split("\n"), ""], start=1):
         line = line.rstrip("\r")
         if line.strip():
-            char, _, tag = line.rpartition("\t" if "\t" in line else " ")
-            char = char or " "
+            piece, _, tag = line.rpartition("\t" if "\t" in line else " ")
             if tag != "O" and tag[:2] not in ("B-", "I-", "E-", "S-", "M-"):
                 invalid = invalid or _Invalid(
                     f"{tag!r} (line {row}) is no tag: expected O, or B-, I-, E- or S- "
                     "and a label, after the character and a blank"
                 )
-            text += char
-            tags += [tag] + [tag.replace("B-", "I-", 1)] * (len(char) - 1)
+            pieces.append((piece or " ", tag))
             continue
-        if text:
-            yield start_row, invalid or {"text": text, "spans": _tag_spans(tags)}
-        start_row, text, tags, invalid = row + 1, "", [], None
+        if pieces:
+            yield start_row, invalid or _tagged_record(pieces)
+        start_row, pieces, invalid = row + 1, [], None
 
 
-def _tag_spans(tags: List[str]) -> List[Dict[str, Any]]:
+def _tagged_record(pieces: List[Tuple[str, str]]) -> Dict[str, Any]:
+    text = ""
     spans: List[Dict[str, Any]] = []
     continues = False
-    for i, tag in enumerate(tags):
+    for piece, tag in pieces:
+        start, text = len(text), text + piece
         prefix, _, label = tag.partition("-")
         if prefix == "O":
             continues = False
-            continue
-        if continues and prefix not in "BS" and spans[-1]["label"] == label:
-            spans[-1]["end"] = i + 1
+        elif continues and prefix not in "BS" and spans[-1]["label"] == label:
+            spans[-1]["end"] = len(text)
+            continues = prefix != "E"
         else:
-            spans.append({"start": i, "end": i + 1, "label": label})
-        continues = prefix not in "ES"
-    return spans
+            spans.append({"start": start, "end": len(text), "label": label})
+            continues = prefix not in "ES"
+    for span in spans:
+        while span["start"] < span["end"] and text[span["start"]].isspace():
+            span["start"] += 1
+        while span["start"] < span["end"] and text[span["end"] - 1].isspace():
+            span["end"] -= 1
+    return {"text": text, "spans": [s for s in spans if s["start"] < s["end"]]}
 
 
 def _rows(path: Path, content: str) -> Iterable[Tuple[int, Any]]:
-    if path.suffix == ".json":
+    suffix = path.suffix.lower()
+    if suffix == ".json":
         return _json_rows(content)
-    if path.suffix == ".jsonl":
+    if suffix == ".jsonl":
         return _jsonl_rows(content)
     return read_tagged(content)
 
@@ -175,7 +183,7 @@ def _rows(path: Path, content: str) -> Iterable[Tuple[int, Any]]:
 def _json_rows(content: str) -> Iterator[Tuple[int, Any]]:
     try:
         items = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         row = getattr(error, "lineno", 1)
         yield row, _Invalid(f"invalid JSON: {error}")
         return
@@ -197,7 +205,7 @@ def _jsonl_rows(content: str) -> Iterator[Tuple[int, Any]]:
         if line.strip():
             try:
                 yield row, json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 yield row, _Invalid(f"invalid JSON: {error}")
 
 
@@ -208,7 +216,9 @@ def _parse(row: int, item: Any, label: str, spans_key: str) -> Optional[Record]:
     if item.get("answer", "accept") != "accept":  # Prodigy's "reject" and "ignore"
         return None
     text = _checked_text(item)
-    if spans_key in item:
+    if "answer" in item and spans_key not in item:  # Prodigy's for no entity
+        spans: List[Span] = []
+    elif spans_key in item:
         spans = _offset_spans(text, item[spans_key], spans_key, label)
     elif "music_query" in item and spans_key == DEFAULT_SPANS_KEY:
         spans = _query_spans(text, item["music_query"], label)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Iterator, List, Tuple
 
 import spacy
+import typer
 from spacy.language import Language
 from wasabi import msg
 
@@ -52,13 +53,9 @@ def read_any_records(
     return [doc_to_record(row, doc) for row, doc in enumerate(docs, start=1)], []
 
 
-def report_problems(problems: List[Problem], *, skip: bool) -> None:
-    """Stop because of problems in the data, or say that their rows are left out."""
-    if not problems:
-        return
-    if not skip:
-        remedy = "Correct the rows, or leave them out with --skip-invalid."
-        msg.fail(describe_problems(problems, remedy), exits=1)
-    for problem in problems:
-        msg.warn(str(problem))
-    msg.warn(f"{len(problems)} row(s) left out")
+def report_problems(problems: List[Problem], *, remedy: str) -> None:
+    """List problems in the data, one a line, and stop if there are any."""
+    if problems:
+        # Printed plainly: wasabi would fold the lines into a paragraph.
+        typer.echo(describe_problems(problems, remedy), err=True)
+        msg.fail("Nothing was written", exits=1)

@@ -8,6 +8,9 @@ from ..data_report import overlap_rows, records_rows
 from ..records import DEFAULT_LABEL, DEFAULT_SPANS_KEY
 from ._util import plain_errors, read_any_records
 
+# Wider than any cell, so that wasabi aligns them all.
+_MAX_COLUMN = 200
+
 
 def check_data(
     train_path: Path = typer.Argument(
@@ -36,12 +39,15 @@ def check_data(
     corpora = [records for records, _ in read]
     header = ("", *("Train", "Dev")[: len(paths)])
     aligns = ("l", *("r" for _ in paths))
-    msg.table(records_rows(corpora), header=header, aligns=aligns, divider=True)
+    rows = records_rows(corpora)
+    msg.table(rows, header=header, aligns=aligns, divider=True, max_col=_MAX_COLUMN)
     if len(corpora) == 2:
-        msg.table(overlap_rows(*corpora), header=("Dev against train", ""), divider=True)
+        rows = overlap_rows(*corpora)
+        header = ("Dev against train", "")
+        msg.table(rows, header=header, divider=True, max_col=_MAX_COLUMN)
     problems = [problem for _, found in read for problem in found]
     for problem in problems:
-        msg.fail(str(problem))
+        typer.echo(problem, err=True)
     if problems:
         msg.fail(f"{len(problems)} problem(s) in the data", exits=1)
     msg.good("No problems found")

@@ -9,6 +9,7 @@ from tqdm import tqdm
 from wasabi import msg
 
 from ..corpus import record_to_doc, save_docs
+from ..errors import Errors
 from ..records import DEFAULT_LABEL, DEFAULT_SPANS_KEY, Record, read_records, split_records
 from ._util import plain_errors, report_problems
 
@@ -57,28 +58,52 @@ def convert(
     written unless --skip-invalid is given.
     """
     with plain_errors():
-        records, problems = read_records(input_path, label=label, spans_key=spans_key)
-        report_problems(problems, skip=skip_invalid)
-        nlp = _blank(lang, segmenter)
-        parts = {output_path: records}
+        paths = [output_path]
         if dev_share is not None:
-            train, dev = split_records(records, dev_share, seed)
-            parts = {output_path: train, dev_path or _beside(output_path): dev}
-        for path, part in parts.items():
+            paths.append(dev_path or output_path.with_name("dev.spacy"))
+        elif dev_path is not None:
+            _refuse("--dev", dev_path, "it needs --dev-share as well")
+        _check_paths(input_path, paths)
+        nlp = _blank(lang, segmenter)
+        records, problems = read_records(input_path, label=label, spans_key=spans_key)
+        if not skip_invalid:
+            remedy = "Correct the rows, or leave them out with --skip-invalid."
+            report_problems(problems, remedy=remedy)
+        for problem in problems:
+            typer.echo(f"left out: {problem}", err=True)
+        if not records:
+            raise ValueError(Errors.MQ049.format(path=input_path))
+        parts = [records]
+        if dev_share is not None:
+            parts = list(split_records(records, dev_share, seed))
+        for path, part in zip(paths, parts):
             _save(nlp, part, path)
 
 
+def _check_paths(input_path: Path, output_paths: List[Path]) -> None:
+    for path in output_paths:
+        if path.suffix != ".spacy":
+            _refuse("OUT", path, "the name must end in .spacy")
+        if path.resolve() == input_path.resolve():
+            _refuse("OUT", path, "this is the file to convert")
+    if len(set(output_paths)) < len(output_paths):
+        _refuse("OUT", output_paths[0], "both parts would be written there; name --dev")
+
+
+def _refuse(option: str, value: object, problem: str) -> None:
+    raise ValueError(Errors.MQ052.format(option=option, value=value, problem=problem))
+
+
 def _blank(lang: str, segmenter: str) -> Language:
+    if segmenter not in ("char", "jieba", "pkuseg"):
+        _refuse("--tokenizer", segmenter, "expected char, jieba or pkuseg")
     if lang != "zh":
+        if segmenter != "char":
+            _refuse("--tokenizer", segmenter, f"--lang {lang} has a tokenizer of its own")
         return spacy.blank(lang)
     nlp = spacy.blank(lang, config={"nlp": {"tokenizer": {"segmenter": segmenter}}})
     cast(ChineseTokenizer, nlp.tokenizer).initialize()
     return nlp
-
-
-def _beside(path: Path) -> Path:
-    dev_path = path.with_name("dev.spacy")
-    return dev_path if dev_path != path else path.with_name("dev-share.spacy")
 
 
 def _save(nlp: Language, records: List[Record], path: Path) -> None:

@@ -62,7 +62,7 @@ def _read_examples(
         references = read_docs(path, nlp.vocab)
     else:
         records, problems = read_records(path, label=label, spans_key=spans_key)
-        report_problems(problems, skip=False)
+        report_problems(problems, remedy="Correct the rows.")
         references = [record_to_doc(nlp, record) for record in records]
     return [Example(nlp.make_doc(doc.text), doc) for doc in references]
 

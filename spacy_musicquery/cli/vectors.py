@@ -61,9 +61,12 @@ def _read_texts(path: Path) -> List[str]:
         return [text for file in sorted(path.glob("*.txt")) for text in _read_texts(file)]
     if path.suffix in (".json", ".jsonl"):
         records, problems = read_records(path)
-        report_problems(problems, skip=False)
+        report_problems(problems, remedy="Correct the rows.")
         return [record.text for record in records]
     if not path.is_file():
         raise ValueError(Errors.MQ041.format(path=path))
-    lines = path.read_text(encoding="utf-8-sig").split("\n")
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(Errors.MQ048.format(path=path, error=error.reason)) from error
     return [line for line in lines if line.strip()]
