@@ -8,8 +8,6 @@ from typing import (
     Dict,
     Iterable,
     List,
-    Literal,
-    NamedTuple,
     Optional,
     Sequence,
     Set,
@@ -28,6 +26,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 
 from . import bio, saving
+from .alignment import AlignmentMode, FoundSpan, add_ents, align, strip_blanks
 from .architectures import get_shim
 from .char_vectors import CharVectors
 from .encoding import split_by_length
@@ -40,8 +39,6 @@ logger = logging.getLogger("spacy.music_query")
 
 DEFAULT_LABEL = "MUSIC_QUERY"
 SCORE_EXTENSION = "music_query_score"
-
-AlignmentMode = Literal["strict", "contract", "expand"]
 
 default_model_config = """
 [model]
@@ -57,16 +54,6 @@ threads = 1
 spinning = false
 """
 DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
-
-
-class FoundSpan(NamedTuple):
-    """A query as the model found it: characters `start` to `end` (exclusive) of
-    the text, its label, and the probability that it is one."""
-
-    start: int
-    end: int
-    label: str
-    score: float
 
 
 @Language.factory(
@@ -218,7 +205,7 @@ class MusicQuery(TrainablePipe):
         labels = self.labels
         spans = bio.decode(emissions.data, emissions.lengths)
         for i, start, end, label, score in zip(*(array.tolist() for array in spans)):
-            start, end = _strip_blanks(texts[i], start, end)
+            start, end = strip_blanks(texts[i], start, end)
             if start < end and score >= self.cfg["threshold"]:
                 found[i].append(FoundSpan(start, end, labels[label], score))
         return found
@@ -248,35 +235,22 @@ class MusicQuery(TrainablePipe):
                 doc.spans[key] = []
                 continue
             install_extensions()
-            spans = self._align(doc, found)
-            group = SpanGroup(
-                doc,
-                name=key,
-                spans=[span for span, _ in spans],
-                attrs={"scores": [score for _, score in spans]},
+            spans, span_scores, n_moved = align(doc, found, self.cfg["alignment_mode"])
+            if n_moved:
+                self._tell_of_misalignment(doc, n_moved)
+            doc.spans[key] = SpanGroup(
+                doc, name=key, spans=spans, attrs={"scores": span_scores}
             )
-            doc.spans[key] = group
-            for span, score in spans:
+            for span, score in zip(spans, span_scores):
                 span._.set(SCORE_EXTENSION, score)
-            self._set_ents(doc, [span for span, _ in spans])
+            add_ents(doc, spans, overwrite=self.cfg["overwrite"])
 
-    def _align(self, doc: Doc, found: Sequence[FoundSpan]) -> List[Tuple[Span, float]]:
-        """Map queries to tokens, in order and without overlap."""
-        mode = self.cfg["alignment_mode"]
-        aligned: List[Tuple[Span, float]] = []
-        n_moved = 0
-        for query in found:
-            span = doc.char_span(
-                query.start, query.end, label=query.label, alignment_mode=mode
-            )
-            if span is None or (span.start_char, span.end_char) != query[:2]:
-                n_moved += 1
-            # Two queries that grow into one token: the first one has it.
-            if span is not None and (not aligned or span.start >= aligned[-1][0].end):
-                aligned.append((span, query.score))
-        if n_moved and not self._told_of_misalignment:
+    def _tell_of_misalignment(self, doc: Doc, n_moved: int) -> None:
+        """Say once that queries were changed to fit the tokens."""
+        if not self._told_of_misalignment:
             self._told_of_misalignment = True
             actions = {"strict": "dropped", "contract": "cut", "expand": "widened"}
+            mode = self.cfg["alignment_mode"]
             logger.warning(
                 Warnings.MQ101.format(
                     name=self.name,
@@ -286,18 +260,6 @@ class MusicQuery(TrainablePipe):
                     text=excerpt(doc.text),
                 )
             )
-        return aligned
-
-    def _set_ents(self, doc: Doc, spans: List[Span]) -> None:
-        """Put spans among the entities that are already there."""
-        earlier = doc.ents
-        if earlier and self.cfg["overwrite"]:
-            taken = {i for span in spans for i in range(span.start, span.end)}
-            earlier = tuple(e for e in earlier if taken.isdisjoint(range(e.start, e.end)))
-        elif earlier:
-            taken = {i for ent in earlier for i in range(ent.start, ent.end)}
-            spans = [s for s in spans if taken.isdisjoint(range(s.start, s.end))]
-        doc.ents = (*earlier, *spans)
 
     def update(
         self,
@@ -543,12 +505,3 @@ class MusicQuery(TrainablePipe):
 
     def _load_model(self, data: bytes) -> None:
         saving.load_model(self.model, data, component=self.name, n_tags=len(self.tags))
-
-
-def _strip_blanks(text: str, start: int, end: int) -> Tuple[int, int]:
-    """Leave out blanks at both edges, which spaCy allows in no entity."""
-    while start < end and text[start].isspace():
-        start += 1
-    while start < end and text[end - 1].isspace():
-        end -= 1
-    return start, end

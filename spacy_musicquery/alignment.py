@@ -1,0 +1,79 @@
+"""Character offsets to spaCy spans, and spans among other entities."""
+
+from typing import List, Literal, NamedTuple, Sequence, Tuple
+
+from spacy.tokens import Doc, Span
+
+AlignmentMode = Literal["strict", "contract", "expand"]
+
+
+class FoundSpan(NamedTuple):
+    """A query as the model found it: characters `start` to `end` (exclusive) of
+    the text, its label, and the probability that it is one."""
+
+    start: int
+    end: int
+    label: str
+    score: float
+
+
+def strip_blanks(text: str, start: int, end: int) -> Tuple[int, int]:
+    """Leave out blanks at both edges, which spaCy allows in no entity.
+
+    text (str): The text.
+    start (int): The first character of a span.
+    end (int): The character after its last.
+    RETURNS (Tuple[int, int]): The new start and end; equal if nothing is left.
+    """
+    while start < end and text[start].isspace():
+        start += 1
+    while start < end and text[end - 1].isspace():
+        end -= 1
+    return start, end
+
+
+def align(
+    doc: Doc, found: Sequence[FoundSpan], mode: AlignmentMode
+) -> Tuple[List[Span], List[float], int]:
+    """Map spans of characters to spans of tokens.
+
+    doc (Doc): The document.
+    found (Sequence[FoundSpan]): Spans in order, without overlap.
+    mode (str): What happens to one that begins or ends inside a token: "expand"
+        takes the whole token in, "contract" leaves it out, "strict" drops the span.
+    RETURNS (Tuple[List[Span], List[float], int]): The spans in order and without
+        overlap (of two that grow into one token the first has it), their scores,
+        and how many were moved or dropped.
+    """
+    spans: List[Span] = []
+    scores: List[float] = []
+    n_moved = 0
+    for start, end, label, score in found:
+        span = doc.char_span(start, end, label=label, alignment_mode=mode)
+        if span is None or (span.start_char, span.end_char) != (start, end):
+            n_moved += 1
+        if span is not None and (not spans or span.start >= spans[-1].end):
+            spans.append(span)
+            scores.append(score)
+    return spans, scores, n_moved
+
+
+def add_ents(doc: Doc, spans: Sequence[Span], *, overwrite: bool) -> None:
+    """Put spans among the entities of a document.
+
+    doc (Doc): The document, modified in place.
+    spans (Sequence[Span]): The new entities, without overlap.
+    overwrite (bool): Where a new entity overlaps an old one: whether the new one
+        replaces it, or is left out.
+    """
+    old = doc.ents
+    if old and overwrite:
+        old = _disjoint(old, spans)
+    elif old:
+        spans = _disjoint(spans, old)
+    doc.ents = (*old, *spans)
+
+
+def _disjoint(spans: Sequence[Span], others: Sequence[Span]) -> Tuple[Span, ...]:
+    taken = {i for other in others for i in range(other.start, other.end)}
+    return tuple(s for s in spans if taken.isdisjoint(range(s.start, s.end)))
