@@ -10,6 +10,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Tuple
 
@@ -20,7 +21,7 @@ Found = List[Tuple[int, int]]
 
 class System:
     name: str
-    packages: List[str]
+    packages: Tuple[str, ...]
 
     def train(self, train: Path, dev: Path, path: Path) -> None:
         """Train on record files and save to a directory."""
@@ -62,7 +63,7 @@ class SpacyPipeline(System):
 
 class MusicQuery(SpacyPipeline):
     name = "music_query"
-    packages = ["spacy-musicquery"]
+    packages = ("spacy-musicquery",)
 
     def train(self, train: Path, dev: Path, path: Path) -> None:
         self._train(ROOT / "configs" / "default.cfg", train, dev, path)
@@ -70,7 +71,7 @@ class MusicQuery(SpacyPipeline):
 
 class SpacyNer(SpacyPipeline):
     name = "spacy_ner"
-    packages = ["spacy"]
+    packages = ("spacy",)
 
     def train(self, train: Path, dev: Path, path: Path) -> None:
         config = path / "config.cfg"
@@ -83,7 +84,7 @@ class Floor(System):
     """spaCy's tokenizer, and setting one known entity."""
 
     name = "floor"
-    packages = ["spacy"]
+    packages = ("spacy",)
 
     def load(self, path: Path) -> None:
         import spacy
@@ -109,7 +110,7 @@ class CrfSuite(System):
     """A linear-chain CRF on character n-grams of a window, L-BFGS with L1 and L2."""
 
     name = "crfsuite"
-    packages = ["python-crfsuite"]
+    packages = ("python-crfsuite",)
 
     def train(self, train: Path, dev: Path, path: Path) -> None:
         import pycrfsuite
@@ -153,7 +154,7 @@ class KerasScript(System):
     to the longest message, `model.predict`."""
 
     name = "keras_script"
-    packages = ["tensorflow", "keras"]
+    packages = ("tensorflow", "keras")
     TAGS = ("O", "B", "I")
 
     def train(self, train: Path, dev: Path, path: Path) -> None:
@@ -227,7 +228,7 @@ class Bert(System):
     """A BERT-base token classifier with random weights: its speed, not its skill."""
 
     name = "bert_base"
-    packages = ["transformers", "torch"]
+    packages = ("transformers", "torch")
 
     def load(self, path: Path) -> None:
         import torch
@@ -293,8 +294,6 @@ def bio_spans(tags: List[str]) -> Found:
 
 def train_all(names: List[str], train: Path, dev: Path, models: Path) -> Dict[str, float]:
     """Train what is not there yet; RETURNS (Dict[str, float]): seconds that it took."""
-    import time
-
     seconds = {}
     for name in names:
         path = models / name

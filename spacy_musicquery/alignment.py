@@ -71,7 +71,7 @@ def add_ents(doc: Doc, spans: Sequence[Span], *, overwrite: bool) -> None:
         old = _disjoint(old, spans)
     elif old:
         spans = _disjoint(spans, old)
-    doc.ents = (*old, *spans)
+    doc.set_ents([*old, *spans])
 
 
 def _disjoint(spans: Sequence[Span], others: Sequence[Span]) -> Tuple[Span, ...]:

@@ -12,9 +12,11 @@ from .errors import Errors
 from .keras_shim import KerasShim
 from .types import Emissions
 
-# A padded batch of so many characters keeps the activations of the default sizes
-# within a few tens of MB; larger ones are no faster.
-MAX_BATCH_CHARS = 16384
+# Characters in a padded batch. Predicting, larger ones are no faster, and their
+# activations leave the processor's cache; training, each one costs a call to
+# TensorFlow.
+MAX_PREDICT_CHARS = 2048
+MAX_TRAIN_CHARS = 16384
 
 
 def build_char_bilstm(
@@ -108,9 +110,14 @@ def forward(
     if shim.sizes is None:
         raise ValueError(Errors.MQ004.format(name="music_query"))
     ids, lengths = model.attrs["inventory"].encode(texts)
+    if not is_train and len(texts) == 1 and texts[0]:
+        # A chatbot's usual call: one message needs no batching.
+        rows = shim.predict((ids[np.newaxis], lengths))
+        return Emissions(rows[0], lengths), lambda d_emissions: []
+
     emissions = np.empty((len(ids), shim.sizes.n_tags), dtype="float32")
     if not is_train:
-        for batch in padded_batches(ids, lengths, MAX_BATCH_CHARS):
+        for batch in padded_batches(ids, lengths, MAX_PREDICT_CHARS):
             batch.scatter(shim.predict((batch.ids, batch.lengths)), emissions)
         return Emissions(emissions, lengths), lambda d_emissions: []
 
@@ -118,7 +125,7 @@ def forward(
         dropped = np.random.random_sample(len(ids)) < model.attrs["char_dropout"]
         ids = np.where(dropped, UNK_ID, ids)
     backprops = []
-    for batch in padded_batches(ids, lengths, MAX_BATCH_CHARS):
+    for batch in padded_batches(ids, lengths, MAX_TRAIN_CHARS):
         rows, backprop_rows = shim.begin_update((batch.ids, model.attrs["dropout_rate"]))
         batch.scatter(rows, emissions)
         backprops.append((batch, backprop_rows))

@@ -31,6 +31,9 @@ class CharSpans(NamedTuple):
     score: np.ndarray
 
 
+NO_SPANS = CharSpans(*(np.zeros(0, dtype=kind) for kind in (int, int, int, int, float)))
+
+
 def tag_names(labels: Sequence[str]) -> List[str]:
     """labels (Sequence[str]): The entity labels.
     RETURNS (List[str]): The names of all tags, by tag: O, B-x, I-x, B-y, ...
@@ -116,12 +119,16 @@ def best_tags(emissions: Floats2d, lengths: Ints1d) -> Ints1d:
     RETURNS (Ints1d): One tag a character.
     """
     tags = emissions.argmax(axis=1)
-    before = np.empty_like(tags)
-    before[1:] = tags[:-1]
-    ends = np.cumsum(lengths)
+    inside = is_inside(tags).nonzero()[0]
+    if not len(inside):
+        return tags
+    ends = lengths.cumsum()
     starts = ends - lengths
-    before[starts[lengths > 0]] = OUTSIDE
-    illegal = np.flatnonzero(is_inside(tags) & (before != tags) & (before != tags - 1))
+    is_first = np.zeros(len(tags), dtype=bool)
+    is_first[starts[lengths > 0]] = True
+    before = np.where(is_first[inside], OUTSIDE, tags[inside - 1])
+    here = tags[inside]
+    illegal = inside[(before != here) & (before != here - 1)]
     if len(illegal):
         allowed = allowed_transitions(emissions.shape[1])
         for text in np.unique(np.searchsorted(ends, illegal, side="right")):
@@ -143,25 +150,24 @@ def decode(emissions: Floats2d, lengths: Ints1d) -> CharSpans:
     lengths (Ints1d): The length of each text.
     RETURNS (CharSpans): The spans.
     """
-    tags = best_tags(emissions, lengths) if len(emissions) else np.zeros(0, dtype=int)
-    entity_chars = np.flatnonzero(tags)
+    tags = best_tags(emissions, lengths)
+    entity_chars = tags.nonzero()[0]
+    if not len(entity_chars):
+        return NO_SPANS
     entity_tags = tags[entity_chars]
-    first = np.flatnonzero(entity_tags % 2)
+    first = (entity_tags % 2).nonzero()[0]
     start = entity_chars[first]
     begin_tag = entity_tags[first]
-    n_chars = np.diff(first, append=len(entity_tags))
-    end = start + n_chars
-    text_ends = np.cumsum(lengths)
-    text = np.searchsorted(text_ends, start, side="right")
+    end = start + np.diff(first, append=len(entity_tags))
+    text_ends = lengths.cumsum()
+    text = text_ends.searchsorted(start, side="right")
 
     log_prob = log_softmax(emissions[entity_chars].astype("float64"))
     log_prob = log_prob[np.arange(len(entity_tags)), entity_tags]
-    log_score = np.add.reduceat(log_prob, first) if len(first) else np.zeros(0)
-    followed = np.flatnonzero(end < text_ends[text])
-    after = log_softmax(emissions[end[followed]].astype("float64"))
-    p_longer = np.exp(after[np.arange(len(followed)), begin_tag[followed] + 1])
-    score = np.exp(log_score)
-    score[followed] *= 1.0 - p_longer
+    score = np.exp(np.add.reduceat(log_prob, first))
+    followed = (end < text_ends[text]).nonzero()[0]
+    after = np.exp(log_softmax(emissions[end[followed]].astype("float64")))
+    score[followed] *= 1.0 - after[np.arange(len(followed)), begin_tag[followed] + 1]
 
     text_start = (text_ends - lengths)[text]
     return CharSpans(text, start - text_start, end - text_start, begin_tag // 2, score)

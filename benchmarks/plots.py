@@ -1,0 +1,70 @@
+"""The benchmark's results as pictures."""
+
+from pathlib import Path
+from typing import Any, Dict
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+OURS, PEER = "#2a9d78", "#9aa5b1"
+
+
+def draw(results: Dict[str, Any], out: Path) -> None:
+    """results (Dict): What `run.py` saves. out (Path): Where the PNG files go."""
+    _bars(results, out / "speed.png")
+    if "scaling" in results:
+        _scaling(results["scaling"], out / "scaling.png")
+
+
+def _bars(results: Dict[str, Any], path: Path) -> None:
+    systems = results["systems"]
+    names = list(systems)
+    colors = [OURS if name == "music_query" else PEER for name in names]
+    panels = (
+        ("messages", 1, "messages a second, one thread"),
+        ("p50", 1000, "milliseconds for one message (p50)"),
+        ("cold_start", 1, "seconds to the first entity"),
+        ("cold_peak_mb", 1, "MB of memory"),
+    )
+    figure, axes = plt.subplots(1, 4, figsize=(15, 3.2), sharey=True)
+    for axis, (key, factor, title) in zip(axes, panels):
+        values = [systems[name][key] * factor for name in names]
+        bars = axis.barh(names, values, color=colors)
+        axis.set_xscale("log")
+        axis.set_title(title, fontsize=10)
+        axis.bar_label(bars, [f" {value:,.3g}" for value in values], fontsize=8)
+        axis.margins(x=0.3)
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0].invert_yaxis()
+    _save(figure, path)
+
+
+def _scaling(scaling: Dict[str, Any], path: Path) -> None:
+    figure, axes = plt.subplots(1, 3, figsize=(14, 3.8))
+    for name, rows in scaling.items():
+        color = OURS if name == "music_query" else PEER
+        axes[0].loglog(*zip(*rows["by_length"]), "o-", color=color, label=name)
+        axes[1].semilogx(*zip(*rows["by_batch_size"]), "o-", color=color, label=name)
+        number, _, memory = zip(*rows["by_number"])
+        axes[2].semilogx(number, memory, "o-", color=color, label=name)
+    labels = (
+        ("characters in the message", "seconds for one message"),
+        ("batch size of nlp.pipe", "messages a second"),
+        ("messages streamed in one process", "MB resident"),
+    )
+    for axis, (x, y) in zip(axes, labels):
+        axis.set(xlabel=x, ylabel=y)
+        axis.grid(alpha=0.3)
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[1].set_ylim(bottom=0)
+    axes[2].set_ylim(bottom=0)
+    axes[0].legend(frameon=False)
+    _save(figure, path)
+
+
+def _save(figure: Any, path: Path) -> None:
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
