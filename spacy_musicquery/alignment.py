@@ -66,6 +66,8 @@ def add_ents(doc: Doc, spans: Sequence[Span], *, overwrite: bool) -> None:
     overwrite (bool): Where a new entity overlaps an old one: whether the new one
         replaces it, or is left out.
     """
+    # Set even if there is no entity: the tokens then count as annotated, and a
+    # message without a query can be learnt from.
     old = doc.ents
     if old and overwrite:
         old = _disjoint(old, spans)

@@ -8,7 +8,7 @@ from thinc.api import Model
 from thinc.model import deserialize_attr, serialize_attr
 
 from .encoding import UNK_ID, CharInventory, padded_batches
-from .errors import Errors
+from .errors import Errors, SavedModelError, bad_setting
 from .keras_shim import KerasShim
 from .types import Emissions
 
@@ -17,6 +17,8 @@ from .types import Emissions
 # TensorFlow.
 MAX_PREDICT_CHARS = 2048
 MAX_TRAIN_CHARS = 16384
+
+_NAME = "spacy_musicquery.CharBiLSTM.v1"
 
 
 def build_char_bilstm(
@@ -51,11 +53,16 @@ def build_char_bilstm(
     RAISES (ValueError): For a size below 1 or a share outside its range.
     """
     sizes = {"embed_width": embed_width, "hidden_width": hidden_width, "depth": depth}
-    for setting, value in {**sizes, "min_count": min_count, "threads": threads}.items():
-        if value < 1:
-            raise _bad_setting(setting, value, "a whole number of at least 1")
-    if not 0.0 <= char_dropout < 1.0:
-        raise _bad_setting("char_dropout", char_dropout, "at least 0 and below 1")
+    counts = {**sizes, "min_count": min_count, "threads": threads}
+    if nO is not None:
+        counts["nO"] = nO
+    # A config may pass "64" where 64 is meant.
+    for setting, value in counts.items():
+        if type(value) is not int or value < 1:
+            raise bad_setting(_NAME, setting, value, "a whole number of at least 1")
+    if type(char_dropout) not in (int, float) or not 0.0 <= char_dropout < 1.0:
+        expected = "a number of at least 0 and below 1"
+        raise bad_setting(_NAME, "char_dropout", char_dropout, expected)
     return Model(
         "char_bilstm",
         forward,
@@ -147,18 +154,18 @@ def _serialize_inventory(
 
 @deserialize_attr.register(CharInventory)
 def _deserialize_inventory(
-    _: CharInventory, value: bytes, name: str, model: Model
+    default: CharInventory, value: bytes, name: str, model: Model
 ) -> CharInventory:
     data: Dict = srsly.msgpack_loads(value)
+    for setting in ("fullwidth", "lowercase"):
+        configured = getattr(default, setting)
+        if data[setting] != configured:
+            raise SavedModelError(
+                Errors.MQ022.format(
+                    name="music_query",
+                    setting=setting,
+                    saved=data[setting],
+                    configured=configured,
+                )
+            )
     return CharInventory.from_dict(data)
-
-
-def _bad_setting(setting: str, value: float, expected: str) -> ValueError:
-    return ValueError(
-        Errors.MQ003.format(
-            name="spacy_musicquery.CharBiLSTM.v1",
-            setting=setting,
-            value=value,
-            expected=expected,
-        )
-    )

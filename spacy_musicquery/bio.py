@@ -8,7 +8,7 @@ from typing import Iterable, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from .types import Floats2d, Ints1d
+from .types import Floats1d, Floats2d, Ints1d
 
 OUTSIDE = 0
 MISSING = -1
@@ -24,11 +24,11 @@ class CharSpans(NamedTuple):
     score (Floats1d): Its probability, see `decode`.
     """
 
-    text: np.ndarray
-    start: np.ndarray
-    end: np.ndarray
-    label: np.ndarray
-    score: np.ndarray
+    text: Ints1d
+    start: Ints1d
+    end: Ints1d
+    label: Ints1d
+    score: Floats1d
 
 
 NO_SPANS = CharSpans(*(np.zeros(0, dtype=kind) for kind in (int, int, int, int, float)))

@@ -103,7 +103,7 @@ def read_split(directory: Path, split: str, rules: MergeRules) -> List[Dict[str,
     records: List[Dict[str, Any]] = []
     for (row, message), intent in zip(messages, intents):
         if not isinstance(message, dict):
-            raise ValueError(f"{tags_path}:{row}: {message}")
+            raise ValueError(Errors.MQ053.format(path=tags_path, row=row, problem=message))
         text, slots = message["text"], message["spans"]
         spans = merge_slots(text, slots, intent, rules)
         queries = [text[span["start"] : span["end"]] for span in spans]

@@ -1,18 +1,21 @@
 """The `music_query` pipeline component."""
 
 import logging
+from contextlib import contextmanager
 from pathlib import Path
 from typing import (
     Any,
     Callable,
     Dict,
     Iterable,
+    Iterator,
     List,
     Optional,
     Sequence,
     Set,
     Tuple,
     Union,
+    get_args,
 )
 
 import numpy as np
@@ -24,20 +27,20 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
+from wasabi import msg
 
 from . import bio, saving
 from .alignment import AlignmentMode, FoundSpan, add_ents, align, strip_blanks
 from .architectures import get_shim
 from .char_vectors import CharVectors
 from .encoding import split_by_length
-from .errors import Errors, Warnings, excerpt
+from .errors import Errors, Warnings, bad_setting, excerpt
 from .layout import EMBEDDING
 from .scorer import music_query_score
 from .types import Emissions, Floats2d, Ints1d
 
 logger = logging.getLogger("spacy.music_query")
 
-DEFAULT_LABEL = "MUSIC_QUERY"
 SCORE_EXTENSION = "music_query_score"
 
 default_model_config = """
@@ -104,6 +107,27 @@ def make_music_query(
     )
 
 
+def check_settings(name: str, settings: Dict[str, Any]) -> None:
+    """Refuse settings of a wrong type or outside their range.
+
+    name (str): The component's name, for the error.
+    settings (Dict[str, Any]): What `MusicQuery.cfg` holds.
+    RAISES (ValueError): If a setting has a value that is not allowed.
+    """
+    threshold = settings["threshold"]
+    if type(threshold) not in (int, float) or not 0.0 <= threshold <= 1.0:
+        raise bad_setting(name, "threshold", threshold, "a number from 0 to 1")
+    if type(settings["overwrite"]) is not bool:
+        raise bad_setting(name, "overwrite", settings["overwrite"], "true or false")
+    key = settings["spans_key"]
+    if not isinstance(key, str) or not key:
+        raise bad_setting(name, "spans_key", key, "a string that is not empty")
+    mode = settings["alignment_mode"]
+    if mode not in get_args(AlignmentMode):
+        expected = "one of " + ", ".join(get_args(AlignmentMode))
+        raise bad_setting(name, "alignment_mode", mode, expected)
+
+
 def install_extensions() -> None:
     """Declare `span._.music_query_score`, unless that has been done. Worker
     processes start without it, so `set_annotations` calls this too."""
@@ -150,15 +174,6 @@ class MusicQuery(TrainablePipe):
         scorer (Optional[Callable]): The scoring method.
         RAISES (ValueError): If a setting has a value that is not allowed.
         """
-        if not 0.0 <= threshold <= 1.0:
-            raise ValueError(
-                Errors.MQ003.format(
-                    name=name,
-                    setting="threshold",
-                    value=threshold,
-                    expected="a number from 0 to 1",
-                )
-            )
         self.vocab = vocab
         self.model = model
         self.name = name
@@ -170,9 +185,11 @@ class MusicQuery(TrainablePipe):
             "spans_key": spans_key,
             "threshold": threshold,
         }
+        check_settings(name, self.cfg)
         self._configured = dict(self.cfg)
         self._n_updates = 0
         self._told_of_misalignment = False
+        self._told_of_parameters = False
         install_extensions()
 
     @property
@@ -230,11 +247,8 @@ class MusicQuery(TrainablePipe):
         scores (Sequence[Sequence[FoundSpan]]): What `predict` returned for them.
         """
         key = self.cfg["spans_key"]
+        install_extensions()
         for doc, found in zip(docs, scores):
-            if not found:
-                doc.spans[key] = []
-                continue
-            install_extensions()
             spans, span_scores, n_moved = align(doc, found, self.cfg["alignment_mode"])
             if n_moved:
                 self._tell_of_misalignment(doc, n_moved)
@@ -287,7 +301,10 @@ class MusicQuery(TrainablePipe):
         texts = [example.predicted.text for example in examples]
         if not any(texts):
             return losses
+        if drop >= 1.0:
+            raise bad_setting(self.name, "dropout", drop, "at least 0 and below 1")
         self._n_updates += 1
+        self._tell_of_parameters()
         set_dropout_rate(self.model, drop)
         emissions, backprop = self.model.begin_update(texts)
         self._require_finite("model's output", emissions.data)
@@ -338,7 +355,10 @@ class MusicQuery(TrainablePipe):
                     reference=excerpt(text),
                 )
             )
-        spans = [(ent.start_char, ent.end_char, ent.label_) for ent in reference.ents]
+        spans = [
+            (*strip_blanks(text, ent.start_char, ent.end_char), ent.label_)
+            for ent in reference.ents
+        ]
         unknown = sorted({label for *_, label in spans if label not in self.labels})
         if unknown:
             raise ValueError(
@@ -381,21 +401,40 @@ class MusicQuery(TrainablePipe):
         RAISES (ValueError): If there is no label to learn, or the vectors do not fit.
         """
         validate_get_examples(get_examples, "MusicQuery.initialize")
+        if isinstance(labels, str):
+            raise ValueError(Errors.MQ012.format(name=self.name, labels=labels))
         texts: List[str] = []
         seen_labels: Set[str] = set()
+        spaced: Optional[str] = None
         for example in get_examples():
             texts.append(example.reference.text)
             seen_labels.update(ent.label_ for ent in example.reference.ents)
-        self.cfg["labels"] = []
-        for label in sorted(seen_labels) if labels is None else labels:
-            self._append_label(label)
-        if not self.labels:
+            if spaced is None and example.reference.has_unknown_spaces:
+                spaced = example.reference.text
+        if spaced is not None:
+            text = excerpt(spaced)
+            logger.warning(Warnings.MQ103.format(name=self.name, text=text))
+        # Labels that were added by hand count, unless this starts over.
+        added = () if self.model.has_dim("nO") else self.labels
+        wanted = [*added, *(sorted(seen_labels) if labels is None else labels)]
+        if not wanted:
             raise ValueError(Errors.MQ005.format(name=self.name, n=len(texts)))
+        self.cfg["labels"] = []
+        for label in wanted:
+            self._append_label(label)
         self.model.set_dim("nO", len(self.tags), force=True)
         self.model.initialize(X=texts)
         if char_vectors is not None:
             self._use_char_vectors(char_vectors)
-        get_shim(self.model).announce()
+        self._told_of_parameters = False
+        self._tell_of_parameters()
+
+    def _tell_of_parameters(self) -> None:
+        """Print, once, how many parameters training will change."""
+        if not self._told_of_parameters:
+            self._told_of_parameters = True
+            n_trained, n_frozen = get_shim(self.model).n_parameters
+            msg.info(f"{self.name}: {n_trained:,} parameters to train, {n_frozen:,} frozen")
 
     def _use_char_vectors(self, char_vectors: CharVectors) -> None:
         shim = get_shim(self.model)
@@ -439,9 +478,9 @@ class MusicQuery(TrainablePipe):
         RETURNS (bytes): The serialized component.
         """
         writers = {
-            "cfg": lambda: srsly.json_dumps(self._settings_to_save()),
+            "cfg": lambda: srsly.json_dumps(self.cfg),
             "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
-            "model": self.model.to_bytes,
+            "model": lambda: saving.seal(self.model.to_bytes()),
         }
         return util.to_bytes(writers, exclude)
 
@@ -458,22 +497,22 @@ class MusicQuery(TrainablePipe):
             "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
             "model": self._load_model,
         }
-        util.from_bytes(bytes_data, readers, exclude)
+        with self._unchanged_on_error():
+            util.from_bytes(bytes_data, readers, exclude)
         return self
 
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
-        """Save to a directory: all of it or nothing. A save that fails leaves what
-        was there before.
+        """Save to a directory. A save that fails leaves what was there before.
 
-        path (Union[str, Path]): The directory; made or replaced.
+        path (Union[str, Path]): The directory; made if need be.
         exclude (Iterable[str]): Names of serialization fields to leave out.
         """
         writers = {
             "cfg": lambda p: srsly.write_json(p, self._settings_to_save()),
             "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
-            "model": self.model.to_disk,
+            "model": lambda p: p.write_bytes(saving.seal(self.model.to_bytes())),
         }
-        with saving.replaced_directory(util.ensure_path(path)) as directory:
+        with saving.complete_files(util.ensure_path(path)) as directory:
             util.to_disk(directory, writers, exclude)
 
     def from_disk(
@@ -491,8 +530,19 @@ class MusicQuery(TrainablePipe):
             "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
             "model": lambda p: self._load_model(saving.read_bytes(p, self.name)),
         }
-        util.from_disk(path, readers, exclude)
+        with self._unchanged_on_error():
+            util.from_disk(path, readers, exclude)
         return self
+
+    @contextmanager
+    def _unchanged_on_error(self) -> Iterator[None]:
+        """Take new settings back if the model that belongs to them cannot be loaded."""
+        settings = dict(self.cfg)
+        try:
+            yield
+        except Exception:
+            self.cfg = settings
+            raise
 
     def _settings_to_save(self) -> Dict[str, Any]:
         """The labels, and settings that were changed after the component was made:
@@ -501,7 +551,9 @@ class MusicQuery(TrainablePipe):
         return {**changed, "labels": list(self.labels)}
 
     def _load_settings(self, data: bytes) -> None:
-        self.cfg.update(saving.read_settings(data, self.name))
+        settings = {**self.cfg, **saving.read_settings(data, self.name)}
+        check_settings(self.name, settings)
+        self.cfg = settings
 
     def _load_model(self, data: bytes) -> None:
         saving.load_model(self.model, data, component=self.name, n_tags=len(self.tags))

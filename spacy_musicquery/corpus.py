@@ -9,7 +9,13 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 
 from .errors import Errors
-from .records import DEFAULT_LABEL, DEFAULT_SPANS_KEY, Problem, Record, read_records
+from .records import (
+    DEFAULT_LABEL,
+    DEFAULT_SPANS_KEY,
+    Record,
+    describe_problems,
+    read_records,
+)
 
 
 def make_record_corpus(
@@ -72,6 +78,8 @@ def read_docs(path: Path, vocab: Vocab) -> List[Doc]:
     RETURNS (List[Doc]): The docs.
     RAISES (ValueError): If it is not a DocBin.
     """
+    if not path.is_file():
+        raise ValueError(Errors.MQ041.format(path=path))
     try:
         return list(DocBin().from_disk(path).get_docs(vocab))
     except Exception as error:  # zlib, msgpack and numpy each have their own
@@ -87,15 +95,6 @@ def doc_to_record(row: int, doc: Doc) -> Record:
         (ent.start_char, ent.end_char, ent.label_) for ent in doc.ents
     ]
     return Record(row, doc.text, tuple(spans))
-
-
-def describe_problems(problems: List[Problem], remedy: str) -> str:
-    """problems (List[Problem]): What is wrong, at least one.
-    remedy (str): What to do about it.
-    RETURNS (str): All of it, as an error message.
-    """
-    listed = "\n".join(map(str, problems))
-    return Errors.MQ040.format(n=len(problems), problems=listed, remedy=remedy)
 
 
 def _split_tokens(doc: Doc, edges: Iterable[int]) -> Doc:

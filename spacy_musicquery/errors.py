@@ -35,7 +35,8 @@ class Errors:
     MQ006 = (
         "[MQ006] {name}: the training data has the label(s) {unknown}, which this "
         "component never learnt (it knows: {labels}). Train from scratch with "
-        "nlp.initialize on data that holds all labels, or fix the labels in the data."
+        "nlp.initialize on data that holds all labels, name them all in [initialize] "
+        "(spacy init labels), or take them out of the data."
     )
     MQ007 = (
         "[MQ007] {name}: cannot add the label '{label}': the model is already set up "
@@ -56,6 +57,11 @@ class Errors:
         "[MQ011] {name}: the character inventory is empty: the training examples hold "
         "no character that occurs at least min_count = {min_count} times. Lower "
         "min_count, or check the training data."
+    )
+
+    MQ012 = (
+        "[MQ012] {name}: labels must be a list of strings, got the string {labels!r}. "
+        "Put it into a list."
     )
 
     # Saved pipelines
@@ -141,6 +147,7 @@ class Errors:
         "[MQ051] the pipeline {path} has no music_query component (it has: {pipes}). "
         "Name a pipeline that was trained with one."
     )
+    MQ053 = "[MQ053] {path}:{row}: {problem}. Fetch the corpus again."
     MQ052 = "[MQ052] {option} {value}: {problem}."
 
 
@@ -154,6 +161,24 @@ class Warnings:
         "[MQ102] {name}: only {found} of {n} characters of the training data have a "
         "vector in {path} ({share:.0%})."
     )
+    MQ103 = (
+        "[MQ103] {name}: the training data was made without knowing where blanks are "
+        "(as `spacy convert` does from CoNLL files): its text reads {text!r}. Convert it "
+        "with `python -m spacy music-query convert`, which keeps Chinese unspaced."
+    )
+
+
+def bad_setting(name: str, setting: str, value: object, expected: str) -> ValueError:
+    """name (str): Who has the setting.
+    setting (str): Its name.
+    value (object): Its value, which is not allowed.
+    expected (str): What would be.
+    RETURNS (ValueError): The error to raise.
+    """
+    message = Errors.MQ003.format(
+        name=name, setting=setting, value=value, expected=expected
+    )
+    return ValueError(message)
 
 
 def excerpt(text: str, length: int = 60) -> str:

@@ -15,7 +15,6 @@ import numpy as np
 import srsly
 from thinc.api import Optimizer
 from thinc.shims import Shim
-from wasabi import msg
 
 from .errors import Errors, SavedModelError
 from .layout import NetworkSizes, array_shapes
@@ -59,7 +58,15 @@ class KerasShim(Shim):
         self._network_is_stale = True
         self._session: Optional[EmissionSession] = None
         self._gradients: Dict[str, FloatsXd] = {}
-        self._announced = False
+
+    @property
+    def n_parameters(self) -> Tuple[int, int]:
+        """RETURNS (Tuple[int, int]): How many parameters training changes, and how
+        many are frozen.
+        """
+        counts = {name: array.size for name, array in self.arrays.items()}
+        n_frozen = sum(counts[name] for name in self.frozen)
+        return sum(counts.values()) - n_frozen, n_frozen
 
     def initialize(self, n_chars: int, n_tags: int, *, seed: int) -> None:
         """Draw new weights.
@@ -161,15 +168,6 @@ class KerasShim(Shim):
         finally:
             self._set_arrays(original)
 
-    def announce(self) -> None:
-        """Print how many parameters training will change, once."""
-        if not self._announced:
-            self._announced = True
-            counts = {name: array.size for name, array in self.arrays.items()}
-            n_frozen = sum(counts[name] for name in self.frozen)
-            n_trained = sum(counts.values()) - n_frozen
-            msg.info(f"music_query: {n_trained:,} parameters to train, {n_frozen:,} frozen")
-
     def to_device(self, device_type: str, device_id: int) -> None:
         """Does nothing: TensorFlow places its own tensors, and the arrays stay on
         the CPU, where predicting happens."""
@@ -254,7 +252,6 @@ class KerasShim(Shim):
             for name, variable in self._network.arrays().items():
                 variable.assign(self.arrays[name])
             self._network_is_stale = False
-        self.announce()
         return self._network
 
     def _set_arrays(self, arrays: Dict[str, FloatsXd]) -> None:
@@ -268,7 +265,6 @@ class KerasShim(Shim):
         self._network_is_stale = True
         self._session = None
         self._gradients = {}
-        self._announced = False
 
     def __getstate__(self) -> Dict[str, Any]:
         state = self.__dict__.copy()

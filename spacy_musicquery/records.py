@@ -94,6 +94,15 @@ def read_records(
     return records, problems
 
 
+def describe_problems(problems: List[Problem], remedy: str) -> str:
+    """problems (List[Problem]): What is wrong, at least one.
+    remedy (str): What to do about it.
+    RETURNS (str): All of it, as an error message.
+    """
+    listed = "\n".join(map(str, problems))
+    return Errors.MQ040.format(n=len(problems), problems=listed, remedy=remedy)
+
+
 def split_records(
     records: List[Record], dev_share: float, seed: int
 ) -> Tuple[List[Record], List[Record]]:

@@ -1,5 +1,6 @@
 """Saved components: written whole or not at all, and read with clear errors."""
 
+import hashlib
 import shutil
 import uuid
 from contextlib import contextmanager
@@ -15,28 +16,48 @@ from .types import Emissions
 
 
 @contextmanager
-def replaced_directory(path: Path) -> Iterator[Path]:
-    """Fill a directory that takes another's place only when it is complete.
+def complete_files(directory: Path) -> Iterator[Path]:
+    """Write files to a directory only when all of them are complete. Other files
+    there are left alone.
 
-    path (Path): The directory to make or replace.
-    YIELDS (Path): An empty directory beside it, to be filled. If filling it raises,
-        it is removed and `path` stays as it was.
+    directory (Path): Where the files go; made if need be.
+    YIELDS (Path): An empty directory to write them to. If writing raises, `directory`
+        stays as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new, old = (path.parent / f".{path.name}-{uuid.uuid4().hex}" for _ in range(2))
-    new.mkdir()
+    directory.mkdir(parents=True, exist_ok=True)
+    unfinished = directory / f".{uuid.uuid4().hex}"
+    unfinished.mkdir()
     try:
-        yield new
-        if path.exists():
-            path.rename(old)
-        new.rename(path)
-    except BaseException:
-        if old.exists() and not path.exists():
-            old.rename(path)
-        raise
+        yield unfinished
+        for file in sorted(unfinished.rglob("*")):
+            target = directory / file.relative_to(unfinished)
+            if file.is_dir():
+                target.mkdir(exist_ok=True)
+            else:
+                file.replace(target)
     finally:
-        for leftover in (new, old):
-            shutil.rmtree(leftover, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def seal(data: bytes) -> bytes:
+    """data (bytes): Anything.
+    RETURNS (bytes): It with a checksum in front, for `unseal`.
+    """
+    return hashlib.sha256(data).digest() + data
+
+
+def unseal(sealed: bytes, component: str) -> bytes:
+    """sealed (bytes): What `seal` returned.
+    component (str): The component's name, for the error.
+    RETURNS (bytes): The data.
+    RAISES (SavedModelError): If they are not what was sealed.
+    """
+    size = hashlib.sha256().digest_size
+    digest, data = sealed[:size], sealed[size:]
+    if hashlib.sha256(data).digest() != digest:
+        problem = "its checksum is wrong"
+        raise SavedModelError(Errors.MQ021.format(name=component, problem=problem))
+    return data
 
 
 def read_bytes(path: Path, component: str) -> bytes:
@@ -82,13 +103,15 @@ def load_model(
     """Load a model's weights and inventory.
 
     model (Model[List[str], Emissions]): The model to load into.
-    data (bytes): What `model.to_bytes` returned.
+    data (bytes): What `model.to_bytes` returned, sealed.
     component (str): The component's name, for the error.
     n_tags (int): The number of tags that the component's labels make.
     RAISES (SavedModelError): If the data are damaged or do not fit.
     """
+    training_only = {name: model.attrs[name] for name in ("min_count", "char_dropout")}
     try:
-        model.from_bytes(data)
+        model.from_bytes(unseal(data, component))
+        model.attrs.update(training_only)  # the config's count, not the saved ones
         sizes = get_shim(model).sizes
         n_chars = len(model.attrs["inventory"])
     except SavedModelError:

@@ -21,7 +21,8 @@ def music_query_score(
 
     An entity counts as found if its first and last character and its label are
     right; offsets are compared as characters, so that tokenisation plays no part.
-    References without entity annotation are left out.
+    Characters of tokens without entity annotation are left out, and so are texts
+    that have no other.
 
     examples (Iterable[Example]): Predicted and reference docs.
     labels (Optional[Sequence[str]]): Only entities with these labels count (another
@@ -29,7 +30,7 @@ def music_query_score(
     RETURNS (Dict[str, Any]): `ents_p`, `ents_r`, `ents_f` and `ents_per_type`, as
         `ner` reports them, and `music_query_false_alarms`: among the texts whose
         reference has no entity, the share in which one was found. None where there
-        is nothing to divide by.
+        is nothing to divide by. `music_query_query_free` is the number of such texts.
     """
     total = PRFScore()
     per_type: Dict[str, PRFScore] = {}
@@ -37,17 +38,24 @@ def music_query_score(
     n_false_alarms = 0
     n_annotated = 0
     for example in examples:
-        if not _is_annotated(example.reference):
+        reference = example.reference
+        missing = _missing_chars(reference)
+        if len(missing) == len(reference.text) > 0:
             continue
         n_annotated += 1
-        gold = _entities(example.reference, labels)
-        found = _entities(example.predicted, labels)
+        gold = _entities(reference, labels)
+        # Where the reference says nothing, nothing can be right or wrong.
+        found = {
+            span
+            for span in _entities(example.predicted, labels)
+            if missing.isdisjoint(range(span[0], span[1]))
+        }
         total.score_set(found, gold)
         for label in {span[2] for span in gold | found}:
             per_type.setdefault(label, PRFScore()).score_set(
                 _with_label(found, label), _with_label(gold, label)
             )
-        if not gold:
+        if not gold and not missing:
             n_query_free += 1
             n_false_alarms += bool(found)
     scores: Dict[str, Any] = dict.fromkeys(("ents_p", "ents_r", "ents_f", "ents_per_type"))
@@ -63,11 +71,20 @@ def music_query_score(
     scores["music_query_false_alarms"] = (
         n_false_alarms / n_query_free if n_query_free else None
     )
+    scores["music_query_query_free"] = n_query_free
     return scores
 
 
-def _is_annotated(doc: Doc) -> bool:
-    return len(doc) == 0 or doc.has_annotation("ENT_IOB")
+def _missing_chars(doc: Doc) -> Set[int]:
+    """The characters of tokens whose entity annotation is missing."""
+    if doc.has_annotation("ENT_IOB", require_complete=True):
+        return set()
+    return {
+        i
+        for token in doc
+        if token.ent_iob == 0
+        for i in range(token.idx, token.idx + len(token.text_with_ws))
+    }
 
 
 def _entities(doc: Doc, labels: Optional[Sequence[str]]) -> Set[CharSpan]:

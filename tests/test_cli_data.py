@@ -444,13 +444,24 @@ def test_cais_records_are_what_convert_takes(tmp_path, corpus):
     done = run_spacy(*CAIS_RECORDS)
     assert done.returncode == 0, done.stdout + done.stderr
     names = sorted(path.name for path in (tmp_path / "records").iterdir())
-    assert names == ["test.jsonl", "train.jsonl", "valid.jsonl"]
+    assert names == ["rules.json", "test.jsonl", "train.jsonl", "valid.jsonl"]
     run("convert", "records/train.jsonl", "a.spacy")
     run("convert", "records/train.jsonl", "b.spacy", "--spans-key", "slots")
     merged, slots = read(tmp_path / "a.spacy"), read(tmp_path / "b.spacy")
     assert [doc.text for doc in merged] == ["放王菲的红豆", "早 "]
     assert [found(doc) for doc in merged] == [[(1, 6, Q)], []]
     assert found(slots[0]) == [(1, 3, "singer_name"), (4, 6, "song_name")]
+
+
+def test_other_rules_make_other_records(tmp_path, corpus):
+    assert run(*CAIS_RECORDS)[0] == 0
+    train = tmp_path / "records" / "train.jsonl"
+    before = train.read_bytes()
+    assert "already there" in run(*CAIS_RECORDS)[1]
+    rules = json.loads((tmp_path / "rules.json").read_text(encoding="utf8"))
+    (tmp_path / "rules.json").write_text(json.dumps({**rules, "joiners": []}))
+    assert run(*CAIS_RECORDS)[0] == 0
+    assert train.read_bytes() != before
 
 
 def test_records_that_are_there_stay(tmp_path):

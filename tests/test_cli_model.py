@@ -1,6 +1,7 @@
 """The commands that use a trained pipeline."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ from spacy_musicquery.cli import app
 from .conftest import MESSAGES
 
 TEXT = "我想听周杰伦的晴天"
+EXTRACT = [sys.executable, "-m", "spacy", "music-query", "extract"]
 
 
 def invoke(*args, stdin=None):
@@ -48,6 +50,57 @@ def test_extract_from_standard_input(trained_path):
     assert [item["text"] for item in found] == texts
     assert [query["text"] for query in found[1]["music_query"]] == ["五月天", "林俊杰"]
     assert "五月天" in result.stdout
+
+
+def test_extract_survives_bad_bytes_and_any_line_ending(trained_path):
+    lines_in = [TEXT.encode() + b"\r", b"", b"  ", b"\xff\xfe", TEXT.encode()]
+    result = subprocess.run(
+        [*EXTRACT, "--model", str(trained_path)],
+        input=b"\n".join(lines_in),
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert result.returncode == 0, result.stderr
+    found = [json.loads(line) for line in result.stdout.decode().splitlines()]
+    assert [item["text"] for item in found] == [TEXT, "", "  ", "\ufffd\ufffd", TEXT]
+    assert found[0]["music_query"] == found[-1]["music_query"] != []
+
+
+def test_extract_answers_each_line_as_it_comes(trained_path):
+    process = subprocess.Popen(
+        [*EXTRACT, "--model", str(trained_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf8",
+    )
+    for text in (TEXT, "你好"):
+        process.stdin.write(text + "\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["text"] == text
+    process.stdin.close()
+    assert process.wait() == 0
+
+
+def test_extract_stops_when_nobody_listens(trained_path):
+    process = subprocess.Popen(
+        [*EXTRACT, "--model", str(trained_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.close()
+    _, stderr = process.communicate(TEXT.encode() * 1000)
+    assert b"Traceback" not in stderr
+
+
+def test_two_components_in_one_pipeline(trained, tmp_path):
+    nlp = spacy.blank("zh")
+    for name in ("one", "two"):
+        nlp.add_pipe("music_query", source=trained, name=name)
+    nlp.to_disk(tmp_path)
+    (item,) = lines(invoke("extract", TEXT, "--model", tmp_path))
+    assert len(item["music_query"]) == 1
 
 
 def test_extract_from_a_component_of_another_name(trained, tmp_path):

@@ -59,6 +59,7 @@ def test_annotations(trained):
     assert query._.music_query_score == score
     quiet = trained("今天天气怎么样")
     assert quiet.ents == () and list(quiet.spans["music_query"]) == []
+    assert quiet.spans["music_query"].attrs == {"scores": []}
 
 
 def test_annotations_survive_saving_of_the_doc(trained):
@@ -231,6 +232,56 @@ def test_add_label():
             component.add_label(bad)
 
 
+def test_labels_added_by_hand_are_kept():
+    nlp = spacy.blank("zh")
+    component = nlp.add_pipe("music_query")
+    component.add_label("ALBUM")
+    examples = make_examples(nlp)
+    nlp.initialize(lambda: examples)
+    assert component.labels == ("ALBUM", "FILM", "MUSIC_QUERY")
+
+
+def test_labels_must_be_a_list():
+    nlp = spacy.blank("zh")
+    component = nlp.add_pipe("music_query")
+    examples = make_examples(nlp)
+    with pytest.raises(ValueError, match=r"MQ012.*'MUSIC_QUERY'"):
+        component.initialize(lambda: examples, labels="MUSIC_QUERY")
+
+
+def test_initialize_that_fails_leaves_the_component_as_it_was(trained_path):
+    nlp = spacy.load(trained_path)
+    quiet = make_examples(nlp, [("今天天气怎么样", [])])
+    with pytest.raises(ValueError, match="MQ005"):
+        nlp.get_pipe("music_query").initialize(lambda: quiet)
+    assert found(nlp(TEXTS[0])) == MESSAGES[0][1]
+
+
+def test_messages_without_a_query_can_be_learnt_from(trained):
+    """What the pipeline annotated, used as training data."""
+    doc = trained("今天天气怎么样")
+    assert doc.has_annotation("ENT_IOB")
+    example = Example(trained.make_doc(doc.text), doc)
+    assert not trained.get_pipe("music_query")._gold_tags(example).any()
+
+
+def test_spaced_training_data_is_warned_of(caplog):
+    nlp = spacy.blank("zh")
+    nlp.add_pipe("music_query")
+    reference = Doc(nlp.vocab, words=list("我想听歌"))
+    reference = Doc(nlp.vocab).from_bytes(reference.to_bytes())
+    reference.has_unknown_spaces = True
+    reference.ents = [Span(reference, 3, 4, label="Q")]
+    example = Example(nlp.make_doc(reference.text), reference)
+    nlp.initialize(lambda: [example])
+    assert "MQ103" in caplog.text and "我 想 听 歌" in caplog.text
+
+
+def test_dropping_everything_is_refused(trained):
+    with pytest.raises(ValueError, match=r"dropout = 1.0"):
+        trained.get_pipe("music_query").update(make_examples(trained), drop=1.0)
+
+
 def test_add_label_to_a_trained_model_says_what_to_do(trained):
     with pytest.raises(ValueError, match=r"MQ007.*before nlp.initialize"):
         trained.get_pipe("music_query").add_label("NEW")
@@ -368,6 +419,12 @@ def test_infinite_loss_says_so(trained_path):
         ({"model": {"char_dropout": 1.0}}, "char_dropout = 1.0"),
         ({"model": {"threads": 0}}, "threads = 0"),
         ({"model": {"width": 64}}, "width"),
+        ({"threshold": "0.5"}, "threshold = '0.5'"),
+        ({"spans_key": ""}, "spans_key = ''"),
+        ({"model": {"hidden_width": "64"}}, "hidden_width = '64'"),
+        ({"model": {"hidden_width": 64.5}}, "hidden_width"),
+        ({"model": {"char_dropout": "0.5"}}, "char_dropout = '0.5'"),
+        ({"model": {"nO": -5}}, "nO = -5"),
     ],
 )
 def test_wrong_setting_fails_when_the_component_is_added(config, message):

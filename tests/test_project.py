@@ -23,7 +23,7 @@ def project(request, tmp_path):
     for name in PROJECT_FILES:
         source = request.config.rootpath / name
         if source.is_dir():
-            ignore = shutil.ignore_patterns("CAIS", "cais")
+            ignore = shutil.ignore_patterns("cais_raw", "cais")
             shutil.copytree(source, root / name, ignore=ignore)
         else:
             shutil.copy(source, root / name)
@@ -89,9 +89,9 @@ def test_train_on_own_messages_with_vectors(project):
     config = load_config(project / "configs" / "quick.cfg")
     config["components"]["music_query"]["model"]["embed_width"] = 64
     config.to_disk(project / "configs" / "quick.cfg")
-    run(project, "vectors", raw_text="own.json")
-    variables = {"train": "own.json", "dev": "own.json"}
-    run(project, "train", char_vectors="corpus/char_vectors.bin", **variables)
+    vectors = {"raw_text": "own.json", "char_vectors": "corpus/char_vectors.bin"}
+    run(project, "train", train="own.json", dev="own.json", **vectors)
+    assert (project / "corpus" / "char_vectors.bin").exists()
     nlp = spacy.load(project / "training" / "default" / "model-best")
     assert [ent.text for ent in nlp(TEXT).ents] == ["周杰伦的晴天"]
 
@@ -105,7 +105,7 @@ def raw_cais(project):
         ("北 B-location\n京 E-location\n天 O\n气 O\n", "GetWeather"),
     ]  # fmt: skip
     for split in ("train", "valid", "test"):
-        folder = project / "assets" / "CAIS" / split
+        folder = project / "assets" / "cais_raw" / split
         folder.mkdir(parents=True)
         tags, intents = zip(*utterances)
         (folder / f"ch.{split}").write_text("\n".join(tags), encoding="utf8")
@@ -148,7 +148,7 @@ def test_cais_without_the_corpus_says_how_to_get_it(project, capfd):
 
 def test_local_assets_are_there(project, capsys):
     text = (project / "project.yml").read_text(encoding="utf8")
-    start = text.index('  - dest: "assets/CAIS"')
+    start = text.index('  - dest: "assets/cais_raw"')
     text = text[:start] + text[text.index("workflows:") :]
     (project / "project.yml").write_text(text, encoding="utf8")
     project_assets(project)

@@ -26,11 +26,18 @@ def truncate(path):
 
 
 def change_model(path, change):
-    message = srsly.msgpack_loads(path.read_bytes())
+    """Damage that the checksum does not show, as another version might leave."""
+    message = srsly.msgpack_loads(saving.unseal(path.read_bytes(), "music_query"))
     shim = srsly.msgpack_loads(message["shims"][0][0])
     change(shim)
     message["shims"][0][0] = srsly.msgpack_dumps(shim)
-    path.write_bytes(srsly.msgpack_dumps(message))
+    path.write_bytes(saving.seal(srsly.msgpack_dumps(message)))
+
+
+def flip_bit(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
 
 
 def set_nan(shim):
@@ -44,6 +51,11 @@ DAMAGES = {
     "empty model": (lambda d: (d / "model").write_bytes(b""), "MQ021"),
     "truncated model": (lambda d: truncate(d / "model"), "MQ021"),
     "model of noise": (lambda d: (d / "model").write_bytes(b"\x93abc"), "MQ021"),
+    "one bit of the model": (lambda d: flip_bit(d / "model"), "checksum is wrong"),
+    "noise with a checksum": (
+        lambda d: (d / "model").write_bytes(saving.seal(b"\x93abc")),
+        "MQ021",
+    ),
     "truncated cfg": (lambda d: truncate(d / "cfg"), "its settings"),
     "cfg is a list": (lambda d: (d / "cfg").write_text("[]"), "no list of labels"),
     "labels are gone": (lambda d: (d / "cfg").write_text("{}"), "no list of labels"),
@@ -91,10 +103,23 @@ def test_damaged_bytes_give_a_clear_error(trained):
         component.from_bytes(srsly.msgpack_dumps(message))
 
 
-def test_config_of_another_size_gives_a_clear_error(trained_path):
-    override = {"components": {"music_query": {"model": {"hidden_width": 32}}}}
-    with pytest.raises(SavedModelError, match=r"hidden_width = 64.*says 32"):
+@pytest.mark.parametrize(
+    "setting,message",
+    [
+        ({"hidden_width": 32}, r"hidden_width = 64.*says 32"),
+        ({"lowercase": False}, r"lowercase = True.*says False"),
+    ],
+)
+def test_config_of_another_model_gives_a_clear_error(trained_path, setting, message):
+    override = {"components": {"music_query": {"model": setting}}}
+    with pytest.raises(SavedModelError, match=message):
         spacy.load(trained_path, config=override)
+
+
+def test_what_only_training_uses_may_be_changed_at_load(trained_path):
+    override = {"components": {"music_query": {"model": {"char_dropout": 0.4}}}}
+    nlp = spacy.load(trained_path, config=override)
+    assert nlp.get_pipe("music_query").model.attrs["char_dropout"] == 0.4
 
 
 def fail_to_write(*args, **kwargs):
@@ -104,7 +129,7 @@ def fail_to_write(*args, **kwargs):
 def test_failed_save_leaves_the_old_pipeline(saved, monkeypatch):
     nlp = spacy.load(saved)
     component = nlp.get_pipe("music_query")
-    monkeypatch.setattr(Model, "to_disk", fail_to_write)
+    monkeypatch.setattr(Model, "to_bytes", fail_to_write)
     component.cfg["threshold"] = 1.0
     with pytest.raises(OSError, match="No space left"):
         nlp.to_disk(saved)
@@ -116,24 +141,71 @@ def test_failed_save_leaves_the_old_pipeline(saved, monkeypatch):
 
 def test_failed_first_save_leaves_nothing_that_loads(trained_path, tmp_path, monkeypatch):
     nlp = spacy.load(trained_path)
-    monkeypatch.setattr(Model, "to_disk", fail_to_write)
+    monkeypatch.setattr(Model, "to_bytes", fail_to_write)
     with pytest.raises(OSError, match="No space left"):
         nlp.to_disk(tmp_path / "new")
     with pytest.raises(ValueError, match="cannot be read"):
         spacy.load(tmp_path / "new")
 
 
-def test_replaced_directory(tmp_path):
+@pytest.mark.parametrize(
+    "setting,message",
+    [
+        ({"threshold": "x"}, "threshold = 'x'"),
+        ({"alignment_mode": "widen"}, "alignment_mode = 'widen'"),
+        ({"spans_key": ""}, "spans_key = ''"),
+    ],
+)
+def test_wrong_saved_setting_gives_a_clear_error(saved, setting, message):
+    cfg = saved / "music_query" / "cfg"
+    cfg.write_text(srsly.json_dumps({**srsly.read_json(cfg), **setting}))
+    with pytest.raises(ValueError, match=message):
+        spacy.load(saved)
+
+
+def test_load_that_fails_leaves_the_component_as_it_was(trained, saved):
+    nlp = spacy.load(saved)
+    component = nlp.get_pipe("music_query")
+    cfg = saved / "music_query" / "cfg"
+    cfg.write_text('{"labels": ["A"]}')
+    flip_bit(saved / "music_query" / "model")
+    with pytest.raises(SavedModelError):
+        component.from_disk(saved / "music_query", exclude=["vocab"])
+    assert component.labels == ("FILM", "MUSIC_QUERY")
+    assert found(nlp(TEXT)) == SPANS
+
+
+def test_saving_leaves_other_files_alone(trained, tmp_path):
+    component = trained.get_pipe("music_query")
+    (tmp_path / "notes.txt").write_text("mine")
+    for exclude in (["vocab"], ["vocab", "model"]):
+        component.to_disk(tmp_path, exclude=exclude)
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["cfg", "model", "notes.txt"]
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    other = spacy.blank("zh").add_pipe("music_query")
+    other.from_disk(tmp_path, exclude=["vocab"])
+    assert found(other(trained.make_doc(TEXT))) == SPANS
+
+
+def test_complete_files(tmp_path):
     path = tmp_path / "a" / "b"
     for content in ("old", "new"):
-        with saving.replaced_directory(path) as directory:
-            (directory / content).touch()
-        assert [p.name for p in path.iterdir()] == [content]
-    with pytest.raises(KeyboardInterrupt), saving.replaced_directory(path) as directory:
+        with saving.complete_files(path) as directory:
+            (directory / "sub").mkdir()
+            (directory / "sub" / "file").write_text(content)
+        assert (path / "sub" / "file").read_text() == content
+    with pytest.raises(KeyboardInterrupt), saving.complete_files(path) as directory:
         (directory / "half").touch()
         raise KeyboardInterrupt
-    assert [p.name for p in path.iterdir()] == ["new"]
-    assert [p.name for p in path.parent.iterdir()] == ["b"]
+    assert [p.name for p in path.iterdir()] == ["sub"]
+
+
+def test_bytes_hold_all_settings(trained_path):
+    component = spacy.load(trained_path).get_pipe("music_query")
+    component.cfg["threshold"] = 0.5
+    other = spacy.blank("zh").add_pipe("music_query")
+    other.from_bytes(component.to_bytes())
+    assert other.cfg == component.cfg
 
 
 def test_exclude(trained, tmp_path):

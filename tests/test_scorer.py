@@ -60,9 +60,19 @@ def test_tokenisation_plays_no_part():
 def test_nothing_to_score():
     unannotated = Example(NLP.make_doc("放晴天"), NLP.make_doc("放晴天"))
     scores = music_query_score([unannotated], labels=["Q"])
+    assert scores.pop("music_query_query_free") == 0
     assert set(scores.values()) == {None}
     only_queries = example("放晴天", [(1, 3, "Q")], [])
     assert music_query_score([only_queries])["music_query_false_alarms"] is None
+
+
+def test_nothing_found_where_annotation_is_missing_counts():
+    eg = example("放晴天和雨天", [(1, 3, "Q")], [(1, 3, "Q"), (4, 6, "Q")])
+    ents = list(eg.reference.ents)
+    eg.reference.set_ents(ents, missing=[Span(eg.reference, 3, 6)], default="unmodified")
+    scores = music_query_score([eg])
+    assert scores["ents_p"] == scores["ents_r"] == 1.0
+    assert scores["music_query_query_free"] == 0
 
 
 def test_missing_annotation_is_not_counted_as_no_query():

@@ -1,5 +1,7 @@
 """What the commands share."""
 
+import os
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator, List, Tuple
@@ -7,11 +9,11 @@ from typing import Iterator, List, Tuple
 import spacy
 import typer
 from spacy.language import Language
-from wasabi import msg
+from spacy.vocab import Vocab
 
-from ..corpus import describe_problems, doc_to_record, read_docs
+from ..corpus import doc_to_record, read_docs
 from ..errors import Errors
-from ..records import Problem, Record, read_records
+from ..records import Problem, Record, describe_problems, read_records
 
 
 @contextmanager
@@ -19,8 +21,14 @@ def plain_errors() -> Iterator[None]:
     """Show the package's own errors without a traceback, and exit with 1."""
     try:
         yield
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; nothing more can be written there.
+        sys.stdout = open(os.devnull, "w", encoding="utf8")  # noqa: PTH123, SIM115
+        raise typer.Exit(1) from None
     except (ValueError, ImportError, OSError) as error:
-        msg.fail(str(error), exits=1)
+        # Not on standard output, which may be somebody's data.
+        typer.echo(f"✘ {error}", err=True)
+        raise typer.Exit(1) from error
 
 
 def load_pipeline(path: str) -> Language:
@@ -47,15 +55,11 @@ def read_any_records(
     """Read records from a file of annotated messages or from a .spacy file."""
     if path.suffix != ".spacy":
         return read_records(path, label=label, spans_key=spans_key)
-    if not path.is_file():
-        raise ValueError(Errors.MQ041.format(path=path))
-    docs = read_docs(path, spacy.blank("zh").vocab)
+    docs = read_docs(path, Vocab())
     return [doc_to_record(row, doc) for row, doc in enumerate(docs, start=1)], []
 
 
-def report_problems(problems: List[Problem], *, remedy: str) -> None:
+def stop_at_problems(problems: List[Problem], *, remedy: str) -> None:
     """List problems in the data, one a line, and stop if there are any."""
     if problems:
-        # Printed plainly: wasabi would fold the lines into a paragraph.
-        typer.echo(describe_problems(problems, remedy), err=True)
-        msg.fail("Nothing was written", exits=1)
+        raise ValueError(describe_problems(problems, remedy))

@@ -20,12 +20,18 @@ def cais_records(
         ..., "--rules", help="JSON file that says which slots make a query"
     ),
 ) -> None:
-    """Turn the raw CAIS corpus into records. Records that are already there stay."""
-    needed = [output_dir / f"{split}.jsonl" for split in ("train", "valid")]
-    if all(path.is_file() for path in needed):
-        msg.info(f"The records are already there: {output_dir}")
-        return
+    """Turn the raw CAIS corpus into records.
+
+    Records in OUT that this command did not make, or made by the same rules, stay.
+    """
     with plain_errors():
+        needed = [output_dir / f"{split}.jsonl" for split in ("train", "valid")]
+        used_path = output_dir / "rules.json"
+        if all(path.is_file() for path in needed) and (
+            not used_path.is_file() or read_rules(used_path) == read_rules(rules_path)
+        ):
+            msg.info(f"The records are already there: {output_dir}")
+            return
         if not raw_dir.is_dir():
             records = ", ".join(map(str, needed))
             message = Errors.MQ044.format(path=output_dir, records=records, raw=raw_dir)
@@ -33,6 +39,7 @@ def cais_records(
         rules = read_rules(rules_path)
         splits = {split: read_split(raw_dir, split, rules) for split in SPLITS}
         output_dir.mkdir(parents=True, exist_ok=True)
+        used_path.write_text(rules_path.read_text(encoding="utf8"), encoding="utf8")
         for split, records_of_split in splits.items():
             path = output_dir / f"{split}.jsonl"
             lines = (json.dumps(r, ensure_ascii=False) + "\n" for r in records_of_split)

@@ -11,7 +11,7 @@ from wasabi import msg
 from ..corpus import record_to_doc, save_docs
 from ..errors import Errors
 from ..records import DEFAULT_LABEL, DEFAULT_SPANS_KEY, Record, read_records, split_records
-from ._util import plain_errors, report_problems
+from ._util import plain_errors, stop_at_problems
 
 
 def convert(
@@ -67,8 +67,8 @@ def convert(
         nlp = _blank(lang, segmenter)
         records, problems = read_records(input_path, label=label, spans_key=spans_key)
         if not skip_invalid:
-            remedy = "Correct the rows, or leave them out with --skip-invalid."
-            report_problems(problems, remedy=remedy)
+            remedy = "Nothing was written. Correct them, or leave them out: --skip-invalid."
+            stop_at_problems(problems, remedy=remedy)
         for problem in problems:
             typer.echo(f"left out: {problem}", err=True)
         if not records:

@@ -5,12 +5,11 @@ import srsly
 import typer
 from spacy.language import Language
 from spacy.training import Example
-from tqdm import tqdm
 from wasabi import msg
 
 from ..corpus import read_docs, record_to_doc
 from ..records import DEFAULT_LABEL, DEFAULT_SPANS_KEY, read_records
-from ._util import load_pipeline, plain_errors, report_problems
+from ._util import load_pipeline, plain_errors, stop_at_problems
 
 
 def evaluate(
@@ -39,15 +38,14 @@ def evaluate(
     with plain_errors():
         nlp = load_pipeline(model)
         examples = _read_examples(nlp, data_path, label=label, spans_key=spans_key)
-        progress = tqdm(examples, unit=" messages", disable=None, leave=False)
-        scores = nlp.evaluate(progress)
+        scores = nlp.evaluate(examples)
     rows = [_prf_row("all labels", {key: scores[f"ents_{key}"] for key in "prf"})]
     per_type = scores["ents_per_type"] or {}
     if len(per_type) > 1:
         rows += [_prf_row(name, prf) for name, prf in per_type.items()]
     msg.table(rows, header=("", "P", "R", "F1"), aligns=("l", "r", "r", "r"), divider=True)
-    n_query_free = sum(not example.reference.ents for example in examples)
     alarms = _percent(scores["music_query_false_alarms"])
+    n_query_free = scores["music_query_query_free"]
     msg.text(f"False alarms: {alarms} of {n_query_free} messages without a query")
     if output_path is not None:
         output_path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +60,7 @@ def _read_examples(
         references = read_docs(path, nlp.vocab)
     else:
         records, problems = read_records(path, label=label, spans_key=spans_key)
-        report_problems(problems, remedy="Correct the rows.")
+        stop_at_problems(problems, remedy="Correct the rows.")
         references = [record_to_doc(nlp, record) for record in records]
     return [Example(nlp.make_doc(doc.text), doc) for doc in references]
 

@@ -1,6 +1,6 @@
 import json
 import sys
-from typing import Any, Dict, Iterable, Iterator, List, Optional, cast
+from typing import Any, Dict, Iterator, List, Optional, cast
 
 import typer
 from spacy.language import Language
@@ -30,13 +30,15 @@ def extract(
     """
     with plain_errors():
         nlp = load_pipeline(model)
-        messages: Iterable[str] = texts if texts else _stdin_lines()
+        sys.stdout.reconfigure(encoding="utf8")  # type: ignore[union-attr]
         # A bar on the terminal would run through results printed there.
         hidden = True if sys.stdout.isatty() else None
-        progress = tqdm(messages, unit=" messages", disable=hidden, leave=False)
-        for doc in nlp.pipe(progress):
-            result = json.dumps(describe(nlp, doc), ensure_ascii=False)
-            print(result, flush=not texts)
+        with tqdm(unit=" messages", disable=hidden, leave=False) as progress:
+            for batch in [texts] if texts else _stdin_batches():
+                for doc in nlp.pipe(batch):
+                    print(json.dumps(describe(nlp, doc), ensure_ascii=False))
+                    progress.update(1)
+                sys.stdout.flush()
 
 
 def describe(nlp: Language, doc: Doc) -> Dict[str, Any]:
@@ -45,23 +47,35 @@ def describe(nlp: Language, doc: Doc) -> Dict[str, Any]:
     RETURNS (Dict[str, Any]): Its text and queries, as the command prints them.
     """
     queries = []
-    for name in nlp.pipe_names:
-        if nlp.get_pipe_meta(name).factory == "music_query":
-            pipe = cast(MusicQuery, nlp.get_pipe(name))
-            group = doc.spans[pipe.cfg["spans_key"]]
-            queries += [
-                {
-                    "text": span.text,
-                    "start": span.start_char,
-                    "end": span.end_char,
-                    "label": span.label_,
-                    "score": score,
-                }
-                for span, score in zip(group, group.attrs.get("scores", []))
-            ]
+    pipes = [cast(MusicQuery, nlp.get_pipe(name)) for name in nlp.pipe_names]
+    for key in dict.fromkeys(
+        p.cfg["spans_key"] for p in pipes if isinstance(p, MusicQuery)
+    ):
+        group = doc.spans[key]
+        queries += [
+            {
+                "text": span.text,
+                "start": span.start_char,
+                "end": span.end_char,
+                "label": span.label_,
+                "score": round(score, 4),
+            }
+            for span, score in zip(group, group.attrs["scores"])
+        ]
     return {"text": doc.text, "music_query": queries}
 
 
-def _stdin_lines() -> Iterator[str]:
-    for line in sys.stdin:
-        yield line.rstrip("\r\n")
+def _stdin_batches() -> Iterator[List[str]]:
+    """The lines of standard input, as many at a time as have come in: results follow
+    each line that is typed, and long files are still worked on in batches."""
+    unfinished = b""
+    stream = sys.stdin.buffer
+    while chunk := stream.read1(1 << 20):  # type: ignore[union-attr]
+        *lines, unfinished = (unfinished + chunk).split(b"\n")
+        yield [_decode(line) for line in lines]
+    if unfinished:
+        yield [_decode(unfinished)]
+
+
+def _decode(line: bytes) -> str:
+    return line.rstrip(b"\r").decode("utf8", errors="replace")

@@ -8,7 +8,7 @@ from wasabi import msg
 from ..char_vectors import train_char_vectors
 from ..errors import Errors
 from ..records import read_records
-from ._util import plain_errors, report_problems
+from ._util import plain_errors, stop_at_problems
 
 
 def vectors(
@@ -36,7 +36,14 @@ def vectors(
     seed: int = typer.Option(0, "--seed", help="Same texts and seed, same vectors"),
 ) -> None:
     """Train character vectors on raw text, with gensim's word2vec."""
+    if [str(path) for path in inputs] == ["null"]:
+        msg.info("No text to train vectors on: null, as in a config, stands for none")
+        return
     with plain_errors():
+        if str(output_path) == "null":
+            raise ValueError(
+                Errors.MQ052.format(option="--out", value="null", problem="name a file")
+            )
         texts = [text for path in inputs for text in _read_texts(path)]
         with tqdm(desc="training", unit=" texts", disable=None, leave=False) as progress:
             trained = train_char_vectors(
@@ -61,7 +68,7 @@ def _read_texts(path: Path) -> List[str]:
         return [text for file in sorted(path.glob("*.txt")) for text in _read_texts(file)]
     if path.suffix in (".json", ".jsonl"):
         records, problems = read_records(path)
-        report_problems(problems, remedy="Correct the rows.")
+        stop_at_problems(problems, remedy="Correct the rows.")
         return [record.text for record in records]
     if not path.is_file():
         raise ValueError(Errors.MQ041.format(path=path))
