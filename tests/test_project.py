@@ -1,6 +1,7 @@
 """The project's workflows, run as a user runs them, with fewer training steps."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import srsly
 from spacy.util import load_config
 from weasel.cli.assets import project_assets
 from weasel.cli.run import project_run
+
+from spacy_musicquery.cli import app
 
 PROJECT_FILES = ["project.yml", "assets", "configs"]
 TEXT = "我想听周杰伦的晴天"
@@ -153,3 +156,21 @@ def test_local_assets_are_there(project, capsys):
     (project / "project.yml").write_text(text, encoding="utf8")
     project_assets(project)
     assert capsys.readouterr().out.count("Asset already exists") == 2
+
+
+def test_readme_names_only_what_there_is(request):
+    """Every workflow, command and setting that the README shows exists."""
+    readme = (request.config.rootpath / "README.md").read_text(encoding="utf8")
+    project_file = srsly.read_yaml(request.config.rootpath / "project.yml")
+    known = {*project_file["workflows"], *(c["name"] for c in project_file["commands"])}
+    assert set(re.findall(r"project run ([\w-]+)", readme)) <= known
+    assert set(re.findall(r"--vars\.(\w+)", readme)) <= set(project_file["vars"])
+    commands = {command.name for command in app.registered_commands}
+    assert set(re.findall(r"spacy music-query ([a-z-]+)", readme)) <= commands
+    config = load_config(request.config.rootpath / "configs" / "default.cfg")
+    block = readme[readme.index("[components.music_query]") :].split("```")[0]
+    settings = config["components"]["music_query"]
+    for name, value in re.findall(r"^(\w+) = ([^\s#]+)", block, flags=re.MULTILINE):
+        if name != "scorer":
+            found = settings[name] if name in settings else settings["model"][name]
+            assert found == json.loads(value), name
