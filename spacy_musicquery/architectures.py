@@ -1,6 +1,6 @@
 """Registered model builders: a tagger as a thinc Model from texts to emissions."""
 
-from typing import Callable, Dict, List, Optional, Tuple, cast
+from typing import Callable, Dict, List, Optional, Tuple, cast, get_args
 
 import numpy as np
 import srsly
@@ -10,6 +10,7 @@ from thinc.model import deserialize_attr, serialize_attr
 from .encoding import UNK_ID, CharInventory, padded_batches
 from .errors import Errors, SavedModelError, bad_setting
 from .keras_shim import KerasShim
+from .onnx_graph import Precision
 from .types import Emissions
 
 # Characters in a padded batch. Predicting, larger ones are no faster, and their
@@ -29,6 +30,7 @@ def build_char_bilstm(
     char_dropout: float = 0.0,
     fullwidth: bool = True,
     lowercase: bool = True,
+    precision: Precision = "float32",
     threads: int = 1,
     spinning: bool = False,
     nO: Optional[int] = None,
@@ -46,6 +48,8 @@ def build_char_bilstm(
         unknown one, so that its embedding is learnt, from 0 to below 1.
     fullwidth (bool): Treat full-width forms as their ASCII counterparts.
     lowercase (bool): Treat upper case as lower case.
+    precision (str): Of the LSTM's weights when predicting: "float32" or "int8". What
+        is trained and saved is float32 in any case.
     threads (int): Threads that one prediction may use.
     spinning (bool): Whether idle prediction threads wait actively.
     nO (Optional[int]): Number of tags, normally inferred from the labels.
@@ -60,6 +64,8 @@ def build_char_bilstm(
     for setting, value in counts.items():
         if type(value) is not int or value < 1:
             raise bad_setting(_NAME, setting, value, "a whole number of at least 1")
+    if precision not in get_args(Precision):
+        raise bad_setting(_NAME, "precision", precision, "float32 or int8")
     if type(char_dropout) not in (int, float) or not 0.0 <= char_dropout < 1.0:
         expected = "a number of at least 0 and below 1"
         raise bad_setting(_NAME, "char_dropout", char_dropout, expected)
@@ -74,7 +80,7 @@ def build_char_bilstm(
             "char_dropout": char_dropout,
             "dropout_rate": 0.0,
         },
-        shims=[KerasShim(**sizes, threads=threads, spinning=spinning)],
+        shims=[KerasShim(**sizes, precision=precision, threads=threads, spinning=spinning)],
     )
 
 

@@ -53,6 +53,7 @@ min_count = 1
 char_dropout = 0.0
 fullwidth = true
 lowercase = true
+precision = "float32"
 threads = 1
 spinning = false
 """

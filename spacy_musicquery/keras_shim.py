@@ -9,7 +9,7 @@ from the arrays when they are needed and follow them when they change.
 
 import contextlib
 import os
-from typing import Any, Callable, Dict, Iterator, Optional, Sequence, Tuple, cast
+from typing import Any, Callable, Dict, Iterator, Optional, Sequence, Tuple, cast, get_args
 
 import numpy as np
 import srsly
@@ -18,7 +18,7 @@ from thinc.shims import Shim
 
 from .errors import Errors, SavedModelError
 from .layout import NetworkSizes, array_shapes
-from .onnx_graph import build_graph, graph_arrays
+from .onnx_graph import Precision, build_graph, graph_weights
 from .onnx_session import EmissionSession
 from .types import Floats3d, FloatsXd, Ints1d, Ints2d
 
@@ -34,6 +34,7 @@ class KerasShim(Shim):
         embed_width: int,
         hidden_width: int,
         depth: int,
+        precision: Precision = "float32",
         threads: int = 1,
         spinning: bool = False,
     ) -> None:
@@ -42,18 +43,21 @@ class KerasShim(Shim):
         embed_width (int): Width of the embedding.
         hidden_width (int): Units of the LSTM, in each direction.
         depth (int): Number of bidirectional LSTMs.
+        precision (str): Of the weights that predict: "float32" or "int8". What is
+            trained and saved is float32 in any case.
         threads (int): Threads that one prediction may use.
         spinning (bool): Whether idle prediction threads wait actively.
         """
         super().__init__(None)
         self.widths = (embed_width, hidden_width, depth)
+        self.precision = precision
         self.threads = threads
         self.spinning = spinning
         self.sizes: Optional[NetworkSizes] = None
         self.arrays: Dict[str, FloatsXd] = {}
         self.frozen: Tuple[str, ...] = ()
         # Made from the above when needed:
-        self._graph: Optional[bytes] = None
+        self._graphs: Dict[str, bytes] = {}
         self._network: Optional[Any] = None
         self._network_is_stale = True
         self._session: Optional[EmissionSession] = None
@@ -77,7 +81,7 @@ class KerasShim(Shim):
         """
         self.sizes = NetworkSizes(n_chars, n_tags, *self.widths)
         self.frozen = ()
-        self._graph = None
+        self._graphs = {}
         self._forget_derived()
         self._network = _network_module().CharBiLSTM(self.sizes, seed)
         self.arrays = {
@@ -180,7 +184,7 @@ class KerasShim(Shim):
                 sizes=list(self.sizes),
                 arrays=self.arrays,
                 frozen=list(self.frozen),
-                graph=self._onnx_graph(),
+                graphs=self._onnx_graphs(),
             )
         return srsly.msgpack_dumps(message)
 
@@ -198,14 +202,16 @@ class KerasShim(Shim):
             f"it is not of format {_FORMAT}",
         )
         if message["sizes"] is None:
-            self.sizes, self.arrays, self.frozen, self._graph = None, {}, (), None
+            self.sizes, self.arrays, self.frozen, self._graphs = None, {}, (), {}
         else:
             sizes = self._checked_sizes(message["sizes"])
             arrays = _checked_arrays(message.get("arrays"), sizes)
-            frozen, graph = message.get("frozen"), message.get("graph")
+            frozen, graphs = message.get("frozen"), message.get("graphs")
             _require(isinstance(frozen, list), "it does not say what is frozen")
-            _require(isinstance(graph, bytes), "it holds no graph")
-            self.sizes, self.arrays, self._graph = sizes, arrays, graph
+            precisions = list(get_args(Precision))
+            complete = isinstance(graphs, dict) and list(graphs) == precisions
+            _require(complete, f"it does not hold the graphs for {precisions}")
+            self.sizes, self.arrays, self._graphs = sizes, arrays, graphs
             self.frozen = tuple(frozen)
         self._forget_derived()
         return self
@@ -226,18 +232,19 @@ class KerasShim(Shim):
                 )
         return sizes
 
-    def _onnx_graph(self) -> bytes:
-        if self._graph is None:
+    def _onnx_graphs(self) -> Dict[str, bytes]:
+        """The graphs for all precisions: where they are loaded, `onnx` may be missing."""
+        if not self._graphs:
             assert self.sizes is not None
-            self._graph = build_graph(self.sizes)
-        return self._graph
+            self._graphs = {p: build_graph(self.sizes, p) for p in get_args(Precision)}
+        return self._graphs
 
     def _make_session(self) -> EmissionSession:
         if self.sizes is None:
             raise ValueError(Errors.MQ004.format(name="music_query"))
         return EmissionSession(
-            self._onnx_graph(),
-            graph_arrays(self.arrays),
+            self._onnx_graphs()[self.precision],
+            graph_weights(self.arrays, self.precision),
             threads=self.threads,
             spinning=self.spinning,
         )

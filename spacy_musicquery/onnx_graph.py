@@ -8,13 +8,16 @@ Inputs are `ids` (texts, longest) and `lengths` (texts,), both int32; the output
 is `emissions` (texts, longest, tags). Rows beyond a text's length are undefined.
 """
 
-from typing import Any, Dict
+from functools import lru_cache
+from typing import Any, Dict, Literal, Tuple
 
 import numpy as np
 
 from .errors import Errors
 from .layout import EMBEDDING, NetworkSizes, array_shapes
-from .types import FloatsXd
+from .types import Floats2d, Floats3d, FloatsXd
+
+Precision = Literal["float32", "int8"]
 
 INPUTS = ("ids", "lengths")
 OUTPUT = "emissions"
@@ -23,12 +26,16 @@ OUTPUT = "emissions"
 # asking for no more keeps old runtimes able to load the graph.
 _OPSET = 14
 _IR_VERSION = 7
+_MICROSOFT = "com.microsoft"
 
 
-def build_graph(sizes: NetworkSizes) -> bytes:
+@lru_cache(maxsize=8)
+def build_graph(sizes: NetworkSizes, precision: Precision) -> bytes:
     """Write the graph of a network.
 
     sizes (NetworkSizes): The sizes.
+    precision (str): Of the LSTM's weights: "float32", or "int8" for ONNX Runtime's
+        dynamically quantized LSTM, which also rounds the LSTM's input to 8 bits.
     RETURNS (bytes): A serialised ONNX model, its weights external.
     RAISES (ImportError): `onnx` is not installed.
     """
@@ -38,24 +45,16 @@ def build_graph(sizes: NetworkSizes) -> bytes:
         message = Errors.MQ001.format(name="music_query", module="onnx", error=error)
         raise ImportError(message) from error
 
-    weights = graph_arrays(
-        {name: np.zeros(shape, "f") for name, shape in array_shapes(sizes).items()}
-    )
+    shapes = array_shapes(sizes)
+    weights = graph_weights({n: np.zeros(s, "f") for n, s in shapes.items()}, precision)
     nodes = [
         # The LSTM wants (longest, texts, width).
         helper.make_node("Transpose", ["ids"], ["ids_by_step"], perm=[1, 0]),
         helper.make_node("Gather", [EMBEDDING, "ids_by_step"], ["hidden_0"]),
     ]
     for i in range(sizes.depth):
-        lstm = [f"bilstm_{i}.{part}" for part in "WRB"]
         nodes += [
-            helper.make_node(
-                "LSTM",
-                [f"hidden_{i}", *lstm, "lengths"],
-                [f"directions_{i}"],
-                hidden_size=sizes.hidden_width,
-                direction="bidirectional",
-            ),
+            _lstm_node(i, sizes.hidden_width, precision),
             # (longest, directions, texts, width) -> (longest, texts, both widths)
             helper.make_node(
                 "Transpose", [f"directions_{i}"], [f"side_{i}"], perm=[0, 2, 1, 3]
@@ -88,13 +87,16 @@ def build_graph(sizes: NetworkSizes) -> bytes:
         ],
         initializer=initializers,
     )
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION
-    )
+    opsets = [helper.make_opsetid("", _OPSET)]
+    if precision == "int8":
+        opsets.append(helper.make_opsetid(_MICROSOFT, 1))
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
     return model.SerializeToString()
 
 
-def graph_arrays(arrays: Dict[str, FloatsXd]) -> Dict[str, FloatsXd]:
+def graph_weights(
+    arrays: Dict[str, FloatsXd], precision: Precision
+) -> Dict[str, np.ndarray]:
     """The graph's weights from the network's arrays.
 
     Keras keeps an LSTM's gates side by side as input, forget, cell, output, with
@@ -103,27 +105,69 @@ def graph_arrays(arrays: Dict[str, FloatsXd]) -> Dict[str, FloatsXd]:
     https://onnx.ai/onnx/operators/onnx__LSTM.html
 
     arrays (Dict[str, FloatsXd]): By the names of `layout.array_shapes`.
-    RETURNS (Dict[str, FloatsXd]): By the names of the graph's initialisers.
+    precision (str): See `build_graph`.
+    RETURNS (Dict[str, np.ndarray]): By the names of the graph's initialisers. Copies:
+        ONNX Runtime reads their memory while training changes the arrays.
     """
-    weights = {
-        # A copy: ONNX Runtime reads this memory while training changes the arrays.
+    weights: Dict[str, np.ndarray] = {
         name: np.array(array, dtype="float32", order="C")
         for name, array in arrays.items()
         if not name.startswith("bilstm_")
     }
     layers = dict.fromkeys(name.split(".")[0] for name in arrays if "bilstm_" in name)
     for layer in layers:
-        kernels, recurrent_kernels, biases = [], [], []
-        for direction in ("forward", "backward"):
-            prefix = f"{layer}.{direction}"
-            bias = _onnx_gates(arrays[f"{prefix}.bias"])
-            kernels.append(_onnx_gates(arrays[f"{prefix}.kernel"]).T)
-            recurrent_kernels.append(_onnx_gates(arrays[f"{prefix}.recurrent_kernel"]).T)
-            biases.append(np.concatenate([bias, np.zeros_like(bias)]))
-        # Stacking transposed arrays leaves them transposed in memory.
-        for part, stacked in zip("WRB", (kernels, recurrent_kernels, biases)):
-            weights[f"{layer}.{part}"] = np.ascontiguousarray(np.stack(stacked), "float32")
+        kernel, recurrent_kernel, bias = (
+            np.stack(
+                [
+                    _onnx_gates(arrays[f"{layer}.{direction}.{part}"])
+                    for direction in ("forward", "backward")
+                ]
+            ).astype("float32")
+            for part in ("kernel", "recurrent_kernel", "bias")
+        )
+        weights[f"{layer}.B"] = np.concatenate([bias, np.zeros_like(bias)], axis=-1)
+        for name, matrices in (("W", kernel), ("R", recurrent_kernel)):
+            if precision == "int8":
+                quantized, scale = quantize(matrices)
+                weights[f"{layer}.{name}"] = quantized
+                weights[f"{layer}.{name}_scale"] = scale
+                weights[f"{layer}.{name}_zero"] = np.zeros(scale.shape, dtype="int8")
+            else:
+                transposed = matrices.transpose(0, 2, 1)
+                weights[f"{layer}.{name}"] = np.ascontiguousarray(transposed)
     return weights
+
+
+def quantize(matrices: Floats3d) -> Tuple[np.ndarray, Floats2d]:
+    """Round weights to 8 bits, symmetrically, with a scale for every column.
+
+    matrices (Floats3d): (directions, in, out).
+    RETURNS (Tuple[np.ndarray, Floats2d]): The same as int8, and the scales
+        (directions, out): a weight is about its int8 value times its scale.
+    """
+    scale = np.abs(matrices).max(axis=1) / 127
+    scale[scale == 0] = 1.0
+    quantized = np.rint(matrices / scale[:, np.newaxis]).astype("int8")
+    return quantized, scale.astype("float32")
+
+
+def _lstm_node(layer: int, hidden_width: int, precision: Precision) -> Any:
+    from onnx import helper
+
+    weights = [f"bilstm_{layer}.{part}" for part in "WRB"]
+    inputs = [f"hidden_{layer}", *weights, "lengths"]
+    kind = {"op_type": "LSTM"}
+    if precision == "int8":
+        scales = [f"{w}_{part}" for w in weights[:2] for part in ("scale", "zero")]
+        inputs += ["", "", "", *scales]  # no initial state, no peepholes
+        kind = {"op_type": "DynamicQuantizeLSTM", "domain": _MICROSOFT}
+    return helper.make_node(
+        inputs=inputs,
+        outputs=[f"directions_{layer}"],
+        hidden_size=hidden_width,
+        direction="bidirectional",
+        **kind,
+    )
 
 
 def _onnx_gates(array: FloatsXd) -> FloatsXd:
@@ -132,13 +176,13 @@ def _onnx_gates(array: FloatsXd) -> FloatsXd:
     return np.concatenate([gate_i, gate_o, gate_f, gate_c], axis=-1)
 
 
-def _external_tensor(name: str, array: FloatsXd) -> Any:
+def _external_tensor(name: str, array: np.ndarray) -> Any:
     """Declare a weight that is bound when the session is made."""
-    from onnx import TensorProto
+    from onnx import TensorProto, helper
 
     tensor = TensorProto(
         name=name,
-        data_type=TensorProto.FLOAT,
+        data_type=helper.np_dtype_to_tensor_dtype(array.dtype),
         dims=array.shape,
         data_location=TensorProto.EXTERNAL,
     )

@@ -24,7 +24,7 @@ class EmissionSession:
         spinning: bool = False,
     ) -> None:
         """graph (bytes): What `onnx_graph.build_graph` wrote.
-        weights (Dict[str, FloatsXd]): What `onnx_graph.graph_arrays` returned.
+        weights (Dict[str, FloatsXd]): What `onnx_graph.graph_weights` returned.
         threads (int): How many threads one call may use.
         spinning (bool): Whether idle threads wait actively, which slows whatever
             else the machine does.

@@ -12,7 +12,7 @@ from spacy_musicquery import bio
 from spacy_musicquery.architectures import build_char_bilstm, forward
 from spacy_musicquery.keras_shim import KerasShim
 from spacy_musicquery.layout import NetworkSizes, array_shapes
-from spacy_musicquery.onnx_graph import build_graph, graph_arrays
+from spacy_musicquery.onnx_graph import build_graph, graph_weights, quantize
 from spacy_musicquery.onnx_session import EmissionSession
 
 from .conftest import MESSAGES
@@ -27,6 +27,11 @@ def random_shim(depth, n_tags=5, n_chars=50, embed_width=7, hidden_width=6):
         noise = rng.normal(scale=0.5, size=array.shape)
         shim.set_array(name, array + noise, trainable=True)
     return shim
+
+
+def make_session(shim, **options):
+    graph = build_graph(shim.sizes, "float32")
+    return EmissionSession(graph, graph_weights(shim.arrays, "float32"), **options)
 
 
 def random_batch(n_chars=50):
@@ -62,16 +67,17 @@ def test_padding_changes_nothing():
         assert np.allclose(alone[0], together[row, :length], atol=1e-5)
 
 
-def test_graph_holds_no_weights():
-    small = build_graph(NetworkSizes(10, 3, 4, 4, 1))
-    large = build_graph(NetworkSizes(100_000, 3, 64, 64, 1))
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_graph_holds_no_weights(precision):
+    small = build_graph(NetworkSizes(10, 3, 4, 4, 1), precision)
+    large = build_graph(NetworkSizes(100_000, 3, 64, 64, 1), precision)
     assert len(large) < len(small) + 100 < 2000
 
 
-def test_graph_arrays_follow_the_array_shapes():
+def test_graph_weights_follow_the_array_shapes():
     sizes = NetworkSizes(9, 5, 3, 4, 2)
     arrays = {name: np.ones(shape) for name, shape in array_shapes(sizes).items()}
-    weights = graph_arrays(arrays)
+    weights = graph_weights(arrays, "float32")
     assert weights["bilstm_0.W"].shape == (2, 16, 3)
     assert weights["bilstm_1.W"].shape == (2, 16, 8)
     assert weights["bilstm_1.B"].shape == (2, 32)
@@ -81,8 +87,7 @@ def test_graph_arrays_follow_the_array_shapes():
 @pytest.mark.parametrize("options", [{}, {"threads": 2, "spinning": True}])
 def test_session_is_made_again_in_copies(options):
     shim = random_shim(depth=1)
-    sizes = shim.sizes
-    session = EmissionSession(build_graph(sizes), graph_arrays(shim.arrays), **options)
+    session = make_session(shim, **options)
     batch = random_batch()
     expected = session(*batch)
     for other in (copy.deepcopy(session), pickle.loads(pickle.dumps(session))):
@@ -91,7 +96,7 @@ def test_session_is_made_again_in_copies(options):
 
 def test_session_is_safe_to_start_from_many_threads():
     shim = random_shim(depth=1)
-    session = EmissionSession(build_graph(shim.sizes), graph_arrays(shim.arrays))
+    session = make_session(shim)
     batch = random_batch()
     results = []
     threads = [
@@ -113,6 +118,26 @@ def test_training_and_predicting_agree_through_the_whole_model(trained):
     emissions = model.predict(texts)
     assert np.abs(emissions.data - expected.data).max() < 1e-4
     assert emissions.lengths.tolist() == [len(text) for text in texts]
+
+
+def test_quantized_weights_are_close_to_the_originals():
+    matrices = np.random.default_rng(0).normal(size=(2, 7, 12)).astype("float32")
+    matrices[:, :, 3] = 0.0
+    quantized, scale = quantize(matrices)
+    assert quantized.dtype == np.int8 and scale.shape == (2, 12)
+    error = np.abs(quantized * scale[:, np.newaxis] - matrices)
+    assert (error <= scale[:, np.newaxis] / 2 + 1e-6).all()
+
+
+def test_int8_finds_what_float32_finds(trained, trained_path):
+    override = {"components": {"music_query": {"model": {"precision": "int8"}}}}
+    nlp = spacy.load(trained_path, config=override)
+    docs = [nlp.make_doc(text) for text, _ in MESSAGES]
+    expected = trained.get_pipe("music_query").tag_probabilities(docs)
+    probabilities = nlp.get_pipe("music_query").tag_probabilities(docs)
+    for one, other in zip(expected, probabilities):
+        assert np.array_equal(one.argmax(axis=1), other.argmax(axis=1))
+        assert 0 < np.abs(one - other).max() < 0.1
 
 
 def test_architecture_is_registered():

@@ -80,8 +80,8 @@ DAMAGES = {
         "'output.bias' is not finite",
     ),
     "no graph": (
-        lambda d: change_model(d / "model", lambda m: m.update(graph=None)),
-        "graph",
+        lambda d: change_model(d / "model", lambda m: m["graphs"].pop("int8")),
+        "graphs",
     ),
 }
 
