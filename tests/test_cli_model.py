@@ -94,18 +94,18 @@ def test_extract_stops_when_nobody_listens(trained_path):
     assert b"Traceback" not in stderr
 
 
-def test_two_components_in_one_pipeline(trained, tmp_path):
+def test_two_components_in_one_pipeline(trained_path, tmp_path):
     nlp = spacy.blank("zh")
     for name in ("one", "two"):
-        nlp.add_pipe("music_query", source=trained, name=name)
+        nlp.add_pipe("music_query", source=spacy.load(trained_path), name=name)
     nlp.to_disk(tmp_path)
     (item,) = lines(invoke("extract", TEXT, "--model", tmp_path))
     assert len(item["music_query"]) == 1
 
 
-def test_extract_from_a_component_of_another_name(trained, tmp_path):
+def test_extract_from_a_component_of_another_name(trained_path, tmp_path):
     nlp = spacy.blank("zh")
-    nlp.add_pipe("music_query", source=trained, name="queries")
+    nlp.add_pipe("music_query", source=spacy.load(trained_path), name="queries")
     nlp.to_disk(tmp_path)
     assert len(lines(invoke("extract", TEXT, "--model", tmp_path))[0]["music_query"]) == 1
 

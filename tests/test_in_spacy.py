@@ -132,9 +132,9 @@ def test_sourced_component_goes_on_training(run_train, trained_path):
     assert np.allclose(arrays(nlp)["output.bias"], before["output.bias"], atol=0.1)
 
 
-def test_source_and_rename(trained):
+def test_source_and_rename(trained_path):
     nlp = spacy.blank("zh")
-    nlp.add_pipe("music_query", source=trained, name="queries")
+    nlp.add_pipe("music_query", source=spacy.load(trained_path), name="queries")
     assert [found(doc) for doc in nlp.pipe(TEXTS)] == EXPECTED
     nlp.rename_pipe("queries", "renamed")
     assert found(nlp(TEXTS[0])) == EXPECTED[0]
