@@ -119,20 +119,24 @@ def best_tags(emissions: Floats2d, lengths: Ints1d) -> Ints1d:
     RETURNS (Ints1d): One tag a character.
     """
     tags = emissions.argmax(axis=1)
-    inside = is_inside(tags).nonzero()[0]
-    if not len(inside):
+    chars = tags.nonzero()[0]
+    if not len(chars):
         return tags
+    here = tags[chars]
+    before = tags[chars - 1]
     ends = lengths.cumsum()
-    starts = ends - lengths
-    is_first = np.zeros(len(tags), dtype=bool)
-    is_first[starts[lengths > 0]] = True
-    before = np.where(is_first[inside], OUTSIDE, tags[inside - 1])
-    here = tags[inside]
-    illegal = inside[(before != here) & (before != here - 1)]
+    if len(lengths) > 1:
+        is_first = np.zeros(len(tags) + 1, dtype=bool)
+        is_first[ends - lengths] = True
+        before[is_first[chars]] = OUTSIDE
+    elif chars[0] == 0:
+        before[0] = OUTSIDE
+    # Before an I-tag (even) stands itself or one less: the difference is 0 or 1.
+    illegal = (((here - before) >> 1 != 0) & (here % 2 == 0)).nonzero()[0]
     if len(illegal):
         allowed = allowed_transitions(emissions.shape[1])
-        for text in np.unique(np.searchsorted(ends, illegal, side="right")):
-            piece = slice(starts[text], ends[text])
+        for text in np.unique(ends.searchsorted(chars[illegal], side="right")):
+            piece = slice(ends[text] - lengths[text], ends[text])
             tags[piece] = viterbi(emissions[piece], allowed)
     return tags
 
@@ -151,23 +155,26 @@ def decode(emissions: Floats2d, lengths: Ints1d) -> CharSpans:
     RETURNS (CharSpans): The spans.
     """
     tags = best_tags(emissions, lengths)
-    entity_chars = tags.nonzero()[0]
-    if not len(entity_chars):
+    chars = tags.nonzero()[0]
+    if not len(chars):
         return NO_SPANS
-    entity_tags = tags[entity_chars]
-    first = (entity_tags % 2).nonzero()[0]
-    start = entity_chars[first]
-    begin_tag = entity_tags[first]
-    end = start + np.diff(first, append=len(entity_tags))
+    char_tags = tags[chars]
+    first = (char_tags % 2).nonzero()[0]
+    start = chars[first]
+    begin_tag = char_tags[first]
+    # All characters of a span follow each other, and B-tags are where spans begin.
+    last = np.append(first[1:], len(chars)) - 1
+    end = chars[last] + 1
     text_ends = lengths.cumsum()
     text = text_ends.searchsorted(start, side="right")
 
-    log_prob = log_softmax(emissions[entity_chars].astype("float64"))
-    log_prob = log_prob[np.arange(len(entity_tags)), entity_tags]
-    score = np.exp(np.add.reduceat(log_prob, first))
     followed = (end < text_ends[text]).nonzero()[0]
-    after = np.exp(log_softmax(emissions[end[followed]].astype("float64")))
-    score[followed] *= 1.0 - after[np.arange(len(followed)), begin_tag[followed] + 1]
+    rows = np.concatenate([chars, end[followed]])
+    row_tags = np.concatenate([char_tags, begin_tag[followed] + 1])
+    log_prob = log_softmax(emissions[rows].astype("float64"))
+    log_prob = log_prob[np.arange(len(rows)), row_tags]
+    score = np.exp(np.add.reduceat(log_prob[: len(chars)], first))
+    score[followed] *= 1.0 - np.exp(log_prob[len(chars) :])
 
     text_start = (text_ends - lengths)[text]
     return CharSpans(text, start - text_start, end - text_start, begin_tag // 2, score)
