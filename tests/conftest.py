@@ -1,9 +1,11 @@
 import os
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
 import spacy
+from spacy.tokens import DocBin
 from spacy.training import Example
 from thinc.util import fix_random_seed
 
@@ -18,6 +20,18 @@ MESSAGES = [
     ("看电影流浪地球", [(3, 7, "FILM")]),
     ("今天天气怎么样", []),
     ("明天早上叫我起床", []),
+]
+
+HARD_TEXTS = [
+    "",
+    " ",
+    "\n\t \u3000",
+    "听",
+    "😀🎵👨‍👩‍👧",
+    "\x00\x01我想听\x7f晴天\u200b",
+    "我想听" * 200,
+    "𠮷𡃁 听",
+    "A" * 5000,
 ]
 
 
@@ -46,14 +60,26 @@ def found(doc):
     return [(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents]
 
 
-@pytest.fixture(scope="session")
-def trained():
-    """Shared by tests that only read from it."""
-    return make_trained()
+@pytest.fixture
+def corpus(tmp_path):
+    """The messages as `spacy train` reads them."""
+    docs = [example.reference for example in make_examples(spacy.blank("zh"))]
+    DocBin(docs=docs).to_disk(tmp_path / "corpus.spacy")
+    return tmp_path / "corpus.spacy"
 
 
 @pytest.fixture(scope="session")
-def trained_path(trained, tmp_path_factory):
+def trained_path(tmp_path_factory):
+    """A pipeline that has learnt the messages; one that exists already if the
+    environment names it, since there may be nothing to train with."""
+    if "MUSIC_QUERY_PIPELINE" in os.environ:
+        return Path(os.environ["MUSIC_QUERY_PIPELINE"])
     path = tmp_path_factory.mktemp("trained") / "pipeline"
-    trained.to_disk(path)
+    make_trained().to_disk(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def trained(trained_path):
+    """Shared by tests that only read from it."""
+    return spacy.load(trained_path)

@@ -7,20 +7,9 @@ from thinc.api import Adam, Config
 
 from spacy_musicquery.architectures import build_char_bilstm
 
-from .conftest import MESSAGES, found, make_examples, make_trained
+from .conftest import HARD_TEXTS, MESSAGES, found, make_examples, make_trained
 
 TEXTS = [text for text, _ in MESSAGES]
-HARD_TEXTS = [
-    "",
-    " ",
-    "\n\t \u3000",
-    "听",
-    "😀🎵👨‍👩‍👧",
-    "\x00\x01我想听\x7f晴天\u200b",
-    "我想听" * 200,
-    "𠮷𡃁 听",
-    "A" * 5000,
-]
 
 
 def test_overfitting_io(trained, tmp_path):
@@ -46,127 +35,6 @@ def test_overfitting_io(trained, tmp_path):
     assert scores["ents_f"] == scores["ents_p"] == scores["ents_r"] == 1.0
     assert scores["ents_per_type"]["FILM"]["f"] == 1.0
     assert scores["music_query_false_alarms"] == 0.0
-
-
-def test_annotations(trained):
-    doc = trained("我想听周杰伦的晴天")
-    (query,) = doc.ents
-    assert (query.text, query.label_) == ("周杰伦的晴天", "MUSIC_QUERY")
-    group = doc.spans["music_query"]
-    assert list(group) == [query]
-    (score,) = group.attrs["scores"]
-    assert type(score) is float and 0.9 < score <= 1.0
-    assert query._.music_query_score == score
-    quiet = trained("今天天气怎么样")
-    assert quiet.ents == () and list(quiet.spans["music_query"]) == []
-    assert quiet.spans["music_query"].attrs == {"scores": []}
-
-
-def test_annotations_survive_saving_of_the_doc(trained):
-    doc = trained("我想听周杰伦的晴天")
-    loaded = Doc(trained.vocab).from_bytes(doc.to_bytes())
-    assert found(loaded) == found(doc)
-    assert loaded.ents[0]._.music_query_score == doc.ents[0]._.music_query_score
-    assert loaded.spans["music_query"].attrs == doc.spans["music_query"].attrs
-
-
-@pytest.mark.parametrize("batch_size", [1, 3, 1000])
-def test_result_does_not_depend_on_the_batch(trained, batch_size):
-    texts = (TEXTS + HARD_TEXTS) * 3
-    piped = trained.pipe(texts, batch_size=batch_size)
-    for text, doc in zip(texts, piped):
-        assert doc.text == text
-        assert found(doc) == found(trained(text))
-
-
-@pytest.mark.parametrize("text", HARD_TEXTS)
-def test_any_text_gives_valid_entities(trained, text):
-    doc = trained(text)
-    for ent in doc.ents:
-        assert ent.text == ent.text.strip() != ""
-        assert 0 <= ent.start_char < ent.end_char <= len(text)
-
-
-def test_hundred_thousand_characters(trained):
-    text = "今天天气怎么样" * 14_000 + "我想听周杰伦的晴天"
-    doc = trained(text)
-    assert found(doc)[-1] == (len(text) - 6, len(text), "MUSIC_QUERY")
-
-
-def test_tag_probabilities(trained):
-    component = trained.get_pipe("music_query")
-    assert component.tags == ["O", "B-FILM", "I-FILM", "B-MUSIC_QUERY", "I-MUSIC_QUERY"]
-    docs = [trained.make_doc(text) for text in (TEXTS[0], "", TEXTS[4])]
-    probabilities = component.tag_probabilities(docs)
-    assert [p.shape for p in probabilities] == [(9, 5), (0, 5), (7, 5)]
-    assert probabilities[0].sum(axis=1) == pytest.approx(np.ones(9))
-    assert probabilities[0].argmax(axis=1).tolist() == [0, 0, 0, 3, 4, 4, 4, 4, 4]
-
-
-def test_threshold_is_read_when_it_is_needed(trained_path):
-    nlp = spacy.load(trained_path)
-    component = nlp.get_pipe("music_query")
-    score = nlp(TEXTS[0]).ents[0]._.music_query_score
-    component.cfg["threshold"] = min(1.0, score + 1e-6)
-    assert nlp(TEXTS[0]).ents == ()
-    component.cfg["threshold"] = score
-    assert len(nlp(TEXTS[0]).ents) == 1
-
-
-def test_settings_may_be_overridden_at_load_and_changed_ones_are_saved(
-    trained_path, tmp_path
-):
-    override = {"components": {"music_query": {"threshold": 1.0, "spans_key": "other"}}}
-    nlp = spacy.load(trained_path, config=override)
-    assert nlp.get_pipe("music_query").cfg["threshold"] == 1.0
-    assert "other" in nlp(TEXTS[4]).spans
-    nlp.get_pipe("music_query").cfg["threshold"] = 0.25
-    nlp.to_disk(tmp_path / "changed")
-    assert spacy.load(tmp_path / "changed").get_pipe("music_query").cfg["threshold"] == 0.25
-
-
-@pytest.mark.parametrize(
-    "overwrite,expected", [(True, ["周杰伦的晴天", "我"]), (False, ["周杰伦", "我"])]
-)
-def test_entities_that_are_already_there(trained_path, overwrite, expected):
-    config = {"components": {"music_query": {"overwrite": overwrite}}}
-    nlp = spacy.load(trained_path, config=config)
-    ruler = nlp.add_pipe("entity_ruler", before="music_query")
-    ruler.add_patterns(
-        [
-            {"label": "PERSON", "pattern": [{"ORTH": char} for char in "周杰伦"]},
-            {"label": "ME", "pattern": "我"},
-        ]
-    )
-    doc = nlp(TEXTS[0])
-    assert sorted(ent.text for ent in doc.ents) == sorted(expected)
-    assert [span.text for span in doc.spans["music_query"]] == ["周杰伦的晴天"]
-
-
-@pytest.mark.parametrize(
-    "mode,expected",
-    [("expand", ["周杰伦的晴天吧"]), ("contract", ["周杰伦的"]), ("strict", [])],
-)
-def test_alignment_modes(trained, mode, expected):
-    component = trained.get_pipe("music_query")
-    component.cfg["alignment_mode"] = mode
-    words = ["我想听", "周杰伦", "的", "晴天吧"]
-    doc = Doc(trained.vocab, words=words, spaces=[False] * 4)
-    query = component.predict([trained.make_doc(TEXTS[0])])[0]
-    try:
-        component.set_annotations([doc], [query])
-    finally:
-        component.cfg["alignment_mode"] = "expand"
-    assert [ent.text for ent in doc.ents] == expected
-    assert [span.text for span in doc.spans["music_query"]] == expected
-
-
-def test_two_queries_in_one_token_do_not_overlap(trained):
-    component = trained.get_pipe("music_query")
-    queries = component.predict([trained.make_doc(TEXTS[1])])
-    doc = Doc(trained.vocab, words=["播放", "五月天和林俊杰", "的歌"], spaces=[False] * 3)
-    component.set_annotations([doc], queries)
-    assert [ent.text for ent in doc.ents] == ["五月天和林俊杰"]
 
 
 def test_training_is_indifferent_to_tokenisation():

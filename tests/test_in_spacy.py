@@ -1,19 +1,10 @@
 """What spaCy offers for every component, offered for ours."""
 
-import copy
-import multiprocessing
-import pickle
-import threading
-
 import numpy as np
 import pytest
 import spacy
-from spacy import displacy
-from spacy.cli.find_threshold import find_threshold
 from spacy.cli.init_config import init_config
 from spacy.cli.train import train
-from spacy.tokens import DocBin
-from spacy.training import Example
 from spacy.util import load_config, registry
 
 from .conftest import MESSAGES, found, make_examples, make_trained
@@ -25,13 +16,6 @@ EXPECTED = [spans for _, spans in MESSAGES]
 @pytest.fixture
 def default_config(request):
     return load_config(request.config.rootpath / "configs" / "default.cfg")
-
-
-@pytest.fixture
-def corpus(tmp_path):
-    docs = [example.reference for example in make_examples(spacy.blank("zh"))]
-    DocBin(docs=docs).to_disk(tmp_path / "corpus.spacy")
-    return tmp_path / "corpus.spacy"
 
 
 @pytest.fixture
@@ -180,73 +164,6 @@ def test_configs_are_complete(name, request):
     assert nlp.pipe_names == ["music_query"]
 
 
-def test_find_threshold(trained_path, corpus):
-    _, score, results = find_threshold(
-        str(trained_path),
-        corpus,
-        pipe_name="music_query",
-        threshold_key="threshold",
-        scores_key="ents_f",
-        n_trials=5,
-    )
-    assert results[0.0] == 1.0 and results[1.0] == 0.0
-    assert score == 1.0
-
-
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_worker_processes(trained, method):
-    expected = [found(doc) for doc in trained.pipe(TEXTS)]
-    default = multiprocessing.get_start_method()
-    multiprocessing.set_start_method(method, force=True)
-    try:
-        docs = list(trained.pipe(TEXTS * 3, n_process=2, batch_size=4))
-    finally:
-        multiprocessing.set_start_method(default, force=True)
-    assert [found(doc) for doc in docs] == expected * 3
-    assert docs[0].ents[0]._.music_query_score > 0.9
-
-
-def test_copies(trained):
-    component = trained.get_pipe("music_query")
-    for other in (copy.deepcopy(component), pickle.loads(pickle.dumps(component))):
-        doc = other(trained.make_doc(TEXTS[0]))
-        assert found(doc) == EXPECTED[0]
-    assert [found(doc) for doc in copy.deepcopy(trained).pipe(TEXTS)] == EXPECTED
-
-
-def test_threads_share_a_pipeline(trained_path):
-    nlp = spacy.load(trained_path)
-    results = []
-
-    def work():
-        for _ in range(10):
-            results.append([found(doc) for doc in nlp.pipe(TEXTS)])
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert results == [EXPECTED] * 40
-
-
-def test_memory_zone(trained_path):
-    nlp = spacy.load(trained_path)
-    for _ in range(2):
-        with nlp.memory_zone():
-            assert [found(doc) for doc in nlp.pipe(TEXTS)] == EXPECTED
-
-
-def test_error_handler_gets_the_documents(trained_path):
-    nlp = spacy.load(trained_path)
-    component = nlp.get_pipe("music_query")
-    failed = []
-    component.set_error_handler(lambda name, proc, docs, error: failed.extend(docs))
-    component.model.shims[0].sizes = None
-    assert list(nlp.pipe(TEXTS[:2])) == []
-    assert [doc.text for doc in failed] == TEXTS[:2]
-
-
 def test_factory_meta():
     meta = spacy.blank("zh").get_factory_meta("music_query")
     assert "doc.ents" in meta.assigns and "span._.music_query_score" in meta.assigns
@@ -269,18 +186,3 @@ def test_factory_meta():
 def test_everything_is_registered(registry_name, name):
     assert registry.has(registry_name, name)
     assert registry.get(registry_name, name)
-
-
-def test_displacy_has_a_colour(trained):
-    html = displacy.render(trained(TEXTS[0]), style="ent", jupyter=False)
-    assert "#7fd1ae" in html and "MUSIC_QUERY" in html
-
-
-def test_beside_another_component_with_entities(trained, trained_path):
-    """The scorer of ours counts only our labels, whoever else sets entities."""
-    nlp = spacy.load(trained_path)
-    ruler = nlp.add_pipe("entity_ruler", first=True, config={"scorer": None})
-    ruler.add_patterns([{"label": "ME", "pattern": "我"}])
-    examples = [Example(nlp.make_doc(eg.text), eg.reference) for eg in make_examples(nlp)]
-    scores = nlp.evaluate(examples)
-    assert scores["ents_f"] == 1.0 and "ME" not in scores["ents_per_type"]
