@@ -420,11 +420,12 @@ class MusicQuery(TrainablePipe):
         wanted = [*added, *(sorted(seen_labels) if labels is None else labels)]
         if not wanted:
             raise ValueError(Errors.MQ005.format(name=self.name, n=len(texts)))
-        self.cfg["labels"] = []
-        for label in wanted:
-            self._append_label(label)
-        self.model.set_dim("nO", len(self.tags), force=True)
-        self.model.initialize(X=texts)
+        with self._unchanged_on_error():
+            self.cfg = {**self.cfg, "labels": []}
+            for label in wanted:
+                self._append_label(label)
+            self.model.set_dim("nO", len(self.tags), force=True)
+            self.model.initialize(X=texts)
         if char_vectors is not None:
             self._use_char_vectors(char_vectors)
         self._told_of_parameters = False
@@ -537,12 +538,15 @@ class MusicQuery(TrainablePipe):
 
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
-        """Take new settings back if the model that belongs to them cannot be loaded."""
+        """Take new settings back if the model that belongs to them cannot be had."""
         settings = dict(self.cfg)
+        n_tags = self.model.maybe_get_dim("nO")
         try:
             yield
         except Exception:
             self.cfg = settings
+            if n_tags is not None:
+                self.model.set_dim("nO", n_tags, force=True)
             raise
 
     def _settings_to_save(self) -> Dict[str, Any]:

@@ -79,15 +79,16 @@ class KerasShim(Shim):
         n_tags (int): Number of tags.
         seed (int): Seeds the weights.
         """
-        self.sizes = NetworkSizes(n_chars, n_tags, *self.widths)
+        sizes = NetworkSizes(n_chars, n_tags, *self.widths)
+        network = _network_module().CharBiLSTM(sizes, seed)
+        self.sizes = sizes
+        self.arrays = {
+            name: np.array(variable.numpy()) for name, variable in network.arrays().items()
+        }
         self.frozen = ()
         self._graphs = {}
         self._forget_derived()
-        self._network = _network_module().CharBiLSTM(self.sizes, seed)
-        self.arrays = {
-            name: np.array(variable.numpy())
-            for name, variable in self._network.arrays().items()
-        }
+        self._network = network
 
     def set_array(self, name: str, array: FloatsXd, *, trainable: bool) -> None:
         """Replace one of the arrays, for instance by pretrained vectors.

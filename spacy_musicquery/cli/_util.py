@@ -13,7 +13,19 @@ from spacy.vocab import Vocab
 
 from ..corpus import doc_to_record, read_docs
 from ..errors import Errors
-from ..records import Problem, Record, describe_problems, read_records
+from ..records import (
+    DEFAULT_LABEL,
+    DEFAULT_SPANS_KEY,
+    Problem,
+    Record,
+    describe_problems,
+    read_records,
+)
+
+LABEL_OPTION = typer.Option(DEFAULT_LABEL, "--label", help="Label of music_query strings")
+SPANS_KEY_OPTION = typer.Option(
+    DEFAULT_SPANS_KEY, "--spans-key", help="Key of a record's offsets: spans, slots, ..."
+)
 
 
 @contextmanager

@@ -5,8 +5,7 @@ import typer
 from wasabi import msg
 
 from ..data_report import overlap_rows, records_rows
-from ..records import DEFAULT_LABEL, DEFAULT_SPANS_KEY
-from ._util import plain_errors, read_any_records
+from ._util import LABEL_OPTION, SPANS_KEY_OPTION, plain_errors, read_any_records
 
 # Wider than any cell, so that wasabi aligns them all.
 _MAX_COLUMN = 200
@@ -19,14 +18,8 @@ def check_data(
     dev_path: Optional[Path] = typer.Argument(
         None, metavar="[DEV]", help="Those kept for evaluation", show_default=False
     ),
-    label: str = typer.Option(
-        DEFAULT_LABEL, "--label", help="Label of music_query strings"
-    ),
-    spans_key: str = typer.Option(
-        DEFAULT_SPANS_KEY,
-        "--spans-key",
-        help="Key of a record's offsets, such as spans or slots",
-    ),
+    label: str = LABEL_OPTION,
+    spans_key: str = SPANS_KEY_OPTION,
 ) -> None:
     """Check annotated messages before training.
 

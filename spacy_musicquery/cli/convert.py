@@ -10,8 +10,8 @@ from wasabi import msg
 
 from ..corpus import record_to_doc, save_docs
 from ..errors import Errors
-from ..records import DEFAULT_LABEL, DEFAULT_SPANS_KEY, Record, read_records, split_records
-from ._util import plain_errors, stop_at_problems
+from ..records import Record, read_records, split_records
+from ._util import LABEL_OPTION, SPANS_KEY_OPTION, plain_errors, stop_at_problems
 
 
 def convert(
@@ -29,14 +29,8 @@ def convert(
     segmenter: str = typer.Option(
         "char", "--tokenizer", "-t", help="Chinese word segmenter: char, jieba or pkuseg"
     ),
-    label: str = typer.Option(
-        DEFAULT_LABEL, "--label", help="Label of music_query strings"
-    ),
-    spans_key: str = typer.Option(
-        DEFAULT_SPANS_KEY,
-        "--spans-key",
-        help="Key of a record's offsets, such as spans or slots",
-    ),
+    label: str = LABEL_OPTION,
+    spans_key: str = SPANS_KEY_OPTION,
     dev_share: Optional[float] = typer.Option(
         None,
         "--dev-share",

@@ -8,8 +8,14 @@ from spacy.training import Example
 from wasabi import msg
 
 from ..corpus import read_docs, record_to_doc
-from ..records import DEFAULT_LABEL, DEFAULT_SPANS_KEY, read_records
-from ._util import load_pipeline, plain_errors, stop_at_problems
+from ..records import read_records
+from ._util import (
+    LABEL_OPTION,
+    SPANS_KEY_OPTION,
+    load_pipeline,
+    plain_errors,
+    stop_at_problems,
+)
 
 
 def evaluate(
@@ -22,14 +28,8 @@ def evaluate(
     output_path: Optional[Path] = typer.Option(
         None, "--output", "-o", help="JSON file for all scores"
     ),
-    label: str = typer.Option(
-        DEFAULT_LABEL, "--label", help="Label of music_query strings"
-    ),
-    spans_key: str = typer.Option(
-        DEFAULT_SPANS_KEY,
-        "--spans-key",
-        help="Key of a record's offsets, such as spans or slots",
-    ),
+    label: str = LABEL_OPTION,
+    spans_key: str = SPANS_KEY_OPTION,
 ) -> None:
     """Score a pipeline: precision, recall, F1 by label, and false alarms.
 
