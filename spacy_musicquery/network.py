@@ -76,7 +76,7 @@ class CharBiLSTM(keras.Model):
     ) -> List[tf.Tensor]:
         """The gradients of all arrays, dense, in the order of `arrays`.
 
-        Runs forward once more. That is still twice as fast as an eager tape around
+        Runs forward once more. That is still faster than an eager tape around
         `forward`, which fetches every intermediate value of the LSTM's loop.
         """
         variables = [variable.value for variable in self.arrays().values()]
