@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 HERE = Path(__file__).parent
 # Enough for a second or so each; BERT would take hours for what the floor needs.
-MESSAGES = {"music_query": 40_000, "floor": 40_000, "crfsuite": 20_000, "bert_base": 128}
+MESSAGES = {"music_query": 40_000, "floor": 40_000, "crfsuite": 20_000, "bert_base": 64}
 LATENCIES = {"keras_script": 200, "bert_base": 100}
 SCALED = ("music_query", "floor")
 _THREADS = ("OMP", "OPENBLAS", "MKL", "TF_NUM_INTRAOP", "TF_NUM_INTEROP")

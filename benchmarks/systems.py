@@ -110,10 +110,13 @@ class Floor(System):
 
 
 class CrfSuite(System):
-    """A linear-chain CRF on character n-grams of a window, L-BFGS with L1 and L2."""
+    """A linear-chain CRF on the character n-grams of a window, L-BFGS with L1 and L2:
+    of the templates that were tried, the one with the best F1 on CAIS valid among
+    those of at most trigrams (0.918)."""
 
     name = "crfsuite"
     packages = ("python-crfsuite",)
+    LARGEST, WINDOW = 3, 3
 
     def train(self, train: Path, dev: Path, path: Path) -> None:
         import pycrfsuite
@@ -136,8 +139,26 @@ class CrfSuite(System):
     def many(self, texts: Iterable[str]) -> int:
         return sum(len(self.one(text)) for text in texts)
 
-    @staticmethod
-    def _features(text: str) -> List[List[str]]:
+    def _features(self, text: str) -> List[List[str]]:
+        window = self.WINDOW
+        padded = "\x02" * window + text.lower() + "\x03" * window
+        grams = [
+            (f"{size}[{offset}]=", offset + window, offset + window + size)
+            for size in range(1, self.LARGEST + 1)
+            for offset in range(-window, window + 2 - size)
+        ]
+        return [
+            [name + padded[i + start : i + end] for name, start, end in grams]
+            for i in range(len(text))
+        ]
+
+
+class CrfSuiteSmall(CrfSuite):
+    """The same with 12 n-grams a character, written out for speed (F1 0.915)."""
+
+    name = "crfsuite_small"
+
+    def _features(self, text: str) -> List[List[str]]:
         padded = f"\x02\x02{text.lower()}\x03\x03"
         return [
             [
@@ -267,7 +288,15 @@ class Bert(System):
 
 SYSTEMS = {
     system.name: system
-    for system in (MusicQuery, Floor, CrfSuite, SpacyNer, KerasScript, Bert)
+    for system in (
+        MusicQuery,
+        Floor,
+        CrfSuite,
+        CrfSuiteSmall,
+        SpacyNer,
+        KerasScript,
+        Bert,
+    )
 }
 
 

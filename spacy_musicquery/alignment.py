@@ -45,6 +45,11 @@ def align(
         overlap (of two that grow into one token the first has it), their scores,
         and how many were moved or dropped.
     """
+    if not found:
+        return [], [], 0
+    if _tokens_are_chars(doc):
+        fitting = [Span(doc, start, end, label) for start, end, label, _ in found]
+        return fitting, [score for *_, score in found], 0
     spans: List[Span] = []
     scores: List[float] = []
     n_moved = 0
@@ -56,6 +61,13 @@ def align(
             spans.append(span)
             scores.append(score)
     return spans, scores, n_moved
+
+
+def _tokens_are_chars(doc: Doc) -> bool:
+    """Whether every token is one character with no blank behind it, so that offsets
+    of characters are offsets of tokens: true if the last one begins where it then must."""
+    last = doc[-1]
+    return last.idx == len(doc) - 1 and len(last.text_with_ws) == 1
 
 
 def add_ents(doc: Doc, spans: Sequence[Span], *, overwrite: bool) -> None:

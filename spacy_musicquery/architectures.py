@@ -13,10 +13,11 @@ from .keras_shim import KerasShim
 from .onnx_graph import Precision
 from .types import Emissions
 
-# Characters in a padded batch. Predicting, larger ones are no faster, and their
-# activations leave the processor's cache; training, each one costs a call to
-# TensorFlow.
-MAX_PREDICT_CHARS = 2048
+# Characters in a padded batch. Predicting, the activations of larger ones leave the
+# processor's cache, and another call costs no more than this much padding; training,
+# a call to TensorFlow costs more than any padding.
+MAX_PREDICT_CHARS = 1024
+MAX_PREDICT_PADDING = 32
 MAX_TRAIN_CHARS = 16384
 
 _NAME = "spacy_musicquery.CharBiLSTM.v1"
@@ -130,7 +131,7 @@ def forward(
 
     emissions = np.empty((len(ids), shim.sizes.n_tags), dtype="float32")
     if not is_train:
-        for batch in padded_batches(ids, lengths, MAX_PREDICT_CHARS):
+        for batch in padded_batches(ids, lengths, MAX_PREDICT_CHARS, MAX_PREDICT_PADDING):
             batch.scatter(shim.predict((batch.ids, batch.lengths)), emissions)
         return Emissions(emissions, lengths), lambda d_emissions: []
 
@@ -138,7 +139,7 @@ def forward(
         dropped = np.random.random_sample(len(ids)) < model.attrs["char_dropout"]
         ids = np.where(dropped, UNK_ID, ids)
     backprops = []
-    for batch in padded_batches(ids, lengths, MAX_TRAIN_CHARS):
+    for batch in padded_batches(ids, lengths, MAX_TRAIN_CHARS, MAX_TRAIN_CHARS):
         rows, backprop_rows = shim.begin_update((batch.ids, model.attrs["dropout_rate"]))
         batch.scatter(rows, emissions)
         backprops.append((batch, backprop_rows))

@@ -4,34 +4,34 @@ Tag 0 is O; label k has the tags 2k + 1 (B) and 2k + 2 (I). So a tag is an I-tag
 if it is even and not 0, and the tag before an I-tag must be itself or one less.
 """
 
+import itertools
+from functools import lru_cache
 from typing import Iterable, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from .types import Floats1d, Floats2d, Ints1d
+from .linear_chain import MANY_TEXTS, ONE_LABEL, LinearChain, PackedTexts
+from .types import Floats2d, Ints1d
 
 OUTSIDE = 0
 MISSING = -1
 
 
-class CharSpans(NamedTuple):
-    """Spans found in a batch of texts, in order of text and start.
+class CharSpan(NamedTuple):
+    """A span found in a batch of texts.
 
-    text (Ints1d): Which text of the batch each span is in.
-    start (Ints1d): Its first character, counted in that text.
-    end (Ints1d): The character after its last.
-    label (Ints1d): The index of its label.
-    score (Floats1d): Its probability, see `decode`.
+    text (int): Which text of the batch it is in.
+    start (int): Its first character, counted in that text.
+    end (int): The character after its last.
+    label (int): The index of its label.
+    score (float): Its probability, see `decode`.
     """
 
-    text: Ints1d
-    start: Ints1d
-    end: Ints1d
-    label: Ints1d
-    score: Floats1d
-
-
-NO_SPANS = CharSpans(*(np.zeros(0, dtype=kind) for kind in (int, int, int, int, float)))
+    text: int
+    start: int
+    end: int
+    label: int
+    score: float
 
 
 def tag_names(labels: Sequence[str]) -> List[str]:
@@ -78,25 +78,15 @@ def allowed_transitions(n_tags: int) -> np.ndarray:
     return ~is_inside(after) | (before == after) | (before == after - 1)
 
 
-def viterbi(emissions: Floats2d, allowed: np.ndarray) -> Ints1d:
-    """The best tag sequence among those that BIO allows.
+@lru_cache(maxsize=16)
+def softmax_chain(n_tags: int) -> LinearChain:
+    """A chain for emissions that were learnt without transitions: legal ones cost
+    nothing, others are impossible.
 
-    emissions (Floats2d): Scores of one text (characters, tags), to be summed.
-    allowed (np.ndarray): See `allowed_transitions`.
-    RETURNS (Ints1d): One tag a character.
+    n_tags (int): The number of tags.
+    RETURNS (LinearChain): The chain.
     """
-    penalty = np.where(allowed, 0.0, -np.inf)
-    best = np.where(is_inside(np.arange(emissions.shape[1])), -np.inf, emissions[0])
-    backpointers = np.zeros(emissions.shape, dtype="int32")
-    for i in range(1, len(emissions)):
-        candidates = best[:, None] + penalty
-        backpointers[i] = candidates.argmax(axis=0)
-        best = candidates.max(axis=0) + emissions[i]
-    tags = np.zeros(len(emissions), dtype="int32")
-    tags[-1] = best.argmax()
-    for i in range(len(emissions) - 1, 0, -1):
-        tags[i - 1] = backpointers[i, tags[i]]
-    return tags
+    return LinearChain(np.where(allowed_transitions(n_tags), 0.0, -np.inf))
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -107,74 +97,143 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
-def best_tags(emissions: Floats2d, lengths: Ints1d) -> Ints1d:
-    """The best legal tag sequence of every text: an I-tag never comes without
-    its B-tag.
+def decode(emissions: Floats2d, lengths: Ints1d, chain: LinearChain) -> List[CharSpan]:
+    """Find the spans of the best tag sequence of each text.
 
-    Where the best tag of each character makes a legal sequence, that sequence
-    is the best one; only the few texts where it does not need a search.
-
-    emissions (Floats2d): Unnormalised scores of all characters in a row.
-    lengths (Ints1d): The length of each text.
-    RETURNS (Ints1d): One tag a character.
-    """
-    tags = emissions.argmax(axis=1)
-    chars = tags.nonzero()[0]
-    if not len(chars):
-        return tags
-    here = tags[chars]
-    before = tags[chars - 1]
-    ends = lengths.cumsum()
-    if len(lengths) > 1:
-        is_first = np.zeros(len(tags) + 1, dtype=bool)
-        is_first[ends - lengths] = True
-        before[is_first[chars]] = OUTSIDE
-    elif chars[0] == 0:
-        before[0] = OUTSIDE
-    # Before an I-tag (even) stands itself or one less: the difference is 0 or 1.
-    illegal = (((here - before) >> 1 != 0) & (here % 2 == 0)).nonzero()[0]
-    if len(illegal):
-        allowed = allowed_transitions(emissions.shape[1])
-        for text in np.unique(ends.searchsorted(chars[illegal], side="right")):
-            piece = slice(ends[text] - lengths[text], ends[text])
-            tags[piece] = viterbi(emissions[piece], allowed)
-    return tags
-
-
-def decode(emissions: Floats2d, lengths: Ints1d) -> CharSpans:
-    """Find the spans in a batch of texts.
-
-    A span's score is the probability that the span is tagged exactly so, taking
-    the characters as independent given the text: P(B) of its first character
-    times P(I) of the others times 1 - P(I) of the character after it (which
-    would make the span longer), with P the softmax of the emissions.
+    A span's score is the probability that a tag sequence has exactly this span: the
+    sum over all sequences that have a B-tag on its first character, I-tags on the
+    others, and no I-tag after them.
 
     emissions (Floats2d): Unnormalised tag scores of all characters in a row
         (total characters, tags).
     lengths (Ints1d): The length of each text.
-    RETURNS (CharSpans): The spans.
+    chain (LinearChain): The transitions between tags.
+    RETURNS (List[CharSpan]): The spans, in order of text and start.
     """
-    tags = best_tags(emissions, lengths)
+    if chain.n_tags != ONE_LABEL:
+        return _decode_together(emissions, lengths, chain)
+    if len(lengths) < MANY_TEXTS:
+        return _decode_each(emissions, lengths, range(len(lengths)), chain)
+    # The few texts that are much longer than the others have nobody to share steps with.
+    shared_steps = np.partition(lengths, -MANY_TEXTS)[-MANY_TEXTS]
+    is_long = lengths > 2 * shared_steps + 32
+    if not is_long.any():
+        return _decode_together(emissions, lengths, chain)
+    long_texts, others = is_long.nonzero()[0].tolist(), (~is_long).nonzero()[0]
+    spans = _decode_each(emissions, lengths, long_texts, chain)
+    of_others = emissions[np.repeat(~is_long, lengths)]
+    for span in _decode_together(of_others, lengths[others], chain):
+        spans.append(span._replace(text=int(others[span.text])))
+    return sorted(spans)
+
+
+def _decode_each(
+    emissions: Floats2d, lengths: Ints1d, texts: Iterable[int], chain: LinearChain
+) -> List[CharSpan]:
+    """`decode`, one text after the other."""
+    ends = list(itertools.accumulate(lengths.tolist()))
+    return [
+        CharSpan(text, *span)
+        for text in texts
+        if lengths[text]
+        for span in _decode_one(
+            emissions[ends[text] - lengths[text] : ends[text]].tolist(), chain
+        )
+    ]
+
+
+def _decode_one(
+    emissions: List[List[float]], chain: LinearChain
+) -> List[Tuple[int, int, int, float]]:
+    """The start, end, label and score of the spans of one text that is not empty."""
+    tags = chain.best_tags_of_one(emissions)
+    if not any(tags):
+        return []
+    weights, forward, backward, scale = chain.messages_of_one(emissions)
+    factors = chain.factor_rows
+    spans = []
+    tags.append(OUTSIDE)
+    for start, begin_tag in enumerate(tags):
+        if begin_tag % 2 == 0:
+            continue
+        inside_tag = begin_tag + 1
+        score = forward[start][begin_tag]
+        tag = begin_tag
+        end = start + 1
+        while tags[end] == inside_tag:
+            score *= factors[tag][inside_tag] * weights[end][inside_tag] / scale[end]
+            tag = inside_tag
+            end += 1
+        ending = backward[end - 1][tag]
+        if end < len(emissions):
+            longer = factors[tag][inside_tag] * weights[end][inside_tag] / scale[end]
+            ending -= longer * backward[end][inside_tag]
+        spans.append((start, end, begin_tag // 2, min(max(score * ending, 0.0), 1.0)))
+    return spans
+
+
+def _decode_together(
+    emissions: Floats2d, lengths: Ints1d, chain: LinearChain
+) -> List[CharSpan]:
+    """`decode`, the same step of all texts at once."""
+    packed = PackedTexts(lengths)
+    scores = packed.pack(emissions)
+    tags = chain.best_tags(scores, packed)[packed.position]
     chars = tags.nonzero()[0]
     if not len(chars):
-        return NO_SPANS
+        return []
     char_tags = tags[chars]
     first = (char_tags % 2).nonzero()[0]
-    start = chars[first]
-    begin_tag = char_tags[first]
     # All characters of a span follow each other, and B-tags are where spans begin.
     last = np.append(first[1:], len(chars)) - 1
-    end = chars[last] + 1
+    start, end = chars[first], chars[last] + 1
+    begin_tag, last_tag = char_tags[first], char_tags[last]
     text_ends = lengths.cumsum()
     text = text_ends.searchsorted(start, side="right")
 
+    weights, forward, backward, scale = chain.messages(scores, packed)
+    places = packed.position[chars]
+    factors = chain.factors[tags[chars - 1], char_tags]
+    factors *= weights[char_tags, places] / scale[places]
+    factors[first] = forward[begin_tag, places[first]]
+    ending = backward[last_tag, places[last]]
     followed = (end < text_ends[text]).nonzero()[0]
-    rows = np.concatenate([chars, end[followed]])
-    row_tags = np.concatenate([char_tags, begin_tag[followed] + 1])
-    log_prob = log_softmax(emissions[rows].astype("float64"))
-    log_prob = log_prob[np.arange(len(rows)), row_tags]
-    score = np.exp(np.add.reduceat(log_prob[: len(chars)], first))
-    score[followed] *= 1.0 - np.exp(log_prob[len(chars) :])
+    places = packed.position[end[followed]]
+    inside_tag = begin_tag[followed] + 1
+    longer = chain.factors[last_tag[followed], inside_tag]
+    longer *= weights[inside_tag, places] / scale[places]
+    ending[followed] -= longer * backward[inside_tag, places]
+    score = np.multiply.reduceat(factors, first) * ending
 
     text_start = (text_ends - lengths)[text]
-    return CharSpans(text, start - text_start, end - text_start, begin_tag // 2, score)
+    columns = (text, start - text_start, end - text_start, begin_tag // 2)
+    # Rounding may push a score out of its range.
+    scores_in_range = score.clip(0.0, 1.0).tolist()
+    return list(map(CharSpan, *(column.tolist() for column in columns), scores_in_range))
+
+
+def tag_probabilities(emissions: Floats2d, lengths: Ints1d, chain: LinearChain) -> Floats2d:
+    """The marginal probability of every tag for every character.
+
+    emissions (Floats2d): Unnormalised tag scores of all characters in a row
+        (total characters, tags).
+    lengths (Ints1d): The length of each text.
+    chain (LinearChain): The transitions between tags.
+    RETURNS (Floats2d): The same shape; every row sums to 1.
+    """
+    packed = PackedTexts(lengths)
+    messages = chain.messages(packed.pack(emissions), packed)
+    return (messages.forward * messages.backward)[:, packed.position].T
+
+
+def best_tags(emissions: Floats2d, lengths: Ints1d, chain: LinearChain) -> Ints1d:
+    """The best tag sequence of every text.
+
+    emissions (Floats2d): Unnormalised tag scores of all characters in a row
+        (total characters, tags).
+    lengths (Ints1d): The length of each text.
+    chain (LinearChain): The transitions between tags.
+    RETURNS (Ints1d): One tag a character.
+    """
+    packed = PackedTexts(lengths)
+    return chain.best_tags(packed.pack(emissions), packed)[packed.position]

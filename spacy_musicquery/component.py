@@ -130,10 +130,20 @@ def check_settings(name: str, settings: Dict[str, Any]) -> None:
 
 
 def install_extensions() -> None:
-    """Declare `span._.music_query_score`, unless that has been done. Worker
-    processes start without it, so `set_annotations` calls this too."""
+    """Declare `span._.music_query_score`, unless that has been done. A process that
+    unpickles a component starts without it, so whatever annotates calls this too."""
     if not Span.has_extension(SCORE_EXTENSION):
         Span.set_extension(SCORE_EXTENSION, default=None)
+
+
+def set_score(span: Span, score: float) -> None:
+    """Do what `span._.music_query_score = score` does, in a tenth of the time.
+
+    span (Span): The span.
+    score (float): Its score.
+    """
+    key: Any = ("._.", SCORE_EXTENSION, span.start_char, span.end_char)
+    span.doc.user_data[key] = score
 
 
 class MusicQuery(TrainablePipe):
@@ -141,9 +151,7 @@ class MusicQuery(TrainablePipe):
 
     Sets `doc.ents`, `doc.spans[spans_key]` with `attrs["scores"]` in the order of
     its spans, and `span._.music_query_score` of each. The score is the probability
-    that exactly this span is a query, the characters taken as independent given
-    the text: P(B) of the first times P(I) of the others times 1 - P(I) of the
-    character after the last.
+    that exactly this span is a query, see `bio.decode`.
     """
 
     def __init__(
@@ -220,13 +228,42 @@ class MusicQuery(TrainablePipe):
         if not any(texts):
             return found
         emissions = self.model.predict(texts)
-        labels = self.labels
-        spans = bio.decode(emissions.data, emissions.lengths)
-        for i, start, end, label, score in zip(*(array.tolist() for array in spans)):
+        labels, threshold = self.cfg["labels"], self.cfg["threshold"]
+        chain = bio.softmax_chain(emissions.data.shape[1])
+        spans = bio.decode(*emissions, chain)
+        for i, start, end, label, score in spans:
             start, end = strip_blanks(texts[i], start, end)
-            if start < end and score >= self.cfg["threshold"]:
+            if start < end and score >= threshold:
                 found[i].append(FoundSpan(start, end, labels[label], score))
         return found
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Apply the component to a stream of documents.
+
+        stream (Iterable[Doc]): The documents.
+        batch_size (int): How many to predict at a time.
+        YIELDS (Doc): The documents in order, each modified in place.
+        """
+        error_handler = self.get_error_handler()
+        install_extensions()
+        for docs in util.minibatch(stream, size=batch_size):
+            try:
+                batch = list(zip(docs, self.predict(docs)))
+            except Exception as error:
+                error_handler(self.name, self, docs, error)
+                continue
+            # Annotate each only when it is asked for, and let go of it then: the more
+            # objects are alive, the longer Python's garbage collector takes.
+            docs.clear()
+            batch.reverse()
+            while batch:
+                doc, found = batch.pop()
+                try:
+                    self._annotate(doc, found)
+                except Exception as error:
+                    error_handler(self.name, self, [doc], error)
+                else:
+                    yield doc
 
     def tag_probabilities(self, docs: Iterable[Doc]) -> List[Floats2d]:
         """The probability of every tag for every character.
@@ -236,7 +273,8 @@ class MusicQuery(TrainablePipe):
             are `tags`, every row sums to 1.
         """
         emissions = self.model.predict([doc.text for doc in docs])
-        probabilities = np.exp(bio.log_softmax(emissions.data))
+        chain = bio.softmax_chain(emissions.data.shape[1])
+        probabilities = bio.tag_probabilities(*emissions, chain)
         return split_by_length(probabilities, emissions.lengths)
 
     def set_annotations(
@@ -247,18 +285,22 @@ class MusicQuery(TrainablePipe):
         docs (Iterable[Doc]): The documents to modify.
         scores (Sequence[Sequence[FoundSpan]]): What `predict` returned for them.
         """
-        key = self.cfg["spans_key"]
         install_extensions()
         for doc, found in zip(docs, scores):
-            spans, span_scores, n_moved = align(doc, found, self.cfg["alignment_mode"])
-            if n_moved:
-                self._tell_of_misalignment(doc, n_moved)
-            doc.spans[key] = SpanGroup(
-                doc, name=key, spans=spans, attrs={"scores": span_scores}
-            )
-            for span, score in zip(spans, span_scores):
-                span._.set(SCORE_EXTENSION, score)
-            add_ents(doc, spans, overwrite=self.cfg["overwrite"])
+            self._annotate(doc, found)
+
+    def _annotate(self, doc: Doc, found: Sequence[FoundSpan]) -> None:
+        """Write the queries of one doc."""
+        key = self.cfg["spans_key"]
+        spans, span_scores, n_moved = align(doc, found, self.cfg["alignment_mode"])
+        if n_moved:
+            self._tell_of_misalignment(doc, n_moved)
+        doc.spans[key] = SpanGroup(
+            doc, name=key, spans=spans, attrs={"scores": span_scores}
+        )
+        for span, score in zip(spans, span_scores):
+            set_score(span, score)
+        add_ents(doc, spans, overwrite=self.cfg["overwrite"])
 
     def _tell_of_misalignment(self, doc: Doc, n_moved: int) -> None:
         """Say once that queries were changed to fit the tokens."""

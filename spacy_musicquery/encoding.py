@@ -171,7 +171,9 @@ class PaddedBatch:
         return rows
 
 
-def padded_batches(ids: Ints1d, lengths: Ints1d, max_chars: int) -> Iterator[PaddedBatch]:
+def padded_batches(
+    ids: Ints1d, lengths: Ints1d, max_chars: int, max_padding: int
+) -> Iterator[PaddedBatch]:
     """Cut an encoded batch into padded ones of texts of similar length, so that
     one long text neither pads the short ones nor exhausts memory.
 
@@ -179,18 +181,20 @@ def padded_batches(ids: Ints1d, lengths: Ints1d, max_chars: int) -> Iterator[Pad
     lengths (Ints1d): The length of each text (texts,).
     max_chars (int): The most characters in a padded batch, padding included; a
         single longer text makes a batch of its own.
+    max_padding (int): The most padding in a padded batch, in characters.
     YIELDS (PaddedBatch): Every text that is not empty, in exactly one of them.
     """
     starts = np.cumsum(lengths, dtype="int64") - lengths
-    order = np.argsort(lengths, kind="stable")
-    order = order[np.searchsorted(lengths[order], 1) :]
-    end = len(order)
-    while end > 0:
-        longest = int(lengths[order[end - 1]])
-        begin = max(0, end - max(1, max_chars // longest))
-        rows = order[begin:end]
+    order = np.argsort(-lengths, kind="stable")
+    end = np.searchsorted(-lengths[order], 0)  # without the empty ones
+    begin = 0
+    while begin < end:
+        longest = int(lengths[order[begin]])
+        rows = order[begin : min(end, begin + max(1, max_chars // longest))]
+        padding = np.cumsum(longest - lengths[rows])
+        rows = rows[: np.searchsorted(padding, max_padding, side="right")]
         yield PaddedBatch(ids, starts[rows], lengths[rows])
-        end = begin
+        begin += len(rows)
 
 
 def split_by_length(values: np.ndarray, lengths: Ints1d) -> List[np.ndarray]:

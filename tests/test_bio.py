@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_musicquery import bio
+from spacy_musicquery.linear_chain import LinearChain
 
 LABELS = ["A", "B"]
 N_TAGS = 5
@@ -15,15 +16,43 @@ def one_hot(tags, scale=20.0):
     return (np.eye(N_TAGS, dtype="float32")[tags]) * scale
 
 
-def as_tuples(spans):
-    return list(zip(*(array.tolist() for array in spans[:4])))
-
-
 def legal(tags):
     before = [0, *tags[:-1]]
     return all(
         tag == 0 or tag % 2 or last in (tag, tag - 1) for last, tag in zip(before, tags)
     )
+
+
+def spans_of(tags):
+    """Start, end and label of the spans of a legal sequence."""
+    found = []
+    for i, tag in enumerate(tags):
+        if tag % 2:
+            found.append([i, i + 1, tag // 2])
+        elif tag:
+            found[-1][1] = i + 1
+    return [tuple(span) for span in found]
+
+
+def all_sequences(emissions, transitions):
+    """Every legal tag sequence of one text, with its probability: the definition."""
+    scores = {}
+    for tags in itertools.product(range(emissions.shape[1]), repeat=len(emissions)):
+        if legal(tags):
+            steps = transitions[[0, *tags[:-1]], list(tags)]
+            scores[tags] = emissions[np.arange(len(tags)), list(tags)].sum() + steps.sum()
+    top = max(scores.values())
+    total = sum(np.exp(score - top) for score in scores.values())
+    return {tags: np.exp(score - top) / total for tags, score in scores.items()}
+
+
+def random_chain(n_tags, rng):
+    learnt = rng.normal(size=(n_tags, n_tags))
+    return LinearChain(np.where(bio.allowed_transitions(n_tags), learnt, -np.inf))
+
+
+def random_batch(rng, n_tags, lengths):
+    return rng.normal(size=(sum(lengths), n_tags), scale=2.0), np.array(lengths)
 
 
 def test_tag_names_follow_the_tag_numbers():
@@ -49,50 +78,83 @@ def test_spans_survive_tagging_and_decoding(case):
     for text, length in enumerate(lengths):
         of_text = [(s, e, LABELS[label]) for t, s, e, label in spans if t == text]
         rows.append(one_hot(bio.encode_spans(length, of_text, LABELS)))
-    decoded = bio.decode(np.concatenate(rows), np.array(lengths))
-    assert as_tuples(decoded) == spans
-    assert (decoded.score > 0.99).all()
+    decoded = bio.decode(np.concatenate(rows), np.array(lengths), bio.softmax_chain(N_TAGS))
+    assert [span[:4] for span in decoded] == spans
+    assert all(span.score > 0.99 for span in decoded)
 
 
-@given(st.lists(st.integers(0, N_TAGS - 1), min_size=1, max_size=6), st.integers(0, 99))
-def test_best_tags_are_the_best_legal_sequence(shape_seed, seed):
-    emissions = np.random.default_rng(seed).normal(size=(len(shape_seed), N_TAGS))
-    emissions += 2 * np.eye(N_TAGS)[shape_seed]
-    tags = bio.best_tags(emissions, np.array([len(emissions)])).tolist()
-    sequences = itertools.product(range(N_TAGS), repeat=len(emissions))
-    best = max(
-        (s for s in sequences if legal(s)),
-        key=lambda s: emissions[np.arange(len(s)), list(s)].sum(),
-    )
-    assert tags == list(best)
+# One label and few texts are decoded by other code than many labels or texts are.
+@pytest.mark.parametrize("n_tags", [3, 5])
+@pytest.mark.parametrize("lengths", [[4], [1], [3, 0, 4], [4, 2, 1, 4, 3, 3, 0, 2, 1, 4]])
+@pytest.mark.parametrize("seed", range(5))
+def test_decode_finds_the_likeliest_sequence_and_its_spans_probabilities(
+    n_tags, lengths, seed
+):
+    rng = np.random.default_rng(seed)
+    chain = random_chain(n_tags, rng)
+    emissions, lengths = random_batch(rng, n_tags, lengths)
+    found = bio.decode(emissions, lengths, chain)
+    tags = bio.best_tags(emissions, lengths, chain)
+    marginals = bio.tag_probabilities(emissions, lengths, chain)
+    start = 0
+    for text, length in enumerate(lengths):
+        part = slice(start, start + length)
+        start += length
+        if not length:
+            assert not [span for span in found if span.text == text]
+            continue
+        sequences = all_sequences(emissions[part], chain.transitions)
+        best = max(sequences, key=sequences.get)
+        assert tuple(tags[part]) == best
+        of_text = [span for span in found if span.text == text]
+        assert [span[1:4] for span in of_text] == spans_of(best)
+        for span in of_text:
+            expected = sum(p for t, p in sequences.items() if span[1:4] in spans_of(t))
+            assert span.score == pytest.approx(expected)
+        for i, tag in itertools.product(range(length), range(n_tags)):
+            expected = sum(p for t, p in sequences.items() if t[i] == tag)
+            assert marginals[part][i, tag] == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_text_much_longer_than_the_others_is_decoded_as_if_alone():
+    rng = np.random.default_rng(1)
+    chain = random_chain(3, rng)
+    emissions, lengths = random_batch(rng, 3, [3, 5, 400, 2, 0, 7, 1, 4, 300, 6, 2, 5, 4])
+    together = bio.decode(emissions, lengths, chain)
+    ends = np.cumsum(lengths)
+    apart = [
+        span._replace(text=text)
+        for text in range(len(lengths))
+        for span in bio.decode(
+            emissions[ends[text] - lengths[text] : ends[text]], lengths[[text]], chain
+        )
+    ]
+    assert [span[:4] for span in together] == [span[:4] for span in apart]
+    assert [s.score for s in together] == pytest.approx([s.score for s in apart])
+
+
+@pytest.mark.parametrize("n_texts", [1, 20])
+@pytest.mark.parametrize("tag", [0, 1, 2])
+def test_scores_of_extreme_emissions_are_probabilities(n_texts, tag):
+    emissions = np.tile(np.eye(3)[tag] * 5000.0, (6 * n_texts, 1))
+    found = bio.decode(emissions, np.full(n_texts, 6), bio.softmax_chain(3))
+    assert all(0.0 <= span.score <= 1.0 for span in found)
 
 
 def test_an_inside_tag_at_the_start_of_a_text_does_not_continue_the_text_before():
     # The first text ends in A; the second would begin with I-A.
     emissions = one_hot([1, 2, 2, 0], scale=1.0)
-    decoded = bio.decode(emissions, np.array([2, 2]))
-    texts = as_tuples(decoded)
-    assert texts[0] == (0, 0, 2, 0)
-    assert all(start == 0 and end == 1 for _, start, end, _ in texts[1:])
-    tags = bio.best_tags(emissions, np.array([2, 2])).tolist()
-    assert legal(tags[2:])
+    decoded = bio.decode(emissions, np.array([2, 2]), bio.softmax_chain(N_TAGS))
+    assert decoded[0][:4] == (0, 0, 2, 0)
+    assert all(span.start == 0 and span.end == 1 for span in decoded[1:])
 
 
-def test_score_is_the_probability_of_exactly_this_span():
-    emissions = np.random.default_rng(0).normal(size=(4, 3)) + one_hot([0, 1, 2, 0])[:, :3]
-    probabilities = np.exp(emissions) / np.exp(emissions).sum(axis=1, keepdims=True)
-    decoded = bio.decode(emissions, np.array([4]))
-    expected = probabilities[1, 1] * probabilities[2, 2] * (1 - probabilities[3, 2])
-    assert decoded.score == pytest.approx([expected])
-    # At the end of a text nothing can follow.
-    decoded = bio.decode(emissions[:3], np.array([3]))
-    assert decoded.score == pytest.approx([probabilities[1, 1] * probabilities[2, 2]])
-
-
-@pytest.mark.parametrize("lengths", [[], [0], [0, 0]])
-def test_nothing_is_found_in_empty_texts(lengths):
-    decoded = bio.decode(np.zeros((0, 3), dtype="float32"), np.array(lengths, dtype=int))
-    assert as_tuples(decoded) == []
+@pytest.mark.parametrize("n_tags", [3, 5])
+@pytest.mark.parametrize("lengths", [[], [0], [0, 0], [0] * 9])
+def test_nothing_is_found_in_empty_texts(n_tags, lengths):
+    nothing = np.zeros((0, n_tags), dtype="float32")
+    lengths = np.array(lengths, dtype=int)
+    assert bio.decode(nothing, lengths, bio.softmax_chain(n_tags)) == []
 
 
 def test_allowed_transitions():

@@ -76,13 +76,17 @@ def test_any_text_has_one_id_a_character(texts):
 @given(
     st.lists(st.integers(0, 40), min_size=1, max_size=20),
     st.integers(1, 100),
+    st.integers(0, 30),
 )
-def test_padded_batches_hold_every_text_once_and_stay_small(lengths, max_chars):
+def test_padded_batches_hold_every_text_once_and_stay_small(
+    lengths, max_chars, max_padding
+):
     lengths = np.array(lengths, dtype="int32")
     ids = np.arange(2, 2 + lengths.sum(), dtype="int32")
     out = np.full((len(ids), 1), -1, dtype="int32")
     n_texts = 0
-    for batch in padded_batches(ids, lengths, max_chars):
+    for batch in padded_batches(ids, lengths, max_chars, max_padding):
+        assert (batch.ids == PAD_ID).sum() <= max_padding
         assert batch.ids.size <= max(max_chars, batch.lengths.max())
         assert len(batch.ids) == 1 or batch.ids.size <= max_chars
         assert ((batch.ids != PAD_ID).sum(axis=1) == batch.lengths).all()
@@ -98,7 +102,7 @@ def test_padded_batches_hold_every_text_once_and_stay_small(lengths, max_chars):
 def test_one_long_text_does_not_pad_the_short_ones():
     lengths = np.array([5, 50_000, 6, 7], dtype="int32")
     ids = np.ones(lengths.sum(), dtype="int32")
-    sizes = [batch.ids.shape for batch in padded_batches(ids, lengths, 1000)]
+    sizes = [batch.ids.shape for batch in padded_batches(ids, lengths, 1000, 1000)]
     assert sorted(sizes) == [(1, 50_000), (3, 7)]
 
 
