@@ -7,11 +7,13 @@ import srsly
 from thinc.api import Model
 from thinc.model import deserialize_attr, serialize_attr
 
+from .bigrams import BigramInventory
 from .encoding import UNK_ID, CharInventory, padded_batches
 from .errors import Errors, SavedModelError, bad_setting
 from .keras_shim import KerasShim
+from .layout import TRANSITIONS, NetworkSizes
 from .onnx_graph import Precision
-from .types import Emissions
+from .types import EmissionGradients, Emissions, Ints1d, Ints2d
 
 # Characters in a padded batch. Predicting, the activations of larger ones leave the
 # processor's cache, and another call costs no more than this much padding; training,
@@ -28,6 +30,8 @@ def build_char_bilstm(
     hidden_width: int = 64,
     depth: int = 1,
     min_count: int = 1,
+    bigram_min_count: int = 0,
+    crf: bool = False,
     char_dropout: float = 0.0,
     fullwidth: bool = True,
     lowercase: bool = True,
@@ -45,6 +49,10 @@ def build_char_bilstm(
     depth (int): How many bidirectional LSTMs stand on each other.
     min_count (int): How often a character must occur in the training data to be
         known; the others share one embedding.
+    bigram_min_count (int): How often a pair of neighbouring characters must occur
+        to have a vector of its own, which is added to those of both; 0 for none.
+    crf (bool): Learn transitions between tags, and score whole tag sequences (a
+        conditional random field); otherwise every character by itself (softmax).
     char_dropout (float): Share of characters that training replaces by the
         unknown one, so that its embedding is learnt, from 0 to below 1.
     fullwidth (bool): Treat full-width forms as their ASCII counterparts.
@@ -65,6 +73,9 @@ def build_char_bilstm(
     for setting, value in counts.items():
         if type(value) is not int or value < 1:
             raise bad_setting(_NAME, setting, value, "a whole number of at least 1")
+    if type(bigram_min_count) is not int or bigram_min_count < 0:
+        expected = "a whole number of at least 0"
+        raise bad_setting(_NAME, "bigram_min_count", bigram_min_count, expected)
     if precision not in get_args(Precision):
         raise bad_setting(_NAME, "precision", precision, "float32 or int8")
     if type(char_dropout) not in (int, float) or not 0.0 <= char_dropout < 1.0:
@@ -77,11 +88,17 @@ def build_char_bilstm(
         dims={"nO": nO},
         attrs={
             "inventory": CharInventory(fullwidth=fullwidth, lowercase=lowercase),
+            "bigrams": BigramInventory(np.zeros((0, 2))),
             "min_count": min_count,
+            "bigram_min_count": bigram_min_count,
             "char_dropout": char_dropout,
             "dropout_rate": 0.0,
         },
-        shims=[KerasShim(**sizes, precision=precision, threads=threads, spinning=spinning)],
+        shims=[
+            KerasShim(
+                **sizes, crf=crf, precision=precision, threads=threads, spinning=spinning
+            )
+        ],
     )
 
 
@@ -111,45 +128,87 @@ def init(
         raise ValueError(
             Errors.MQ011.format(name="music_query", min_count=model.attrs["min_count"])
         )
+    bigrams, n_bigrams = model.attrs["bigrams"], 0
+    if model.attrs["bigram_min_count"]:
+        bigrams = BigramInventory.learnt_from(
+            *inventory.encode(X), min_count=model.attrs["bigram_min_count"]
+        )
+        n_bigrams = len(bigrams)
     seed = np.random.randint(2**31)
-    get_shim(model).initialize(len(inventory), model.get_dim("nO"), seed=seed)
-    model.attrs["inventory"] = inventory
+    get_shim(model).initialize(
+        len(inventory), model.get_dim("nO"), n_bigrams=n_bigrams, seed=seed
+    )
+    model.attrs.update(inventory=inventory, bigrams=bigrams)
 
 
 def forward(
     model: Model[List[str], Emissions], texts: List[str], is_train: bool
-) -> Tuple[Emissions, Callable[[Emissions], List[str]]]:
+) -> Tuple[Emissions, Callable[[EmissionGradients], List[str]]]:
     """Compute emissions; see `build_char_bilstm`."""
     shim = get_shim(model)
     if shim.sizes is None:
         raise ValueError(Errors.MQ004.format(name="music_query"))
-    ids, lengths = model.attrs["inventory"].encode(texts)
+    chars, lengths = model.attrs["inventory"].encode(texts)
+    if is_train and model.attrs["char_dropout"]:
+        dropped = np.random.random_sample(len(chars)) < model.attrs["char_dropout"]
+        chars = np.where(dropped, UNK_ID, chars)
+    ids = _rows_of_vectors(model, shim.sizes, chars, lengths)
     if not is_train and len(texts) == 1 and texts[0]:
         # A chatbot's usual call: one message needs no batching.
         rows = shim.predict((ids[np.newaxis], lengths))
-        return Emissions(rows[0], lengths), lambda d_emissions: []
+        return Emissions(rows[0], lengths, shim.chain), lambda gradients: []
 
-    emissions = np.empty((len(ids), shim.sizes.n_tags), dtype="float32")
+    data = np.empty((len(ids), shim.sizes.n_tags), dtype="float32")
+    emissions = Emissions(data, lengths, shim.chain)
     if not is_train:
         for batch in padded_batches(ids, lengths, MAX_PREDICT_CHARS, MAX_PREDICT_PADDING):
-            batch.scatter(shim.predict((batch.ids, batch.lengths)), emissions)
-        return Emissions(emissions, lengths), lambda d_emissions: []
+            batch.scatter(shim.predict((batch.ids, batch.lengths)), data)
+        return emissions, lambda gradients: []
 
-    if model.attrs["char_dropout"]:
-        dropped = np.random.random_sample(len(ids)) < model.attrs["char_dropout"]
-        ids = np.where(dropped, UNK_ID, ids)
     backprops = []
     for batch in padded_batches(ids, lengths, MAX_TRAIN_CHARS, MAX_TRAIN_CHARS):
         rows, backprop_rows = shim.begin_update((batch.ids, model.attrs["dropout_rate"]))
-        batch.scatter(rows, emissions)
+        batch.scatter(rows, data)
         backprops.append((batch, backprop_rows))
 
-    def backprop(d_emissions: Emissions) -> List[str]:
+    def backprop(gradients: EmissionGradients) -> List[str]:
         for batch, backprop_rows in backprops:
-            backprop_rows(batch.gather(d_emissions.data))
+            backprop_rows(batch.gather(gradients.data))
+        if gradients.transitions is not None:
+            shim.add_gradient(TRANSITIONS, gradients.transitions)
         return []
 
-    return Emissions(emissions, lengths), backprop
+    return emissions, backprop
+
+
+def _rows_of_vectors(
+    model: Model[List[str], Emissions], sizes: NetworkSizes, chars: Ints1d, lengths: Ints1d
+) -> Ints2d:
+    """Where a character's vectors stand in the stack of all vectors, which are those
+    of characters, of bigrams with the character before, and of bigrams with the one
+    after: (characters, 3), or (characters, 1) without bigrams."""
+    if not sizes.n_bigrams:
+        return chars[:, np.newaxis]
+    ids = np.empty((len(chars), 3), dtype="int32")
+    ids[:, 0] = chars
+    ids[:, 1:] = model.attrs["bigrams"].encode(chars, lengths)
+    ids[:, 1] += sizes.n_chars
+    ids[:, 2] += sizes.n_chars + sizes.n_bigrams
+    return ids
+
+
+@serialize_attr.register(BigramInventory)
+def _serialize_bigrams(
+    _: BigramInventory, value: BigramInventory, name: str, model: Model
+) -> bytes:
+    return srsly.msgpack_dumps(value.to_dict())
+
+
+@deserialize_attr.register(BigramInventory)
+def _deserialize_bigrams(
+    default: BigramInventory, value: bytes, name: str, model: Model
+) -> BigramInventory:
+    return BigramInventory.from_dict(srsly.msgpack_loads(value))
 
 
 @serialize_attr.register(CharInventory)

@@ -89,6 +89,16 @@ def softmax_chain(n_tags: int) -> LinearChain:
     return LinearChain(np.where(allowed_transitions(n_tags), 0.0, -np.inf))
 
 
+def crf_chain(transitions: Floats2d) -> LinearChain:
+    """A chain of learnt transitions, of which only legal ones are possible.
+
+    transitions (Floats2d): Scores (tags, tags): [before, after].
+    RETURNS (LinearChain): The chain.
+    """
+    allowed = allowed_transitions(len(transitions))
+    return LinearChain(np.where(allowed, transitions, -np.inf), learnt=True)
+
+
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     """logits (np.ndarray): (..., tags).
     RETURNS (np.ndarray): Log probabilities over the last axis.

@@ -15,6 +15,7 @@ from typing import (
     Set,
     Tuple,
     Union,
+    cast,
     get_args,
 )
 
@@ -36,8 +37,9 @@ from .char_vectors import CharVectors
 from .encoding import split_by_length
 from .errors import Errors, Warnings, bad_setting, excerpt
 from .layout import EMBEDDING
+from .losses import negative_log_likelihood
 from .scorer import music_query_score
-from .types import Emissions, Floats2d, Ints1d
+from .types import EmissionGradients, Emissions, Floats2d, Ints1d
 
 logger = logging.getLogger("spacy.music_query")
 
@@ -50,6 +52,8 @@ embed_width = 64
 hidden_width = 64
 depth = 1
 min_count = 1
+bigram_min_count = 0
+crf = false
 char_dropout = 0.0
 fullwidth = true
 lowercase = true
@@ -229,8 +233,7 @@ class MusicQuery(TrainablePipe):
             return found
         emissions = self.model.predict(texts)
         labels, threshold = self.cfg["labels"], self.cfg["threshold"]
-        chain = bio.softmax_chain(emissions.data.shape[1])
-        spans = bio.decode(*emissions, chain)
+        spans = bio.decode(*emissions)
         for i, start, end, label, score in spans:
             start, end = strip_blanks(texts[i], start, end)
             if start < end and score >= threshold:
@@ -273,8 +276,7 @@ class MusicQuery(TrainablePipe):
             are `tags`, every row sums to 1.
         """
         emissions = self.model.predict([doc.text for doc in docs])
-        chain = bio.softmax_chain(emissions.data.shape[1])
-        probabilities = bio.tag_probabilities(*emissions, chain)
+        probabilities = bio.tag_probabilities(*emissions)
         return split_by_length(probabilities, emissions.lengths)
 
     def set_annotations(
@@ -351,9 +353,9 @@ class MusicQuery(TrainablePipe):
         set_dropout_rate(self.model, drop)
         emissions, backprop = self.model.begin_update(texts)
         self._require_finite("model's output", emissions.data)
-        loss, d_emissions = self.get_loss(examples, emissions)
+        loss, gradients = self.get_loss(examples, emissions)
         self._require_finite("loss", loss)
-        backprop(d_emissions)
+        cast(Any, backprop)(gradients)
         if sgd not in (None, False):
             self.finish_update(sgd)
         losses[self.name] += loss
@@ -361,30 +363,19 @@ class MusicQuery(TrainablePipe):
 
     def get_loss(
         self, examples: Iterable[Example], scores: Emissions
-    ) -> Tuple[float, Emissions]:
-        """The cross-entropy of the gold tags, and its gradient: the mean over the
-        characters whose annotation is known. Characters of tokens without entity
-        annotation play no part.
+    ) -> Tuple[float, EmissionGradients]:
+        """The loss of the gold tags, and its gradient; see
+        `losses.negative_log_likelihood`. Characters of tokens without entity
+        annotation may have any tag.
 
         examples (Iterable[Example]): The batch of examples.
         scores (Emissions): Emissions of all characters in a row (characters, tags).
-        RETURNS (Tuple[float, Emissions]): The loss, and its gradient with respect to
-            the emissions.
+        RETURNS (Tuple[float, EmissionGradients]): The loss and its gradient.
         RAISES (ValueError): If a predicted and its reference text differ, or the
             reference has a label that the model does not.
         """
         gold = np.concatenate([self._gold_tags(example) for example in examples])
-        known = np.flatnonzero(gold != bio.MISSING)
-        d_emissions = np.zeros(scores.data.shape, dtype="float32")
-        if not len(known):
-            return 0.0, Emissions(d_emissions, scores.lengths)
-        log_prob = bio.log_softmax(scores.data[known])
-        gold_of_known = (np.arange(len(known)), gold[known])
-        loss = -float(log_prob[gold_of_known].mean())
-        gradient = np.exp(log_prob)
-        gradient[gold_of_known] -= 1.0
-        d_emissions[known] = gradient / len(known)
-        return loss, Emissions(d_emissions, scores.lengths)
+        return negative_log_likelihood(scores, gold)
 
     def _gold_tags(self, example: Example) -> Ints1d:
         """One tag a character of the reference, MISSING where it says nothing."""

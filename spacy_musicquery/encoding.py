@@ -10,7 +10,7 @@ from typing import Dict, Iterable, Iterator, List, Sequence, Tuple
 
 import numpy as np
 
-from .types import Ints1d, Ints2d
+from .types import Ints1d, Ints2d, Ints3d
 
 PAD_ID = 0
 UNK_ID = 1
@@ -141,13 +141,13 @@ class CharInventory:
 class PaddedBatch:
     """Some of the texts of an encoded batch, one a row, padded to the longest.
 
-    `ids` (rows, longest) are the padded character ids and `lengths` (rows,) the
-    true lengths. `scatter` and `gather` go back and forth between an array of
+    `ids` (rows, longest, n) are the padded ids and `lengths` (rows,) the true
+    lengths. `scatter` and `gather` go back and forth between an array of
     padded rows and one of all characters in a row.
     """
 
-    def __init__(self, ids: Ints1d, starts: Ints1d, lengths: Ints1d) -> None:
-        """ids (Ints1d): The ids of all characters of the whole batch.
+    def __init__(self, ids: Ints2d, starts: Ints1d, lengths: Ints1d) -> None:
+        """ids (Ints2d): The ids of all characters of the whole batch (characters, n).
         starts (Ints1d): Where each row's text starts in `ids`.
         lengths (Ints1d): How long each row's text is.
         """
@@ -155,8 +155,7 @@ class PaddedBatch:
         self.lengths = lengths
         self._mask = steps < lengths[:, None]
         self._index = (starts[:, None] + steps)[self._mask]
-        self.ids: Ints2d = np.full(self._mask.shape, PAD_ID, dtype="int32")
-        self.ids[self._mask] = ids[self._index]
+        self.ids: Ints3d = self.gather(ids)
 
     def scatter(self, rows: np.ndarray, out: np.ndarray) -> None:
         """Write padded rows (rows, longest, n) into the characters' places in
@@ -165,19 +164,19 @@ class PaddedBatch:
 
     def gather(self, values: np.ndarray) -> np.ndarray:
         """Read the characters' values (total characters, n) into padded rows
-        (rows, longest, n), zero where there is padding."""
+        (rows, longest, n), zero (PAD_ID) where there is padding."""
         rows = np.zeros((*self._mask.shape, values.shape[1]), dtype=values.dtype)
         rows[self._mask] = values[self._index]
         return rows
 
 
 def padded_batches(
-    ids: Ints1d, lengths: Ints1d, max_chars: int, max_padding: int
+    ids: Ints2d, lengths: Ints1d, max_chars: int, max_padding: int
 ) -> Iterator[PaddedBatch]:
     """Cut an encoded batch into padded ones of texts of similar length, so that
     one long text neither pads the short ones nor exhausts memory.
 
-    ids (Ints1d): The ids of all characters (total characters,).
+    ids (Ints2d): The ids of all characters (total characters, n).
     lengths (Ints1d): The length of each text (texts,).
     max_chars (int): The most characters in a padded batch, padding included; a
         single longer text makes a batch of its own.

@@ -16,13 +16,15 @@ import srsly
 from thinc.api import Optimizer
 from thinc.shims import Shim
 
+from .bio import crf_chain, softmax_chain
 from .errors import Errors, SavedModelError
-from .layout import NetworkSizes, array_shapes
+from .layout import TRANSITIONS, NetworkSizes, array_shapes
+from .linear_chain import LinearChain
 from .onnx_graph import Precision, build_graph, graph_weights
 from .onnx_session import EmissionSession
-from .types import Floats3d, FloatsXd, Ints1d, Ints2d
+from .types import Floats3d, FloatsXd, Ints1d, Ints3d
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 class KerasShim(Shim):
@@ -34,6 +36,7 @@ class KerasShim(Shim):
         embed_width: int,
         hidden_width: int,
         depth: int,
+        crf: bool = False,
         precision: Precision = "float32",
         threads: int = 1,
         spinning: bool = False,
@@ -43,6 +46,7 @@ class KerasShim(Shim):
         embed_width (int): Width of the embedding.
         hidden_width (int): Units of the LSTM, in each direction.
         depth (int): Number of bidirectional LSTMs.
+        crf (bool): Whether transitions between tags are learnt.
         precision (str): Of the weights that predict: "float32" or "int8". What is
             trained and saved is float32 in any case.
         threads (int): Threads that one prediction may use.
@@ -50,6 +54,7 @@ class KerasShim(Shim):
         """
         super().__init__(None)
         self.widths = (embed_width, hidden_width, depth)
+        self.crf = crf
         self.precision = precision
         self.threads = threads
         self.spinning = spinning
@@ -61,6 +66,7 @@ class KerasShim(Shim):
         self._network: Optional[Any] = None
         self._network_is_stale = True
         self._session: Optional[EmissionSession] = None
+        self._chain: Optional[LinearChain] = None
         self._gradients: Dict[str, FloatsXd] = {}
 
     @property
@@ -72,19 +78,36 @@ class KerasShim(Shim):
         n_frozen = sum(counts[name] for name in self.frozen)
         return sum(counts.values()) - n_frozen, n_frozen
 
-    def initialize(self, n_chars: int, n_tags: int, *, seed: int) -> None:
+    @property
+    def chain(self) -> LinearChain:
+        """RETURNS (LinearChain): The transitions between tags."""
+        if self._chain is None:
+            if self.sizes is None:
+                raise ValueError(Errors.MQ004.format(name="music_query"))
+            if TRANSITIONS in self.arrays:
+                self._chain = crf_chain(self.arrays[TRANSITIONS])
+            else:
+                self._chain = softmax_chain(self.sizes.n_tags)
+        return self._chain
+
+    def initialize(
+        self, n_chars: int, n_tags: int, *, n_bigrams: int = 0, seed: int
+    ) -> None:
         """Draw new weights.
 
         n_chars (int): Rows of the embedding, padding and unknown included.
         n_tags (int): Number of tags.
+        n_bigrams (int): Number of bigrams, the unknown one included; 0 for none.
         seed (int): Seeds the weights.
         """
-        sizes = NetworkSizes(n_chars, n_tags, *self.widths)
+        sizes = NetworkSizes(n_chars, n_tags, *self.widths, n_bigrams, int(self.crf))
         network = _network_module().CharBiLSTM(sizes, seed)
         self.sizes = sizes
         self.arrays = {
             name: np.array(variable.numpy()) for name, variable in network.arrays().items()
         }
+        if self.crf:
+            self.arrays[TRANSITIONS] = np.zeros((n_tags, n_tags), dtype="float32")
         self.frozen = ()
         self._graphs = {}
         self._forget_derived()
@@ -102,10 +125,10 @@ class KerasShim(Shim):
         if not trainable:
             self.frozen += (name,)
 
-    def predict(self, inputs: Tuple[Ints2d, Ints1d]) -> Floats3d:
+    def predict(self, inputs: Tuple[Ints3d, Ints1d]) -> Floats3d:
         """Compute emissions, without TensorFlow.
 
-        inputs (Tuple[Ints2d, Ints1d]): Padded ids (texts, longest), and the length
+        inputs (Tuple[Ints3d, Ints1d]): Padded ids (texts, longest, n), and the length
             of each text, none of them 0.
         RETURNS (Floats3d): Emissions (texts, longest, tags).
         """
@@ -114,11 +137,11 @@ class KerasShim(Shim):
         return self._session(*inputs)
 
     def begin_update(
-        self, inputs: Tuple[Ints2d, float]
+        self, inputs: Tuple[Ints3d, float]
     ) -> Tuple[Floats3d, Callable[[Floats3d], None]]:
         """Compute emissions for training.
 
-        inputs (Tuple[Ints2d, float]): Padded ids (texts, longest), and the dropout.
+        inputs (Tuple[Ints3d, float]): Padded ids (texts, longest, n), and the dropout.
         RETURNS (Tuple[Floats3d, Callable]): Emissions (texts, longest, tags), and a
             callback that takes the gradient with respect to them and adds to the
             gradients of the arrays, which `finish_update` consumes.
@@ -131,12 +154,19 @@ class KerasShim(Shim):
 
         def backprop(d_emissions: Floats3d) -> None:
             gradients = network.backward(*dropped, d_emissions)
-            for name, gradient in zip(self.arrays, gradients):
-                if name not in self.frozen:
-                    known = self._gradients.get(name, 0.0)
-                    self._gradients[name] = known + np.array(gradient)
+            for name, gradient in zip(network.arrays(), gradients):
+                self.add_gradient(name, np.array(gradient))
 
         return emissions, backprop
+
+    def add_gradient(self, name: str, gradient: FloatsXd) -> None:
+        """Add to the gradient of an array, unless it is frozen.
+
+        name (str): One of `layout.array_shapes`.
+        gradient (FloatsXd): Of the same shape.
+        """
+        if name not in self.frozen:
+            self._gradients[name] = self._gradients.get(name, 0.0) + gradient
 
     def finish_update(self, optimizer: Optimizer) -> None:
         """Let an optimizer change the arrays by the gradients so far.
@@ -220,8 +250,8 @@ class KerasShim(Shim):
     def _checked_sizes(self, saved: Sequence[int]) -> NetworkSizes:
         _require(len(saved) == len(NetworkSizes._fields), f"the sizes are {saved!r}")
         sizes = NetworkSizes(*saved)
-        names = ("embed_width", "hidden_width", "depth")
-        for name, configured in zip(names, self.widths):
+        names = ("embed_width", "hidden_width", "depth", "crf")
+        for name, configured in zip(names, (*self.widths, int(self.crf))):
             if getattr(sizes, name) != configured:
                 raise SavedModelError(
                     Errors.MQ022.format(
@@ -266,17 +296,19 @@ class KerasShim(Shim):
         self.arrays = arrays
         self._network_is_stale = True
         self._session = None
+        self._chain = None
 
     def _forget_derived(self) -> None:
         """Drop whatever is made from the arrays."""
         self._network = None
         self._network_is_stale = True
         self._session = None
+        self._chain = None
         self._gradients = {}
 
     def __getstate__(self) -> Dict[str, Any]:
         state = self.__dict__.copy()
-        for derived in ("id", "_network", "_session", "_gradients"):
+        for derived in ("id", "_network", "_session", "_chain", "_gradients"):
             del state[derived]
         return state
 

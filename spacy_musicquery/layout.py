@@ -7,6 +7,8 @@ is trained and the ONNX graph that extracts are both made from them.
 from typing import Dict, NamedTuple, Tuple
 
 EMBEDDING = "embedding"
+BIGRAMS = "bigrams"
+TRANSITIONS = "transitions"
 
 
 class NetworkSizes(NamedTuple):
@@ -17,6 +19,9 @@ class NetworkSizes(NamedTuple):
     embed_width (int): Width of the embedding.
     hidden_width (int): Units of the LSTM, in each direction.
     depth (int): How many bidirectional LSTMs stand on each other.
+    n_bigrams (int): Pairs of characters, the unknown one included; 0 for a network
+        that does not look at them.
+    crf (int): 1 if transitions between tags are learnt, 0 if not.
     """
 
     n_chars: int
@@ -24,17 +29,23 @@ class NetworkSizes(NamedTuple):
     embed_width: int
     hidden_width: int
     depth: int
+    n_bigrams: int = 0
+    crf: int = 0
 
 
 def array_shapes(sizes: NetworkSizes) -> Dict[str, Tuple[int, ...]]:
     """The trainable arrays of a network, by name, in Keras' layout: the gates of
-    an LSTM stand side by side in the order input, forget, cell, output.
+    an LSTM stand side by side in the order input, forget, cell, output. The bigrams'
+    vectors come twice: first those for the pair with the character before, then those
+    for the pair with the character after.
 
     sizes (NetworkSizes): The sizes.
     RETURNS (Dict[str, Tuple[int, ...]]): Name to shape.
     """
     hidden = sizes.hidden_width
     shapes: Dict[str, Tuple[int, ...]] = {EMBEDDING: (sizes.n_chars, sizes.embed_width)}
+    if sizes.n_bigrams:
+        shapes[BIGRAMS] = (2 * sizes.n_bigrams, sizes.embed_width)
     width = sizes.embed_width
     for layer in range(sizes.depth):
         for direction in ("forward", "backward"):
@@ -45,4 +56,6 @@ def array_shapes(sizes: NetworkSizes) -> Dict[str, Tuple[int, ...]]:
         width = 2 * hidden
     shapes["output.kernel"] = (width, sizes.n_tags)
     shapes["output.bias"] = (sizes.n_tags,)
+    if sizes.crf:
+        shapes[TRANSITIONS] = (sizes.n_tags, sizes.n_tags)
     return shapes

@@ -88,8 +88,11 @@ class Messages(NamedTuple):
 class LinearChain:
     """The transitions of a chain, and the algorithms over it."""
 
-    def __init__(self, transitions: Floats2d) -> None:
-        """transitions (Floats2d): Scores (tags, tags): [before, after]."""
+    def __init__(self, transitions: Floats2d, *, learnt: bool = False) -> None:
+        """transitions (Floats2d): Scores (tags, tags): [before, after].
+        learnt (bool): Whether they are parameters of a model (a CRF).
+        """
+        self.learnt = learnt
         self.transitions = np.asarray(transitions, dtype="float64")
         self.factors = np.exp(self.transitions)
         self.n_tags = len(self.transitions)
@@ -140,6 +143,21 @@ class LinearChain:
         for before, here in reversed(packed.following):
             backward[:, before] = self.factors @ (scaled[:, here] * backward[:, here])
         return Messages(weights, forward, backward, scale)
+
+    def expected_transitions(self, messages: Messages, packed: PackedTexts) -> Floats2d:
+        """How often each transition is expected to occur in all texts together.
+
+        messages (Messages): What `messages` returned.
+        packed (PackedTexts): Its order.
+        RETURNS (Floats2d): Sums of probabilities (tags, tags): [before, after].
+        """
+        weights, forward, backward, scale = messages
+        into = weights / scale * backward
+        expected = np.zeros_like(self.factors)
+        expected[0] = into[:, packed.first].sum(axis=1)
+        for before, here in packed.following:
+            expected += forward[:, before] @ into[:, here].T
+        return expected * self.factors
 
     def best_tags_of_one(self, emissions: Rows) -> List[int]:
         """`best_tags` of one text that is not empty, for the tags of one label.

@@ -9,12 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from .encoding import PAD_ID
-from .layout import EMBEDDING, NetworkSizes
+from .layout import BIGRAMS, EMBEDDING, NetworkSizes
 
 # The dropout is an argument of the call, and the shape leaves batch and time
 # open: one trace serves every batch and every step of a schedule.
 _INPUTS = (
-    tf.TensorSpec((None, None), tf.int32),  # ids
+    tf.TensorSpec((None, None, None), tf.int32),  # ids
     tf.TensorSpec((), tf.float32),  # dropout
     tf.TensorSpec((2,), tf.int32),  # seed
 )
@@ -22,7 +22,10 @@ _D_EMISSIONS = tf.TensorSpec((None, None, None), tf.float32)
 
 
 class CharBiLSTM(keras.Model):
-    """Embedding -> dropout -> (bidirectional LSTM -> dropout) x depth -> Dense."""
+    """Embedding -> dropout -> (bidirectional LSTM -> dropout) x depth -> Dense. The
+    embedding of a character is its own vector plus those of the two pairs that it
+    makes with its neighbours, if there are any.
+    """
 
     def __init__(self, sizes: NetworkSizes, seed: int) -> None:
         """sizes (NetworkSizes): The sizes.
@@ -35,6 +38,14 @@ class CharBiLSTM(keras.Model):
             sizes.embed_width,
             embeddings_initializer=keras.initializers.RandomUniform(seed=next(seeds)),
         )
+        self.bigrams = None
+        if sizes.n_bigrams:
+            self.bigrams = keras.layers.Embedding(
+                2 * sizes.n_bigrams,
+                sizes.embed_width,
+                embeddings_initializer=keras.initializers.RandomUniform(seed=next(seeds)),
+            )
+        self.n_chars = sizes.n_chars
         self.bilstms = [
             keras.layers.Bidirectional(
                 _lstm(sizes.hidden_width, seeds),
@@ -48,7 +59,8 @@ class CharBiLSTM(keras.Model):
             sizes.n_tags,
             kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
         )
-        one_char = np.ones((1, 1), dtype="int32")
+        one_char = np.full((1, 1, 3 if sizes.n_bigrams else 1), sizes.n_chars - 1)
+        one_char[..., 1:] += 1
         self(one_char, dropout=tf.constant(0.0), seed=tf.constant([0, 0]))
         self.forward = tf.function(self.call, input_signature=_INPUTS)
         self.backward = tf.function(
@@ -56,13 +68,19 @@ class CharBiLSTM(keras.Model):
         )
 
     def call(self, ids: tf.Tensor, dropout: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """ids (tf.Tensor): Padded character ids (texts, longest).
+        """ids (tf.Tensor): Padded ids (texts, longest, 1 or 3), see
+            `architectures.encode`.
         dropout (tf.Tensor): The share of values to drop, 0 for none.
         seed (tf.Tensor): Two numbers; the same ones drop the same values.
         RETURNS (tf.Tensor): Emissions (texts, longest, tags), unnormalised.
         """
-        mask = keras.ops.not_equal(ids, PAD_ID)
-        hidden = _drop(self.embedding(ids), dropout, seed)
+        chars = ids[..., 0]
+        mask = keras.ops.not_equal(chars, PAD_ID)
+        embedded = self.embedding(chars)
+        if self.bigrams is not None:
+            pairs = keras.ops.maximum(ids[..., 1:] - self.n_chars, 0)  # 0 in the padding
+            embedded += keras.ops.sum(self.bigrams(pairs), axis=2)
+        hidden = _drop(embedded, dropout, seed)
         for i, bilstm in enumerate(self.bilstms, start=1):
             hidden = _drop(bilstm(hidden, mask=mask), dropout, seed + i)
         return self.output_layer(hidden)
@@ -87,9 +105,11 @@ class CharBiLSTM(keras.Model):
 
     def arrays(self) -> Dict[str, keras.Variable]:
         """RETURNS (Dict[str, keras.Variable]): The trainable variables by the names
-        of `layout.array_shapes`, in its order.
+        of `layout.array_shapes`, in its order. The transitions are no part of it.
         """
         variables = {EMBEDDING: self.embedding.embeddings}
+        if self.bigrams is not None:
+            variables[BIGRAMS] = self.bigrams.embeddings
         for i, bilstm in enumerate(self.bilstms):
             for direction in ("forward", "backward"):
                 cell = getattr(bilstm, f"{direction}_layer").cell

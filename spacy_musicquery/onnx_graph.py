@@ -4,7 +4,8 @@ The graph holds no weights: it declares them as external data, and the session
 binds the arrays when it is made. So the weights are stored once, and a pipeline
 carries a graph of about a kilobyte that needs no `onnx` to be loaded.
 
-Inputs are `ids` (texts, longest) and `lengths` (texts,), both int32; the output
+Inputs are `ids` (texts, longest, 1 or 3) and `lengths` (texts,), both int32; an id is a
+row of the stacked vectors of characters and bigrams, and a character's are added. The output
 is `emissions` (texts, longest, tags). Rows beyond a text's length are undefined.
 """
 
@@ -14,7 +15,7 @@ from typing import Any, Dict, Literal, Tuple
 import numpy as np
 
 from .errors import Errors
-from .layout import EMBEDDING, NetworkSizes, array_shapes
+from .layout import BIGRAMS, EMBEDDING, NetworkSizes, array_shapes
 from .types import Floats2d, Floats3d, FloatsXd
 
 Precision = Literal["float32", "int8"]
@@ -49,8 +50,9 @@ def build_graph(sizes: NetworkSizes, precision: Precision) -> bytes:
     weights = graph_weights({n: np.zeros(s, "f") for n, s in shapes.items()}, precision)
     nodes = [
         # The LSTM wants (longest, texts, width).
-        helper.make_node("Transpose", ["ids"], ["ids_by_step"], perm=[1, 0]),
-        helper.make_node("Gather", [EMBEDDING, "ids_by_step"], ["hidden_0"]),
+        helper.make_node("Transpose", ["ids"], ["ids_by_step"], perm=[1, 0, 2]),
+        helper.make_node("Gather", [EMBEDDING, "ids_by_step"], ["vectors"]),
+        helper.make_node("ReduceSum", ["vectors", "parts_axis"], ["hidden_0"], keepdims=0),
     ]
     for i in range(sizes.depth):
         nodes += [
@@ -73,11 +75,14 @@ def build_graph(sizes: NetworkSizes, precision: Precision) -> bytes:
     initializers.append(
         helper.make_tensor("joined_shape", TensorProto.INT64, [3], joined_shape)
     )
+    initializers.append(helper.make_tensor("parts_axis", TensorProto.INT64, [1], [2]))
     graph = helper.make_graph(
         nodes,
         "char_bilstm",
         [
-            helper.make_tensor_value_info("ids", TensorProto.INT32, ["n", "t"]),
+            helper.make_tensor_value_info(
+                "ids", TensorProto.INT32, ["n", "t", 3 if sizes.n_bigrams else 1]
+            ),
             helper.make_tensor_value_info("lengths", TensorProto.INT32, ["n"]),
         ],
         [
@@ -112,8 +117,11 @@ def graph_weights(
     weights: Dict[str, np.ndarray] = {
         name: np.array(array, dtype="float32", order="C")
         for name, array in arrays.items()
-        if not name.startswith("bilstm_")
+        if name.startswith("output.")
     }
+    weights[EMBEDDING] = np.concatenate(
+        [arrays[name] for name in (EMBEDDING, BIGRAMS) if name in arrays]
+    ).astype("float32")
     layers = dict.fromkeys(name.split(".")[0] for name in arrays if "bilstm_" in name)
     for layer in layers:
         kernel, recurrent_kernel, bias = (

@@ -4,7 +4,7 @@ import threading
 from typing import Any, Dict, List, Optional
 
 from .onnx_graph import INPUTS, OUTPUT
-from .types import Floats3d, FloatsXd, Ints1d, Ints2d
+from .types import Floats3d, FloatsXd, Ints1d, Ints3d
 
 
 class EmissionSession:
@@ -37,10 +37,10 @@ class EmissionSession:
         self._values: List[Any] = []
         self._lock = threading.Lock()
 
-    def __call__(self, ids: Ints2d, lengths: Ints1d) -> Floats3d:
+    def __call__(self, ids: Ints3d, lengths: Ints1d) -> Floats3d:
         """Compute emissions.
 
-        ids (Ints2d): Padded character ids (texts, longest).
+        ids (Ints3d): Padded ids (texts, longest, 1 or 3).
         lengths (Ints1d): The length of each text, none 0 (texts,).
         RETURNS (Floats3d): Emissions (texts, longest, tags); those beyond the end
             of a text mean nothing.

@@ -14,6 +14,8 @@ from .architectures import get_shim
 from .errors import Errors, SavedModelError
 from .types import Emissions
 
+_TRAINING_ONLY = ("min_count", "bigram_min_count", "char_dropout")
+
 
 @contextmanager
 def complete_files(directory: Path) -> Iterator[Path]:
@@ -108,7 +110,7 @@ def load_model(
     n_tags (int): The number of tags that the component's labels make.
     RAISES (SavedModelError): If the data are damaged or do not fit.
     """
-    training_only = {name: model.attrs[name] for name in ("min_count", "char_dropout")}
+    training_only = {name: model.attrs[name] for name in _TRAINING_ONLY}
     try:
         model.from_bytes(unseal(data, component))
         model.attrs.update(training_only)  # the config's count, not the saved ones

@@ -4,9 +4,12 @@ Floats2d and the like say what thinc's types of the same names say, but stand fo
 numpy arrays: this package computes on the CPU, whatever thinc's current ops are.
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Optional
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from .linear_chain import LinearChain
 
 Floats1d = np.ndarray
 Floats2d = np.ndarray
@@ -14,15 +17,30 @@ Floats3d = np.ndarray
 FloatsXd = np.ndarray
 Ints1d = np.ndarray
 Ints2d = np.ndarray
+Ints3d = np.ndarray
 
 
 class Emissions(NamedTuple):
-    """Tag scores of a batch of texts, or the gradient with respect to them.
+    """Tag scores of a batch of texts.
 
     data (Floats2d): One row a character, the texts one after the other, and one
         column a tag. Unnormalised: logits.
     lengths (Ints1d): How many rows each text has.
+    chain (LinearChain): The scores of the transitions between tags.
     """
 
     data: Floats2d
     lengths: Ints1d
+    chain: "LinearChain"
+
+
+class EmissionGradients(NamedTuple):
+    """The gradient of a loss with respect to emissions.
+
+    data (Floats2d): With respect to `Emissions.data`.
+    transitions (Optional[Floats2d]): With respect to the transitions (tags, tags);
+        None if they are not learnt.
+    """
+
+    data: Floats2d
+    transitions: Optional[Floats2d] = None
