@@ -44,7 +44,9 @@ def make_swap_queries(level: float = 1.0, seed: int = 0) -> Augmenter:
     return swap
 
 
-def replace_spans(text: str, spans: Spans, replacements: Sequence[str]) -> Tuple[str, Spans]:
+def replace_spans(
+    text: str, spans: Spans, replacements: Sequence[str]
+) -> Tuple[str, Spans]:
     """Put other words in the place of spans.
 
     text (str): The text.

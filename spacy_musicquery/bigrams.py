@@ -1,13 +1,14 @@
 """Pairs of neighbouring characters to ids."""
 
-from typing import Dict
+from typing import Dict, Tuple
 
 import numpy as np
 
 from .encoding import PAD_ID, UNK_ID
 from .types import Ints1d, Ints2d
 
-UNKNOWN_BIGRAM = 0
+# A key holds the left character in its upper half and the right one in its lower.
+_RIGHT = 0xFFFFFFFF
 
 
 class BigramInventory:
@@ -18,8 +19,9 @@ class BigramInventory:
         """pairs (Ints2d): The ids of the characters of each pair (pairs, 2), in order;
         the first pair has id 1."""
         self.pairs = np.asarray(pairs, dtype="int32").reshape(-1, 2)
+        self._keys = _keys(self.pairs[:, 0].astype("int64"), self.pairs[:, 1])
         # One more at the end, so that a search past all others finds no equal.
-        self._keys = np.append(_keys(self.pairs[:, 0], self.pairs[:, 1]), -1)
+        self._keys_and_end = np.append(self._keys, -1)
 
     def __len__(self) -> int:
         """The number of ids, the one of unknown pairs included."""
@@ -37,14 +39,11 @@ class BigramInventory:
         RETURNS (BigramInventory): The inventory. Pairs with an unknown character are
             not in it.
         """
-        before, after = _neighbours(ids, lengths)
-        ends = after == PAD_ID
-        left = np.concatenate([before, ids[ends]])
-        right = np.concatenate([ids, after[ends]])
-        known = (left != UNK_ID) & (right != UNK_ID)
-        keys, counts = np.unique(_keys(left[known], right[known]), return_counts=True)
-        frequent = keys[counts >= min_count]
-        return cls(np.stack([frequent >> 32, frequent & 0xFFFFFFFF], axis=1))
+        keys, _ = _pairs_in_a_row(ids, lengths)
+        keys = keys[((keys >> 32) != UNK_ID) & ((keys & _RIGHT) != UNK_ID) & (keys != 0)]
+        unique_keys, counts = np.unique(keys, return_counts=True)
+        frequent = unique_keys[counts >= min_count]
+        return cls(np.stack([frequent >> 32, frequent & _RIGHT], axis=1))
 
     def encode(self, ids: Ints1d, lengths: Ints1d) -> Ints2d:
         """The pairs that each character makes with its neighbours.
@@ -54,10 +53,13 @@ class BigramInventory:
         RETURNS (Ints2d): The ids of the pair with the character before and of the one
             with the character after (characters, 2).
         """
-        before, after = _neighbours(ids, lengths)
-        keys = np.stack([_keys(before, ids), _keys(ids, after)], axis=1)
-        found = self._keys[:-1].searchsorted(keys)
-        return np.where(self._keys[found] == keys, found + 1, UNKNOWN_BIGRAM)
+        keys, places = _pairs_in_a_row(ids, lengths)
+        found = self._keys.searchsorted(keys)
+        bigrams = (found + 1) * (self._keys_and_end.take(found) == keys)
+        both = np.empty((len(ids), 2), dtype="int32")
+        both[:, 0] = bigrams.take(places - 1)
+        both[:, 1] = bigrams.take(places)
+        return both
 
     def to_dict(self) -> Dict:
         """RETURNS (Dict): What `from_dict` needs, in types that msgpack can hold."""
@@ -72,14 +74,22 @@ class BigramInventory:
 
 
 def _keys(left: Ints1d, right: Ints1d) -> Ints1d:
-    return (left.astype("int64") << 32) | right
+    """One number a pair; (PAD_ID, PAD_ID) is 0."""
+    return (left << 32) | right
 
 
-def _neighbours(ids: Ints1d, lengths: Ints1d) -> "tuple[Ints1d, Ints1d]":
-    """The character before and the one after each, padding at the edges of a text."""
-    ends = lengths.cumsum()
-    some = lengths > 0
-    before, after = np.roll(ids, 1), np.roll(ids, -1)
-    before[(ends - lengths)[some]] = PAD_ID
-    after[ends[some] - 1] = PAD_ID
-    return before, after
+def _pairs_in_a_row(ids: Ints1d, lengths: Ints1d) -> Tuple[Ints1d, Ints1d]:
+    """All neighbours when the texts stand in a row with padding before, between and
+    after them.
+
+    ids (Ints1d): The ids of all characters.
+    lengths (Ints1d): The length of each text.
+    RETURNS (Tuple[Ints1d, Ints1d]): The keys of the pairs, and the place in them of
+        the pair with the character after, for every character.
+    """
+    places = np.arange(1, len(ids) + 1)
+    if len(lengths) > 1:
+        places += np.arange(len(lengths)).repeat(lengths)
+    row = np.full(len(ids) + len(lengths) + 1, PAD_ID, dtype="int64")
+    row[places] = ids
+    return _keys(row[:-1], row[1:]), places
