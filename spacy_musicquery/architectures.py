@@ -21,6 +21,8 @@ from .types import EmissionGradients, Emissions, Ints1d, Ints2d
 MAX_PREDICT_CHARS = 1024
 MAX_PREDICT_PADDING = 32
 MAX_TRAIN_CHARS = 16384
+# A single text with fewer characters is encoded faster by Python than by numpy.
+FEW_CHARS = 64
 
 _NAME = "spacy_musicquery.CharBiLSTM.v1"
 
@@ -148,15 +150,18 @@ def forward(
     shim = get_shim(model)
     if shim.sizes is None:
         raise ValueError(Errors.MQ004.format(name="music_query"))
+    if not is_train and len(texts) == 1 and 0 < len(texts[0]) < FEW_CHARS:
+        # A chatbot's usual call: one message needs no batching.
+        ids = _encode_one(model, shim.sizes, texts[0])
+        lengths = np.array([len(ids)], dtype="int32")
+        rows = shim.predict((ids[np.newaxis], lengths))
+        return Emissions(rows[0], lengths, shim.chain), lambda gradients: []
+
     chars, lengths = model.attrs["inventory"].encode(texts)
     if is_train and model.attrs["char_dropout"]:
         dropped = np.random.random_sample(len(chars)) < model.attrs["char_dropout"]
         chars = np.where(dropped, UNK_ID, chars)
     ids = _rows_of_vectors(model, shim.sizes, chars, lengths)
-    if not is_train and len(texts) == 1 and texts[0]:
-        # A chatbot's usual call: one message needs no batching.
-        rows = shim.predict((ids[np.newaxis], lengths))
-        return Emissions(rows[0], lengths, shim.chain), lambda gradients: []
 
     data = np.empty((len(ids), shim.sizes.n_tags), dtype="float32")
     emissions = Emissions(data, lengths, shim.chain)
@@ -191,10 +196,22 @@ def _rows_of_vectors(
         return chars[:, np.newaxis]
     ids = np.empty((len(chars), 3), dtype="int32")
     ids[:, 0] = chars
-    ids[:, 1:] = model.attrs["bigrams"].encode(chars, lengths)
-    ids[:, 1] += sizes.n_chars
-    ids[:, 2] += sizes.n_chars + sizes.n_bigrams
+    starts = np.array((sizes.n_chars, sizes.n_chars + sizes.n_bigrams), dtype="int32")
+    np.add(model.attrs["bigrams"].encode(chars, lengths), starts, out=ids[:, 1:])
     return ids
+
+
+def _encode_one(
+    model: Model[List[str], Emissions], sizes: NetworkSizes, text: str
+) -> Ints2d:
+    """`_rows_of_vectors` of one short text, which plain Python makes faster."""
+    chars = model.attrs["inventory"].encode_one(text)
+    if not sizes.n_bigrams:
+        return np.array(chars, dtype="int32")[:, np.newaxis]
+    pairs = model.attrs["bigrams"].encode_one(chars)
+    before = [sizes.n_chars + pair for pair in pairs]
+    after = [sizes.n_chars + sizes.n_bigrams + pair for pair in pairs[1:]]
+    return np.array(list(zip(chars, before, after)), dtype="int32")
 
 
 @serialize_attr.register(BigramInventory)

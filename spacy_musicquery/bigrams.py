@@ -1,6 +1,6 @@
 """Pairs of neighbouring characters to ids."""
 
-from typing import Dict, Tuple
+from typing import Dict, List, Tuple
 
 import numpy as np
 
@@ -22,6 +22,7 @@ class BigramInventory:
         self._keys = _keys(self.pairs[:, 0].astype("int64"), self.pairs[:, 1])
         # One more at the end, so that a search past all others finds no equal.
         self._keys_and_end = np.append(self._keys, -1)
+        self._id_of_key = {key: i for i, key in enumerate(self._keys.tolist(), start=1)}
 
     def __len__(self) -> int:
         """The number of ids, the one of unknown pairs included."""
@@ -60,6 +61,17 @@ class BigramInventory:
         both[:, 0] = bigrams.take(places - 1)
         both[:, 1] = bigrams.take(places)
         return both
+
+    def encode_one(self, ids: List[int]) -> List[int]:
+        """The pairs of one text.
+
+        ids (List[int]): The ids of its characters.
+        RETURNS (List[int]): The pairs' ids, one more than characters: the first is
+            that of the start and the first character.
+        """
+        get = self._id_of_key.get
+        pairs = zip([PAD_ID, *ids], [*ids, PAD_ID])
+        return [get(left << 32 | right, 0) for left, right in pairs]
 
     def to_dict(self) -> Dict:
         """RETURNS (Dict): What `from_dict` needs, in types that msgpack can hold."""

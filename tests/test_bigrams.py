@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,12 +43,15 @@ def test_rare_pairs_and_pairs_with_unknown_characters_are_unknown():
     assert len(learn(["x"])) == 1
 
 
-@given(st.lists(st.text("abcdx", max_size=6), min_size=1, max_size=6))
+@given(st.lists(st.text("abcdx", max_size=100), min_size=1, max_size=6))
 def test_a_text_is_encoded_as_if_alone(texts):
     bigrams = learn(["abcd", "dcba", "aabb"])
     together = bigrams.encode(*encode(texts))
     apart = [bigrams.encode(*encode([text])) for text in texts]
     assert together.tolist() == np.concatenate(apart).tolist()
+    pairs = [bigrams.encode_one(encode([text])[0].tolist()) for text in texts]
+    both = [pair for p in pairs for pair in itertools.pairwise(p)]
+    assert both == [tuple(row) for row in together.tolist()]
 
 
 def test_an_inventory_survives_saving():

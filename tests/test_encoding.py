@@ -82,28 +82,32 @@ def test_padded_batches_hold_every_text_once_and_stay_small(
     lengths, max_chars, max_padding
 ):
     lengths = np.array(lengths, dtype="int32")
-    ids = np.arange(2, 2 + lengths.sum(), dtype="int32")
+    ids = np.arange(2, 2 + lengths.sum(), dtype="int32")[:, None]
     out = np.full((len(ids), 1), -1, dtype="int32")
     n_texts = 0
     for batch in padded_batches(ids, lengths, max_chars, max_padding):
         assert (batch.ids == PAD_ID).sum() <= max_padding
         assert batch.ids.size <= max(max_chars, batch.lengths.max())
         assert len(batch.ids) == 1 or batch.ids.size <= max_chars
-        assert ((batch.ids != PAD_ID).sum(axis=1) == batch.lengths).all()
+        assert ((batch.ids[..., 0] != PAD_ID).sum(axis=1) == batch.lengths).all()
         assert (batch.lengths > 0).all()
-        batch.scatter(batch.ids[..., None], out)
-        rows = batch.gather(ids[:, None])[..., 0]
-        assert (rows == batch.ids).all()
+        batch.scatter(batch.ids, out)
         n_texts += len(batch.lengths)
     assert n_texts == (lengths > 0).sum()
-    assert out[:, 0].tolist() == ids.tolist()
+    assert out.tolist() == ids.tolist()
 
 
 def test_one_long_text_does_not_pad_the_short_ones():
     lengths = np.array([5, 50_000, 6, 7], dtype="int32")
-    ids = np.ones(lengths.sum(), dtype="int32")
+    ids = np.ones((lengths.sum(), 3), dtype="int32")
     sizes = [batch.ids.shape for batch in padded_batches(ids, lengths, 1000, 1000)]
-    assert sorted(sizes) == [(1, 50_000), (3, 7)]
+    assert sorted(sizes) == [(1, 50_000, 3), (3, 7, 3)]
+
+
+def test_a_text_alone_is_encoded_as_in_a_batch():
+    inventory = CharInventory("abc听")
+    text = "ＡbC听？\ud800İ"
+    assert inventory.encode_one(text) == inventory.encode([text])[0].tolist()
 
 
 def test_split_by_length():
