@@ -1,7 +1,7 @@
 """The benchmark's results as pictures."""
 
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import matplotlib
 
@@ -16,6 +16,24 @@ def draw(results: Dict[str, Any], out: Path) -> None:
     _bars(results, out / "speed.png")
     if "scaling" in results:
         _scaling(results["scaling"], out / "scaling.png")
+
+
+def draw_silence(results: List[Dict[str, Any]], path: Path) -> None:
+    """results (List[Dict]): What `silence.py` saves. path (Path): The PNG file."""
+    names = list(results[0]["false_alarms"])
+    figure, axis = plt.subplots(figsize=(7, 3.2))
+    left_out = {row["left_out"]: row["false_alarms"] for row in results}
+    for offset, label, color in ((0.2, "seen in training", OURS), (-0.2, "left out", PEER)):
+        shares = [100 * left_out[None if color == OURS else name][name] for name in names]
+        places = [i + offset for i in range(len(names))]
+        bars = axis.barh(places, shares, height=0.38, color=color, label=label)
+        axis.bar_label(bars, [f" {share:.2f} %" for share in shares], fontsize=8)
+    axis.set_yticks(range(len(names)), names)
+    axis.set_xlabel("% of ordinary messages in which a query was found")
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.margins(x=0.15)
+    axis.legend(frameon=False)
+    _save(figure, path)
 
 
 def _bars(results: Dict[str, Any], path: Path) -> None:

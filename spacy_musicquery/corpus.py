@@ -9,6 +9,7 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 
 from .errors import Errors
+from .raw_text import read_negatives
 from .records import (
     DEFAULT_LABEL,
     DEFAULT_SPANS_KEY,
@@ -39,6 +40,41 @@ def make_record_corpus(
             raise ValueError(describe_problems(problems, "Correct the rows."))
         for record in records:
             yield Example(nlp.make_doc(record.text), record_to_doc(nlp, record))
+
+    return read
+
+
+def make_negatives(path: Union[str, Path]) -> Callable[[Language], Iterator[Example]]:
+    """Train silence on ordinary messages, none of which holds a query.
+
+    path (Union[str, Path]): A text file, a message a line, or a folder of .txt files.
+    RETURNS (Callable): Yields examples, given the pipeline.
+    RAISES (ValueError): When read, if there is no message.
+    """
+
+    def read(nlp: Language) -> Iterator[Example]:
+        for record in read_negatives(Path(path)):
+            yield Example(nlp.make_doc(record.text), record_to_doc(nlp, record))
+
+    return read
+
+
+def make_joined_corpus(
+    *corpora: Callable[[Language], Iterable[Example]],
+) -> Callable[[Language], Iterator[Example]]:
+    """Train on several corpora, for instance on requests and on ordinary chat. In a
+    config, each stands in a block of its own: [corpora.train.*.requests].
+
+    corpora (Callable): What other readers made.
+    RETURNS (Callable): Yields the examples of one after the other.
+    RAISES (ValueError): If there is none.
+    """
+    if not corpora:
+        raise ValueError(Errors.MQ056)
+
+    def read(nlp: Language) -> Iterator[Example]:
+        for corpus in corpora:
+            yield from corpus(nlp)
 
     return read
 

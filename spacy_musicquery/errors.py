@@ -148,6 +148,14 @@ class Errors:
         "Name a pipeline that was trained with one."
     )
     MQ053 = "[MQ053] {path}:{row}: {problem}. Fetch the corpus again."
+    MQ054 = (
+        "[MQ054] {path}: no such file. Give a text file with a message a line, or a "
+        "folder of .txt files."
+    )
+    MQ055 = (
+        "[MQ055] {path}: no messages found. Write one a line, in files that end in .txt."
+    )
+    MQ056 = "[MQ056] a joined corpus needs at least one corpus to join."
     MQ052 = "[MQ052] {option} {value}: {problem}."
 
 

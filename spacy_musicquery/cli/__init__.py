@@ -8,6 +8,7 @@ from .check_data import check_data
 from .convert import convert
 from .evaluate import evaluate
 from .extract import extract
+from .negatives import negatives
 from .vectors import vectors
 
 app = typer.Typer(
@@ -15,6 +16,6 @@ app = typer.Typer(
     help="Find the music queries in Chinese chat: data, vectors, scores, extraction.",
     no_args_is_help=True,
 )
-for command in (extract, convert, check_data, vectors, evaluate, cais_records):
+for command in (extract, convert, negatives, check_data, vectors, evaluate, cais_records):
     app.command(command.__name__.replace("_", "-"))(command)
 spacy_app.add_typer(app)

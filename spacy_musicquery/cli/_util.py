@@ -4,14 +4,17 @@ import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, List, Tuple
+from typing import Iterator, List, NoReturn, Tuple, cast
 
 import spacy
 import typer
+from spacy.lang.zh import ChineseTokenizer
 from spacy.language import Language
 from spacy.vocab import Vocab
+from tqdm import tqdm
+from wasabi import msg
 
-from ..corpus import doc_to_record, read_docs
+from ..corpus import doc_to_record, read_docs, record_to_doc, save_docs
 from ..errors import Errors
 from ..records import (
     DEFAULT_LABEL,
@@ -75,3 +78,32 @@ def stop_at_problems(problems: List[Problem], *, remedy: str) -> None:
     """List problems in the data, one a line, and stop if there are any."""
     if problems:
         raise ValueError(describe_problems(problems, remedy))
+
+
+def refuse(option: str, value: object, problem: str) -> NoReturn:
+    """Raise an error about the value of an option."""
+    raise ValueError(Errors.MQ052.format(option=option, value=value, problem=problem))
+
+
+def blank_pipeline(lang: str, segmenter: str) -> Language:
+    """lang (str): The language.
+    segmenter (str): The Chinese word segmenter: char, jieba or pkuseg.
+    RETURNS (Language): A pipeline that only tokenizes.
+    """
+    if segmenter not in ("char", "jieba", "pkuseg"):
+        refuse("--tokenizer", segmenter, "expected char, jieba or pkuseg")
+    if lang != "zh":
+        if segmenter != "char":
+            refuse("--tokenizer", segmenter, f"--lang {lang} has a tokenizer of its own")
+        return spacy.blank(lang)
+    nlp = spacy.blank(lang, config={"nlp": {"tokenizer": {"segmenter": segmenter}}})
+    cast(ChineseTokenizer, nlp.tokenizer).initialize()
+    return nlp
+
+
+def save_records(nlp: Language, records: List[Record], path: Path) -> None:
+    """Write records to a .spacy file, with a progress bar, and say so."""
+    progress = tqdm(records, desc=path.name, unit=" messages", disable=None, leave=False)
+    save_docs((record_to_doc(nlp, record) for record in progress), path)
+    n_queries = sum(len(record.spans) for record in records)
+    msg.good(f"{len(records)} messages with {n_queries} entities: {path}")

@@ -1,17 +1,19 @@
 from pathlib import Path
-from typing import List, Optional, cast
+from typing import List, Optional
 
-import spacy
 import typer
-from spacy.lang.zh import ChineseTokenizer
-from spacy.language import Language
-from tqdm import tqdm
-from wasabi import msg
 
-from ..corpus import record_to_doc, save_docs
 from ..errors import Errors
-from ..records import Record, read_records, split_records
-from ._util import LABEL_OPTION, SPANS_KEY_OPTION, plain_errors, stop_at_problems
+from ..records import read_records, split_records
+from ._util import (
+    LABEL_OPTION,
+    SPANS_KEY_OPTION,
+    blank_pipeline,
+    plain_errors,
+    refuse,
+    save_records,
+    stop_at_problems,
+)
 
 
 def convert(
@@ -56,9 +58,9 @@ def convert(
         if dev_share is not None:
             paths.append(dev_path or output_path.with_name("dev.spacy"))
         elif dev_path is not None:
-            _refuse("--dev", dev_path, "it needs --dev-share as well")
+            refuse("--dev", dev_path, "it needs --dev-share as well")
         _check_paths(input_path, paths)
-        nlp = _blank(lang, segmenter)
+        nlp = blank_pipeline(lang, segmenter)
         records, problems = read_records(input_path, label=label, spans_key=spans_key)
         if not skip_invalid:
             remedy = "Nothing was written. Correct them, or leave them out: --skip-invalid."
@@ -71,37 +73,14 @@ def convert(
         if dev_share is not None:
             parts = list(split_records(records, dev_share, seed))
         for path, part in zip(paths, parts):
-            _save(nlp, part, path)
+            save_records(nlp, part, path)
 
 
 def _check_paths(input_path: Path, output_paths: List[Path]) -> None:
     for path in output_paths:
         if path.suffix != ".spacy":
-            _refuse("OUT", path, "the name must end in .spacy")
+            refuse("OUT", path, "the name must end in .spacy")
         if path.resolve() == input_path.resolve():
-            _refuse("OUT", path, "this is the file to convert")
+            refuse("OUT", path, "this is the file to convert")
     if len(set(output_paths)) < len(output_paths):
-        _refuse("OUT", output_paths[0], "both parts would be written there; name --dev")
-
-
-def _refuse(option: str, value: object, problem: str) -> None:
-    raise ValueError(Errors.MQ052.format(option=option, value=value, problem=problem))
-
-
-def _blank(lang: str, segmenter: str) -> Language:
-    if segmenter not in ("char", "jieba", "pkuseg"):
-        _refuse("--tokenizer", segmenter, "expected char, jieba or pkuseg")
-    if lang != "zh":
-        if segmenter != "char":
-            _refuse("--tokenizer", segmenter, f"--lang {lang} has a tokenizer of its own")
-        return spacy.blank(lang)
-    nlp = spacy.blank(lang, config={"nlp": {"tokenizer": {"segmenter": segmenter}}})
-    cast(ChineseTokenizer, nlp.tokenizer).initialize()
-    return nlp
-
-
-def _save(nlp: Language, records: List[Record], path: Path) -> None:
-    progress = tqdm(records, desc=path.name, unit=" messages", disable=None, leave=False)
-    save_docs((record_to_doc(nlp, record) for record in progress), path)
-    n_queries = sum(len(record.spans) for record in records)
-    msg.good(f"{len(records)} messages with {n_queries} entities: {path}")
+        refuse("OUT", output_paths[0], "both parts would be written there; name --dev")

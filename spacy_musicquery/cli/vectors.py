@@ -7,6 +7,7 @@ from wasabi import msg
 
 from ..char_vectors import train_char_vectors
 from ..errors import Errors
+from ..raw_text import read_lines
 from ..records import read_records
 from ._util import plain_errors, stop_at_problems
 
@@ -64,16 +65,8 @@ def vectors(
 
 
 def _read_texts(path: Path) -> List[str]:
-    if path.is_dir():
-        return [text for file in sorted(path.glob("*.txt")) for text in _read_texts(file)]
-    if path.suffix in (".json", ".jsonl"):
-        records, problems = read_records(path)
-        stop_at_problems(problems, remedy="Correct the rows.")
-        return [record.text for record in records]
-    if not path.is_file():
-        raise ValueError(Errors.MQ041.format(path=path))
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise ValueError(Errors.MQ048.format(path=path, error=error.reason)) from error
-    return [line for line in lines if line.strip()]
+    if path.suffix not in (".json", ".jsonl"):
+        return read_lines(path)
+    records, problems = read_records(path)
+    stop_at_problems(problems, remedy="Correct the rows.")
+    return [record.text for record in records]

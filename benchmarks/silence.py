@@ -1,0 +1,120 @@
+"""False alarms in ordinary chat: of domains seen in training, and of one left out.
+
+python benchmarks/silence.py --cais DIR --chat DIR [--out DIR] [--config FILE] [--seed 0]
+
+DIR of --chat holds a .txt file a domain, a message a line. Trains on CAIS with all
+domains, then once for each domain without it; a tenth of every domain that is trained
+on is set apart. Prints F1 on CAIS valid, and the share of messages in which a query was
+found; leaves OUT/silence.json, silence.md and silence.png.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+from plots import draw_silence
+from tqdm import tqdm
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cais", type=Path, required=True, help="train.jsonl, valid.jsonl")
+    parser.add_argument("--chat", type=Path, required=True, help="a .txt file a domain")
+    parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--config", type=Path, default=ROOT / "configs" / "default.cfg")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    domains = sorted(options.chat.glob("*.txt"))
+    corpora = options.out / "silence"
+    prepare(options.cais, domains, corpora)
+    names = [domain.stem for domain in domains]
+    results: List[Dict[str, Any]] = []
+    for left_out in tqdm([None, *names], desc="trainings", unit=""):
+        seen = [name for name in names if name != left_out]
+        results.append(measure(left_out, seen, corpora, options.config, options.seed))
+        (options.out / "silence.json").write_text(json.dumps(results, indent=2))
+    table = markdown_table(results)
+    (options.out / "silence.md").write_text(table, encoding="utf8")
+    draw_silence(results, options.out / "silence.png")
+    print(table)
+
+
+def prepare(cais: Path, domains: List[Path], corpora: Path) -> None:
+    for part in ("train", "valid"):
+        music_query("convert", cais / f"{part}.jsonl", corpora / f"{part}.spacy")
+    for domain in domains:
+        parts = [corpora / f"{domain.stem}.{part}.spacy" for part in ("train", "held_out")]
+        music_query("negatives", domain, parts[0], "--dev", parts[1], "--dev-share", 0.1)
+        music_query("negatives", domain, corpora / f"{domain.stem}.all.spacy")
+
+
+def measure(
+    left_out: Optional[str], seen: List[str], corpora: Path, config: Path, seed: int
+) -> Dict[str, Any]:
+    run = corpora / (f"without_{left_out}" if left_out else "with_all")
+    for folder, requests, part in (
+        ("train", "train", "train"),
+        ("dev", "valid", "held_out"),
+    ):
+        copy(corpora / f"{requests}.spacy", run / folder)
+        for name in seen:
+            copy(corpora / f"{name}.{part}.spacy", run / folder)
+    paths = [f"--paths.{part}={run / part}" for part in ("train", "dev")]
+    spacy("train", config, "--output", run, *paths, f"--system.seed={seed}")
+    model = run / "model-best"
+    f1 = scores(model, corpora / "valid.spacy")["ents_f"]
+    found = {name: alarms(model, corpora / f"{name}.held_out.spacy") for name in seen}
+    if left_out:
+        found[left_out] = alarms(model, corpora / f"{left_out}.all.spacy")
+    return {"left_out": left_out, "f1": f1, "false_alarms": found}
+
+
+def alarms(model: Path, chat: Path) -> float:
+    return scores(model, chat)["music_query_false_alarms"]
+
+
+def scores(model: Path, data: Path) -> Dict[str, Any]:
+    path = model / "scores.json"
+    music_query("evaluate", model, data, "--output", path)
+    return json.loads(path.read_text(encoding="utf8"))
+
+
+def copy(file: Path, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / file.name).write_bytes(file.read_bytes())
+
+
+def music_query(*args: object) -> None:
+    spacy("music-query", *args)
+
+
+def spacy(*args: object) -> None:
+    command = [sys.executable, "-m", "spacy", *map(str, args)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def markdown_table(results: List[Dict[str, Any]]) -> str:
+    names = list(results[0]["false_alarms"])
+    lines = [
+        f"| trained without | F1 on CAIS | {' | '.join(names)} |",
+        "|---|---|" + "---|" * len(names),
+    ]
+    for row in results:
+        cells = [
+            f"**{row['false_alarms'][name]:.2%}**"
+            if name == row["left_out"]
+            else f"{row['false_alarms'][name]:.2%}"
+            for name in names
+        ]
+        lines.append(f"| {row['left_out'] or ''} | {row['f1']:.2%} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+from pathlib import Path
+from typing import Optional
+
+import typer
+
+from ..raw_text import read_negatives
+from ..records import split_records
+from ._util import blank_pipeline, plain_errors, refuse, save_records
+
+
+def negatives(
+    input_path: Path = typer.Argument(
+        ..., metavar="IN", help="A text file, a message a line, or a folder of .txt files"
+    ),
+    output_path: Path = typer.Argument(..., metavar="OUT", help="The .spacy file to write"),
+    lang: str = typer.Option("zh", "--lang", "-l", help="Language of the tokenizer"),
+    segmenter: str = typer.Option(
+        "char", "--tokenizer", "-t", help="Chinese word segmenter: char, jieba or pkuseg"
+    ),
+    dev_share: Optional[float] = typer.Option(
+        None,
+        "--dev-share",
+        help="Share of the messages to set apart, 0 to 1",
+        min=0.0,
+        max=1.0,
+    ),
+    dev_path: Optional[Path] = typer.Option(None, "--dev", help="Where to write these"),
+    seed: int = typer.Option(42, "--seed", help="Seed of that choice"),
+) -> None:
+    """Convert ordinary chat to messages without a query, to train silence on.
+
+    Put OUT into the folder that `spacy train --paths.train` names, beside the
+    messages with queries: spaCy reads all .spacy files of a folder.
+    """
+    with plain_errors():
+        if (dev_share is None) != (dev_path is None):
+            refuse("--dev", dev_path, "--dev and --dev-share need each other")
+        paths = [path for path in (output_path, dev_path) if path is not None]
+        for path in paths:
+            if path.suffix != ".spacy":
+                refuse("OUT", path, "the name must end in .spacy")
+        nlp = blank_pipeline(lang, segmenter)
+        parts = [read_negatives(input_path)]
+        if dev_share is not None:
+            parts = list(split_records(parts[0], dev_share, seed))
+        for path, part in zip(paths, parts):
+            save_records(nlp, part, path)
