@@ -11,7 +11,7 @@ from .conftest import found
 
 Q = "MUSIC_QUERY"
 REQUEST = ("我想听晴天和红豆", ((3, 5, Q), (6, 8, Q)))
-OTHER = ("来一首周杰伦的 Mojito 吧", ((3, 13, Q),))
+OTHER = ("来一首周杰伦的 Mojito 吧", ((3, 14, Q),))
 CHAT = ("今天天气怎么样", ())
 
 

@@ -152,4 +152,4 @@ def test_vectors_command_without_text(tmp_path):
     assert result.exit_code == 1 and not out.exists()
     assert "MQ035" in result.output
     result = CliRunner().invoke(app, ["vectors", str(tmp_path / "no"), "--out", str(out)])
-    assert result.exit_code == 1 and "MQ041" in result.output
+    assert result.exit_code == 1 and "MQ054" in result.output

@@ -5,6 +5,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import Adam, Config
 
+from spacy_musicquery import bio
 from spacy_musicquery.architectures import build_char_bilstm
 
 from .conftest import HARD_TEXTS, MESSAGES, found, make_examples, make_trained
@@ -226,6 +227,8 @@ def test_missing_annotation_plays_no_part(trained):
     reference.set_ents([query], missing=[reference[0:3]])
     example = Example(trained.make_doc(reference.text), reference)
     emissions = component.model.predict([reference.text])
+    # Without transitions, which carry what is known to the neighbours.
+    emissions = emissions._replace(chain=bio.softmax_chain(5))
     _, gradient = component.get_loss([example], emissions)
     is_zero = (gradient.data == 0).all(axis=1).tolist()
     assert is_zero == [True] * 4 + [False] * 5

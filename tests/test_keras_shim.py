@@ -5,7 +5,11 @@ from thinc.api import Adam
 from spacy_musicquery.errors import SavedModelError
 from spacy_musicquery.keras_shim import KerasShim
 
-IDS = np.array([[2, 3, 4], [5, 2, 0]], dtype="int32")
+# Characters, of which there are 6; then bigrams before and after, of which there are 4.
+IDS = np.array(
+    [[[2, 7, 12], [3, 8, 13], [4, 9, 10]], [[5, 6, 11], [2, 7, 10], [0, 0, 0]]],
+    dtype="int32",
+)
 LENGTHS = np.array([3, 2], dtype="int32")
 SIZES = {"embed_width": 4, "hidden_width": 3, "depth": 2}
 
@@ -13,7 +17,7 @@ SIZES = {"embed_width": 4, "hidden_width": 3, "depth": 2}
 @pytest.fixture
 def shim():
     shim = KerasShim(**SIZES)
-    shim.initialize(6, 3, seed=0)
+    shim.initialize(6, 3, n_bigrams=4, seed=0)
     return shim
 
 
@@ -42,6 +46,8 @@ def test_gradients_are_those_of_the_emissions(shim):
         index = tuple(rng.integers(size) for size in array.shape)
         if name == "embedding":
             index = (3, index[1])  # a character that occurs
+        if name == "bigrams":
+            index = (2, index[1])
         base = total(shim)
         shifted = array.copy()
         shifted[index] += 1e-2
@@ -146,5 +152,5 @@ def test_initialisers_are_independent(shim):
         )
         assert not np.allclose(forward, backward)
     again = KerasShim(**SIZES)
-    again.initialize(6, 3, seed=0)
+    again.initialize(6, 3, n_bigrams=4, seed=0)
     assert all(np.array_equal(again.arrays[name], arrays[name]) for name in arrays)

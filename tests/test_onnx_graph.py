@@ -17,11 +17,13 @@ from spacy_musicquery.onnx_session import EmissionSession
 
 from .conftest import MESSAGES
 
+N_CHARS, N_BIGRAMS = 50, 30
 
-def random_shim(depth, n_tags=5, n_chars=50, embed_width=7, hidden_width=6):
+
+def random_shim(depth, n_bigrams=N_BIGRAMS):
     """Weights large enough for gates to saturate now and then."""
-    shim = KerasShim(embed_width=embed_width, hidden_width=hidden_width, depth=depth)
-    shim.initialize(n_chars, n_tags, seed=0)
+    shim = KerasShim(embed_width=7, hidden_width=6, depth=depth)
+    shim.initialize(N_CHARS, 5, n_bigrams=n_bigrams, seed=0)
     rng = np.random.default_rng(1)
     for name, array in shim.arrays.items():
         noise = rng.normal(scale=0.5, size=array.shape)
@@ -34,18 +36,24 @@ def make_session(shim, **options):
     return EmissionSession(graph, graph_weights(shim.arrays, "float32"), **options)
 
 
-def random_batch(n_chars=50):
+def random_batch(n_bigrams=N_BIGRAMS):
     rng = np.random.default_rng(2)
     lengths = np.array([1, 2, 3, 17, 100, 2000], dtype="int32")
-    ids = rng.integers(1, n_chars, size=(len(lengths), lengths.max()), dtype="int32")
+    shape = (len(lengths), lengths.max())
+    columns = [rng.integers(1, N_CHARS, size=shape)]
+    if n_bigrams:
+        for start in (N_CHARS, N_CHARS + n_bigrams):
+            columns.append(rng.integers(start, start + n_bigrams, size=shape))
+    ids = np.stack(columns, axis=2).astype("int32")
     ids[np.arange(lengths.max()) >= lengths[:, None]] = 0
     return ids, lengths
 
 
 @pytest.mark.parametrize("depth", [1, 2])
-def test_emissions_equal_those_of_keras(depth):
-    shim = random_shim(depth)
-    ids, lengths = random_batch()
+@pytest.mark.parametrize("n_bigrams", [0, N_BIGRAMS])
+def test_emissions_equal_those_of_keras(depth, n_bigrams):
+    shim = random_shim(depth, n_bigrams)
+    ids, lengths = random_batch(n_bigrams)
     expected, _ = shim.begin_update((ids, 0.0))
     emissions = shim.predict((ids, lengths))
     for row, length in enumerate(lengths):
@@ -113,7 +121,7 @@ def test_session_is_safe_to_start_from_many_threads():
 def test_training_and_predicting_agree_through_the_whole_model(trained):
     model = trained.get_pipe("music_query").model
     texts = [text for text, _ in MESSAGES] + ["", "unknown ☃ characters"]
-    model.attrs["dropout_rate"] = 0.0
+    model.attrs.update(dropout_rate=0.0, char_dropout=0.0)
     expected, _ = forward(model, texts, is_train=True)
     emissions = model.predict(texts)
     assert np.abs(emissions.data - expected.data).max() < 1e-4

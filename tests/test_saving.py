@@ -72,7 +72,9 @@ DAMAGES = {
         "arrays missing",
     ),
     "an array of another shape": (
-        lambda d: change_model(d / "model", lambda m: m.update(sizes=[9, 5, 64, 64, 1])),
+        lambda d: change_model(
+            d / "model", lambda m: m.update(sizes=[9, 5, 64, 64, 1, 9, 1])
+        ),
         "'embedding' does not have the shape",
     ),
     "weights that are not finite": (
