@@ -31,8 +31,8 @@ def project(request, tmp_path):
         else:
             shutil.copy(source, root / name)
     config = load_config(root / "configs" / "default.cfg")
-    config["training"]["max_steps"] = 100
-    config["training"]["eval_frequency"] = 50
+    config["training"]["max_steps"] = 200
+    config["training"]["eval_frequency"] = 100
     config["training"]["optimizer"]["learn_rate"] = 0.01
     config["components"]["music_query"]["model"].update(embed_width=16, hidden_width=16)
     config.to_disk(root / "configs" / "quick.cfg")
