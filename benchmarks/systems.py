@@ -111,8 +111,8 @@ class Floor(System):
 
 class CrfSuite(System):
     """A linear-chain CRF on the character n-grams of a window, L-BFGS with L1 and L2:
-    of the templates that were tried, the one with the best F1 on CAIS valid among
-    those of at most trigrams (0.918)."""
+    of the templates of at most trigrams that were tried, the one with the best F1 on
+    CAIS valid."""
 
     name = "crfsuite"
     packages = ("python-crfsuite",)
@@ -154,7 +154,7 @@ class CrfSuite(System):
 
 
 class CrfSuiteSmall(CrfSuite):
-    """The same with 12 n-grams a character, written out for speed (F1 0.915)."""
+    """The same with 12 n-grams a character, written out for speed; a little less accurate."""
 
     name = "crfsuite_small"
 

@@ -30,6 +30,12 @@ SPANS_KEY_OPTION = typer.Option(
     DEFAULT_SPANS_KEY, "--spans-key", help="Key of a record's offsets: spans, slots, ..."
 )
 
+LANG_OPTION = typer.Option("zh", "--lang", "-l", help="Language of the tokenizer")
+SEGMENTER_OPTION = typer.Option(
+    "char", "--tokenizer", "-t", help="Chinese word segmenter: char, jieba or pkuseg"
+)
+SPLIT_SEED_OPTION = typer.Option(42, "--seed", help="Seed of that choice")
+
 
 @contextmanager
 def plain_errors() -> Iterator[None]:

@@ -7,7 +7,10 @@ from ..errors import Errors
 from ..records import read_records, split_records
 from ._util import (
     LABEL_OPTION,
+    LANG_OPTION,
+    SEGMENTER_OPTION,
     SPANS_KEY_OPTION,
+    SPLIT_SEED_OPTION,
     blank_pipeline,
     plain_errors,
     refuse,
@@ -27,10 +30,8 @@ def convert(
         metavar="OUT",
         help="The .spacy file to write; with --dev-share, the one for training",
     ),
-    lang: str = typer.Option("zh", "--lang", "-l", help="Language of the tokenizer"),
-    segmenter: str = typer.Option(
-        "char", "--tokenizer", "-t", help="Chinese word segmenter: char, jieba or pkuseg"
-    ),
+    lang: str = LANG_OPTION,
+    segmenter: str = SEGMENTER_OPTION,
     label: str = LABEL_OPTION,
     spans_key: str = SPANS_KEY_OPTION,
     dev_share: Optional[float] = typer.Option(
@@ -43,7 +44,7 @@ def convert(
     dev_path: Optional[Path] = typer.Option(
         None, "--dev", help="Where to write these  [default: dev.spacy beside OUT]"
     ),
-    seed: int = typer.Option(42, "--seed", help="Seed of that choice"),
+    seed: int = SPLIT_SEED_OPTION,
     skip_invalid: bool = typer.Option(
         False, "--skip-invalid", help="Leave out rows with problems instead of stopping"
     ),

@@ -5,7 +5,15 @@ import typer
 
 from ..raw_text import read_negatives
 from ..records import split_records
-from ._util import blank_pipeline, plain_errors, refuse, save_records
+from ._util import (
+    LANG_OPTION,
+    SEGMENTER_OPTION,
+    SPLIT_SEED_OPTION,
+    blank_pipeline,
+    plain_errors,
+    refuse,
+    save_records,
+)
 
 
 def negatives(
@@ -13,10 +21,8 @@ def negatives(
         ..., metavar="IN", help="A text file, a message a line, or a folder of .txt files"
     ),
     output_path: Path = typer.Argument(..., metavar="OUT", help="The .spacy file to write"),
-    lang: str = typer.Option("zh", "--lang", "-l", help="Language of the tokenizer"),
-    segmenter: str = typer.Option(
-        "char", "--tokenizer", "-t", help="Chinese word segmenter: char, jieba or pkuseg"
-    ),
+    lang: str = LANG_OPTION,
+    segmenter: str = SEGMENTER_OPTION,
     dev_share: Optional[float] = typer.Option(
         None,
         "--dev-share",
@@ -25,7 +31,7 @@ def negatives(
         max=1.0,
     ),
     dev_path: Optional[Path] = typer.Option(None, "--dev", help="Where to write these"),
-    seed: int = typer.Option(42, "--seed", help="Seed of that choice"),
+    seed: int = SPLIT_SEED_OPTION,
 ) -> None:
     """Convert ordinary chat to messages without a query, to train silence on.
 
