@@ -15,7 +15,7 @@ import spacy
 from spacy.training import Example
 
 from spacy_musicquery.architectures import forward
-from spacy_musicquery.bio import best_tags, softmax_chain
+from spacy_musicquery.bio import best_tags
 from spacy_musicquery.corpus import record_to_doc
 from spacy_musicquery.onnx_graph import graph_weights
 from spacy_musicquery.records import read_records
@@ -41,8 +41,7 @@ def compare_with_keras(name: str, model, texts: list) -> None:
         expected, _ = forward(model, batch, is_train=True)
         emissions = model.predict(batch)
         largest = max(largest, float(np.abs(emissions.data - expected.data).max()))
-        chain = softmax_chain(emissions.data.shape[1])
-        different = best_tags(*emissions, chain) != best_tags(*expected, chain)
+        different = best_tags(*emissions[:3]) != best_tags(*expected[:3])
         ends = np.cumsum(emissions.lengths)
         n_different += len(set(np.searchsorted(ends, different.nonzero()[0], "right")))
     print(

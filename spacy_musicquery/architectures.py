@@ -25,6 +25,7 @@ MAX_TRAIN_CHARS = 16384
 FEW_CHARS = 64
 
 _NAME = "spacy_musicquery.CharBiLSTM.v1"
+_NO_INTENTS = np.zeros((1, 0), dtype="float32")
 
 
 def build_char_bilstm(
@@ -44,7 +45,8 @@ def build_char_bilstm(
 ) -> Model[List[str], Emissions]:
     """Build a character-level BiLSTM tagger. Its input is a list of texts, its
     output the emissions of all their characters in a row, (characters, tags),
-    with the length of each text.
+    with the length of each text; and scores of intents (texts, intents) if its
+    attribute `n_intents` is set.
 
     embed_width (int): Width of the character embedding.
     hidden_width (int): Units of the LSTM, in each direction.
@@ -91,6 +93,7 @@ def build_char_bilstm(
         attrs={
             "inventory": CharInventory(fullwidth=fullwidth, lowercase=lowercase),
             "bigrams": BigramInventory(np.zeros((0, 2))),
+            "n_intents": 0,
             "min_count": min_count,
             "bigram_min_count": bigram_min_count,
             "char_dropout": char_dropout,
@@ -138,7 +141,11 @@ def init(
         n_bigrams = len(bigrams)
     seed = np.random.randint(2**31)
     get_shim(model).initialize(
-        len(inventory), model.get_dim("nO"), n_bigrams=n_bigrams, seed=seed
+        len(inventory),
+        model.get_dim("nO"),
+        n_bigrams=n_bigrams,
+        n_intents=model.attrs["n_intents"],
+        seed=seed,
     )
     model.attrs.update(inventory=inventory, bigrams=bigrams)
 
@@ -154,8 +161,9 @@ def forward(
         # A chatbot's usual call: one message needs no batching.
         ids = _encode_one(model, shim.sizes, texts[0])
         lengths = np.array([len(ids)], dtype="int32")
-        rows = shim.predict((ids[np.newaxis], lengths))
-        return Emissions(rows[0], lengths, shim.chain), lambda gradients: []
+        rows, *of_texts = shim.predict((ids[np.newaxis], lengths))
+        of_text = of_texts[0] if of_texts else _NO_INTENTS
+        return Emissions(rows[0], lengths, shim.chain, of_text), lambda gradients: []
 
     chars, lengths = model.attrs["inventory"].encode(texts)
     if is_train and model.attrs["char_dropout"]:
@@ -164,21 +172,29 @@ def forward(
     ids = _rows_of_vectors(model, shim.sizes, chars, lengths)
 
     data = np.empty((len(ids), shim.sizes.n_tags), dtype="float32")
-    emissions = Emissions(data, lengths, shim.chain)
+    intents = np.zeros((len(texts), shim.sizes.n_intents), dtype="float32")
+    emissions = Emissions(data, lengths, shim.chain, intents)
     if not is_train:
         for batch in padded_batches(ids, lengths, MAX_PREDICT_CHARS, MAX_PREDICT_PADDING):
-            batch.scatter(shim.predict((batch.ids, batch.lengths)), data)
+            rows, *of_texts = shim.predict((batch.ids, batch.lengths))
+            batch.scatter(rows, data)
+            if of_texts:
+                intents[batch.texts] = of_texts[0]
         return emissions, lambda gradients: []
 
     backprops = []
     for batch in padded_batches(ids, lengths, MAX_TRAIN_CHARS, MAX_TRAIN_CHARS):
-        rows, backprop_rows = shim.begin_update((batch.ids, model.attrs["dropout_rate"]))
+        outputs, backprop_rows = shim.begin_update((batch.ids, model.attrs["dropout_rate"]))
+        rows, intents[batch.texts] = outputs
         batch.scatter(rows, data)
         backprops.append((batch, backprop_rows))
 
     def backprop(gradients: EmissionGradients) -> List[str]:
+        d_intents = (
+            np.zeros_like(intents) if gradients.intents is None else gradients.intents
+        )
         for batch, backprop_rows in backprops:
-            backprop_rows(batch.gather(gradients.data))
+            backprop_rows(batch.gather(gradients.data), d_intents[batch.texts])
         if gradients.transitions is not None:
             shim.add_gradient(TRANSITIONS, gradients.transitions)
         return []

@@ -10,6 +10,7 @@ from typing import (
     Iterable,
     Iterator,
     List,
+    NamedTuple,
     Optional,
     Sequence,
     Set,
@@ -36,8 +37,9 @@ from .architectures import get_shim
 from .char_vectors import CharVectors
 from .encoding import split_by_length
 from .errors import Errors, Warnings, bad_setting, excerpt
+from .intents import best_intent
 from .layout import EMBEDDING
-from .losses import negative_log_likelihood
+from .losses import TagLoss, cross_entropy, make_negative_log_likelihood
 from .scorer import music_query_score
 from .types import EmissionGradients, Emissions, Floats2d, Ints1d
 
@@ -72,6 +74,7 @@ DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
         "token.ent_type",
         "doc.spans",
         f"span._.{SCORE_EXTENSION}",
+        "doc.cats",
     ],
     default_config={
         "model": DEFAULT_MODEL,
@@ -79,6 +82,8 @@ DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
         "overwrite": False,
         "spans_key": "music_query",
         "alignment_mode": "expand",
+        "learn_intents": True,
+        "loss": {"@losses": "spacy_musicquery.NegativeLogLikelihood.v1"},
         "scorer": {"@scorers": "spacy_musicquery.music_query_scorer.v1"},
     },
     default_score_weights={
@@ -87,6 +92,8 @@ DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
         "ents_r": 0.0,
         "ents_per_type": None,
         "music_query_false_alarms": 0.0,
+        "music_query_intent_acc": None,
+        "music_query_utterance_acc": None,
     },
 )
 def make_music_query(
@@ -97,6 +104,8 @@ def make_music_query(
     overwrite: bool,
     spans_key: str,
     alignment_mode: AlignmentMode,
+    learn_intents: bool,
+    loss: TagLoss,
     scorer: Optional[Callable],
 ) -> "MusicQuery":
     """Make a `music_query` component; see `MusicQuery` for the settings."""
@@ -108,6 +117,8 @@ def make_music_query(
         overwrite=overwrite,
         spans_key=spans_key,
         alignment_mode=alignment_mode,
+        learn_intents=learn_intents,
+        loss=loss,
         scorer=scorer,
     )
 
@@ -122,8 +133,9 @@ def check_settings(name: str, settings: Dict[str, Any]) -> None:
     threshold = settings["threshold"]
     if type(threshold) not in (int, float) or not 0.0 <= threshold <= 1.0:
         raise bad_setting(name, "threshold", threshold, "a number from 0 to 1")
-    if type(settings["overwrite"]) is not bool:
-        raise bad_setting(name, "overwrite", settings["overwrite"], "true or false")
+    for switch in ("overwrite", "learn_intents"):
+        if type(settings[switch]) is not bool:
+            raise bad_setting(name, switch, settings[switch], "true or false")
     key = settings["spans_key"]
     if not isinstance(key, str) or not key:
         raise bad_setting(name, "spans_key", key, "a string that is not empty")
@@ -150,12 +162,24 @@ def set_score(span: Span, score: float) -> None:
     span.doc.user_data[key] = score
 
 
+class Prediction(NamedTuple):
+    """What the model found in a message.
+
+    spans (List[FoundSpan]): Its queries, in order.
+    cats (Dict[str, float]): The probability of each intent; empty if none were learnt.
+    """
+
+    spans: List[FoundSpan]
+    cats: Dict[str, float]
+
+
 class MusicQuery(TrainablePipe):
     """Marks the music queries of a message: the words to search a catalogue with.
 
     Sets `doc.ents`, `doc.spans[spans_key]` with `attrs["scores"]` in the order of
     its spans, and `span._.music_query_score` of each. The score is the probability
-    that exactly this span is a query, see `bio.decode`.
+    that exactly this span is a query, see `bio.decode`. If it learnt intents, it sets
+    `doc.cats` as well.
     """
 
     def __init__(
@@ -168,6 +192,8 @@ class MusicQuery(TrainablePipe):
         overwrite: bool = False,
         spans_key: str = "music_query",
         alignment_mode: AlignmentMode = "expand",
+        learn_intents: bool = True,
+        loss: Optional[TagLoss] = None,
         scorer: Optional[Callable] = music_query_score,
     ) -> None:
         """Initialize a component.
@@ -184,16 +210,23 @@ class MusicQuery(TrainablePipe):
         alignment_mode (str): What happens to a query that begins or ends inside a
             token: "expand" takes the whole token in, "contract" leaves it out,
             "strict" drops the query.
+        learn_intents (bool): Learn the intents of the training data, if it has any
+            in `doc.cats`. Set it to False beside another text classifier.
+        loss (Optional[TagLoss]): What training minimises over the tags; by default
+            `losses.make_negative_log_likelihood`.
         scorer (Optional[Callable]): The scoring method.
         RAISES (ValueError): If a setting has a value that is not allowed.
         """
         self.vocab = vocab
         self.model = model
         self.name = name
+        self.loss = loss or make_negative_log_likelihood()
         self.scorer = scorer
         self.cfg: Dict[str, Any] = {
             "alignment_mode": alignment_mode,
+            "intents": [],
             "labels": [],
+            "learn_intents": learn_intents,
             "overwrite": overwrite,
             "spans_key": spans_key,
             "threshold": threshold,
@@ -211,33 +244,45 @@ class MusicQuery(TrainablePipe):
         return tuple(self.cfg["labels"])
 
     @property
-    def label_data(self) -> List[str]:
-        """RETURNS (List[str]): What `spacy init labels` saves and `initialize` takes."""
-        return list(self.cfg["labels"])
+    def intents(self) -> Tuple[str, ...]:
+        """RETURNS (Tuple[str]): The intents of whole messages, if any were learnt."""
+        return tuple(self.cfg["intents"])
+
+    @property
+    def label_data(self) -> Dict[str, List[str]]:
+        """RETURNS (Dict[str, List[str]]): "labels" and "intents": what `spacy init
+        labels` saves and `initialize` takes.
+        """
+        return {"labels": list(self.labels), "intents": list(self.intents)}
 
     @property
     def tags(self) -> List[str]:
         """RETURNS (List[str]): The BIO tags, in the order of the model's output."""
         return bio.tag_names(self.labels)
 
-    def predict(self, docs: Iterable[Doc]) -> List[List[FoundSpan]]:
+    def predict(self, docs: Iterable[Doc]) -> List[Prediction]:
         """Find the queries of a batch of docs, without modifying them.
 
         docs (Iterable[Doc]): The documents. Only their text counts.
-        RETURNS (List[List[FoundSpan]]): The queries of each doc, in order, whose
-            score reaches the threshold.
+        RETURNS (List[Prediction]): The queries of each doc whose score reaches the
+            threshold, and its intents.
         """
         texts = [doc.text for doc in docs]
-        found: List[List[FoundSpan]] = [[] for _ in texts]
+        found = [Prediction([], {}) for _ in texts]
         if not any(texts):
             return found
         emissions = self.model.predict(texts)
         labels, threshold = self.cfg["labels"], self.cfg["threshold"]
-        spans = bio.decode(*emissions)
+        spans = bio.decode(emissions.data, emissions.lengths, emissions.chain)
         for i, start, end, label, score in spans:
             start, end = strip_blanks(texts[i], start, end)
             if start < end and score >= threshold:
-                found[i].append(FoundSpan(start, end, labels[label], score))
+                found[i].spans.append(FoundSpan(start, end, labels[label], score))
+        if self.cfg["intents"]:
+            probabilities = np.exp(bio.log_softmax(emissions.intents)).tolist()
+            for text, prediction, row in zip(texts, found, probabilities):
+                if text:
+                    prediction.cats.update(zip(self.cfg["intents"], row))
         return found
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
@@ -276,25 +321,25 @@ class MusicQuery(TrainablePipe):
             are `tags`, every row sums to 1.
         """
         emissions = self.model.predict([doc.text for doc in docs])
-        probabilities = bio.tag_probabilities(*emissions)
+        probabilities = bio.tag_probabilities(
+            emissions.data, emissions.lengths, emissions.chain
+        )
         return split_by_length(probabilities, emissions.lengths)
 
-    def set_annotations(
-        self, docs: Iterable[Doc], scores: Sequence[Sequence[FoundSpan]]
-    ) -> None:
-        """Write queries to a batch of docs.
+    def set_annotations(self, docs: Iterable[Doc], scores: Sequence[Prediction]) -> None:
+        """Write queries and intents to a batch of docs.
 
         docs (Iterable[Doc]): The documents to modify.
-        scores (Sequence[Sequence[FoundSpan]]): What `predict` returned for them.
+        scores (Sequence[Prediction]): What `predict` returned for them.
         """
         install_extensions()
         for doc, found in zip(docs, scores):
             self._annotate(doc, found)
 
-    def _annotate(self, doc: Doc, found: Sequence[FoundSpan]) -> None:
-        """Write the queries of one doc."""
+    def _annotate(self, doc: Doc, found: Prediction) -> None:
+        """Write the queries and the intents of one doc."""
         key = self.cfg["spans_key"]
-        spans, span_scores, n_moved = align(doc, found, self.cfg["alignment_mode"])
+        spans, span_scores, n_moved = align(doc, found.spans, self.cfg["alignment_mode"])
         if n_moved:
             self._tell_of_misalignment(doc, n_moved)
         doc.spans[key] = SpanGroup(
@@ -303,6 +348,8 @@ class MusicQuery(TrainablePipe):
         for span, score in zip(spans, span_scores):
             set_score(span, score)
         add_ents(doc, spans, overwrite=self.cfg["overwrite"])
+        if found.cats:
+            doc.cats = {**doc.cats, **found.cats}
 
     def _tell_of_misalignment(self, doc: Doc, n_moved: int) -> None:
         """Say once that queries were changed to fit the tokens."""
@@ -364,9 +411,9 @@ class MusicQuery(TrainablePipe):
     def get_loss(
         self, examples: Iterable[Example], scores: Emissions
     ) -> Tuple[float, EmissionGradients]:
-        """The loss of the gold tags, and its gradient; see
-        `losses.negative_log_likelihood`. Characters of tokens without entity
-        annotation may have any tag.
+        """The loss of the gold tags and intents, and its gradient; see `losses`.
+        Characters of tokens without entity annotation may have any tag, and docs
+        without `cats` any intent.
 
         examples (Iterable[Example]): The batch of examples.
         scores (Emissions): Emissions of all characters in a row (characters, tags).
@@ -374,8 +421,14 @@ class MusicQuery(TrainablePipe):
         RAISES (ValueError): If a predicted and its reference text differ, or the
             reference has a label that the model does not.
         """
-        gold = np.concatenate([self._gold_tags(example) for example in examples])
-        return negative_log_likelihood(scores, gold)
+        examples = list(examples)
+        gold_tags = np.concatenate([self._gold_tags(example) for example in examples])
+        loss, gradients = self.loss(scores, gold_tags)
+        if not self.intents:
+            return loss, gradients
+        gold_intents = np.array([self._gold_intent(example) for example in examples])
+        intent_loss, d_intents = cross_entropy(scores.intents, gold_intents)
+        return loss + intent_loss, gradients._replace(intents=d_intents)
 
     def _gold_tags(self, example: Example) -> Ints1d:
         """One tag a character of the reference, MISSING where it says nothing."""
@@ -409,6 +462,19 @@ class MusicQuery(TrainablePipe):
                     tags[token.idx : token.idx + len(token.text_with_ws)] = bio.MISSING
         return tags
 
+    def _gold_intent(self, example: Example) -> int:
+        """The place of the reference's intent, MISSING if it has none."""
+        intent = best_intent(example.reference)
+        if intent is None:
+            return bio.MISSING
+        if intent not in self.intents:
+            raise ValueError(
+                Errors.MQ013.format(
+                    name=self.name, unknown=intent, intents=", ".join(self.intents)
+                )
+            )
+        return self.intents.index(intent)
+
     def _require_finite(self, what: str, values: Union[float, np.ndarray]) -> None:
         if not np.isfinite(values).all():
             raise ValueError(
@@ -420,7 +486,7 @@ class MusicQuery(TrainablePipe):
         get_examples: Callable[[], Iterable[Example]],
         *,
         nlp: Optional[Language] = None,
-        labels: Optional[Sequence[str]] = None,
+        labels: Union[Dict[str, List[str]], Sequence[str], None] = None,
         char_vectors: Optional[CharVectors] = None,
     ) -> None:
         """Set the component up for training: labels, character inventory, weights.
@@ -428,7 +494,8 @@ class MusicQuery(TrainablePipe):
         get_examples (Callable[[], Iterable[Example]]): Returns a representative
             sample of examples.
         nlp (Optional[Language]): The pipeline the component is part of.
-        labels (Optional[Sequence[str]]): The labels, for instance from `spacy init
+        labels (Union[Dict[str, List[str]], Sequence[str], None]): The labels; or a
+            dictionary of "labels" and "intents", for instance from `spacy init
             labels`; by default those of the examples.
         char_vectors (Optional[CharVectors]): Pretrained vectors for the embedding,
             such as `spacy_musicquery.Char2VecLoader.v1` gives.
@@ -439,25 +506,33 @@ class MusicQuery(TrainablePipe):
             raise ValueError(Errors.MQ012.format(name=self.name, labels=labels))
         texts: List[str] = []
         seen_labels: Set[str] = set()
+        seen_intents: Set[str] = set()
         spaced: Optional[str] = None
         for example in get_examples():
             texts.append(example.reference.text)
             seen_labels.update(ent.label_ for ent in example.reference.ents)
+            seen_intents.update(example.reference.cats)
             if spaced is None and example.reference.has_unknown_spaces:
                 spaced = example.reference.text
         if spaced is not None:
             text = excerpt(spaced)
             logger.warning(Warnings.MQ103.format(name=self.name, text=text))
+        given = labels if isinstance(labels, dict) else {"labels": labels}
+        labels = given.get("labels")
+        intents = given.get("intents")
+        if intents is None:
+            intents = sorted(seen_intents) if self.cfg["learn_intents"] else []
         # Labels that were added by hand count, unless this starts over.
         added = () if self.model.has_dim("nO") else self.labels
         wanted = [*added, *(sorted(seen_labels) if labels is None else labels)]
         if not wanted:
             raise ValueError(Errors.MQ005.format(name=self.name, n=len(texts)))
         with self._unchanged_on_error():
-            self.cfg = {**self.cfg, "labels": []}
+            self.cfg = {**self.cfg, "labels": [], "intents": intents}
             for label in wanted:
                 self._append_label(label)
             self.model.set_dim("nO", len(self.tags), force=True)
+            self.model.attrs["n_intents"] = len(intents)
             self.model.initialize(X=texts)
         if char_vectors is not None:
             self._use_char_vectors(char_vectors)
@@ -574,19 +649,21 @@ class MusicQuery(TrainablePipe):
         """Take new settings back if the model that belongs to them cannot be had."""
         settings = dict(self.cfg)
         n_tags = self.model.maybe_get_dim("nO")
+        n_intents = self.model.attrs["n_intents"]
         try:
             yield
         except Exception:
             self.cfg = settings
+            self.model.attrs["n_intents"] = n_intents
             if n_tags is not None:
                 self.model.set_dim("nO", n_tags, force=True)
             raise
 
     def _settings_to_save(self) -> Dict[str, Any]:
-        """The labels, and settings that were changed after the component was made:
+        """The labels and intents, and settings that were changed after the component was made:
         the config holds the others, and whoever loads it may override them."""
         changed = {k: v for k, v in self.cfg.items() if v != self._configured.get(k)}
-        return {**changed, "labels": list(self.labels)}
+        return {**changed, **self.label_data}
 
     def _load_settings(self, data: bytes) -> None:
         settings = {**self.cfg, **saving.read_settings(data, self.name)}
@@ -594,4 +671,10 @@ class MusicQuery(TrainablePipe):
         self.cfg = settings
 
     def _load_model(self, data: bytes) -> None:
-        saving.load_model(self.model, data, component=self.name, n_tags=len(self.tags))
+        saving.load_model(
+            self.model,
+            data,
+            component=self.name,
+            n_tags=len(self.tags),
+            n_intents=len(self.intents),
+        )

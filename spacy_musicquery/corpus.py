@@ -1,7 +1,7 @@
 """Records to spaCy Docs, and a reader that trains from record files directly."""
 
 from pathlib import Path
-from typing import Callable, Iterable, Iterator, List, Tuple, Union
+from typing import Callable, Iterable, Iterator, List, Sequence, Tuple, Union
 
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
@@ -9,6 +9,7 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 
 from .errors import Errors
+from .intents import best_intent, list_intents, one_hot
 from .raw_text import read_negatives
 from .records import (
     DEFAULT_LABEL,
@@ -38,8 +39,10 @@ def make_record_corpus(
         records, problems = read_records(Path(path), label=label, spans_key=spans_key)
         if problems:
             raise ValueError(describe_problems(problems, "Correct the rows."))
+        intents = list_intents(records)
         for record in records:
-            yield Example(nlp.make_doc(record.text), record_to_doc(nlp, record))
+            doc = record_to_doc(nlp, record, intents)
+            yield Example(nlp.make_doc(record.text), doc)
 
     return read
 
@@ -79,18 +82,22 @@ def make_joined_corpus(
     return read
 
 
-def record_to_doc(nlp: Language, record: Record) -> Doc:
+def record_to_doc(nlp: Language, record: Record, intents: Sequence[str] = ()) -> Doc:
     """Make an annotated Doc.
 
     nlp (Language): Its tokenizer makes the tokens; one in which a query begins or
         ends is split there, so that no query is lost or widened.
     record (Record): The record.
-    RETURNS (Doc): The Doc, its text that of the record, with `doc.ents` set.
+    intents (Sequence[str]): All intents there are, if the record has one of them.
+    RETURNS (Doc): The Doc, its text that of the record, with `doc.ents` set, and
+        `doc.cats` if it has an intent.
     """
     edges = {edge for start, end, _ in record.spans for edge in (start, end)}
     doc = _split_tokens(nlp.make_doc(record.text), edges)
     spans = (doc.char_span(start, end, label=label) for start, end, label in record.spans)
     doc.ents = [span for span in spans if span is not None]
+    if record.intent is not None:
+        doc.cats = one_hot(record.intent, intents)
     return doc
 
 
@@ -130,7 +137,7 @@ def doc_to_record(row: int, doc: Doc) -> Record:
     spans: List[Tuple[int, int, str]] = [
         (ent.start_char, ent.end_char, ent.label_) for ent in doc.ents
     ]
-    return Record(row, doc.text, tuple(spans))
+    return Record(row, doc.text, tuple(spans), best_intent(doc))
 
 
 def _split_tokens(doc: Doc, edges: Iterable[int]) -> Doc:

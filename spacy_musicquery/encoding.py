@@ -157,17 +157,19 @@ class CharInventory:
 class PaddedBatch:
     """Some of the texts of an encoded batch, one a row, padded to the longest.
 
-    `ids` (rows, longest, n) are the padded ids and `lengths` (rows,) the true
-    lengths. `scatter` and `gather` go back and forth between an array of
+    `texts` (rows,) are the texts' places in the batch, `ids` (rows, longest, n) the
+    padded ids and `lengths` (rows,) the true lengths. `scatter` and `gather` go back and forth between an array of
     padded rows and one of all characters in a row.
     """
 
-    def __init__(self, ids: Ints2d, starts: Ints1d, lengths: Ints1d) -> None:
-        """ids (Ints2d): The ids of all characters of the whole batch (characters, n).
+    def __init__(self, texts: Ints1d, ids: Ints2d, starts: Ints1d, lengths: Ints1d) -> None:
+        """texts (Ints1d): Which text each row is.
+        ids (Ints2d): The ids of all characters of the whole batch (characters, n).
         starts (Ints1d): Where each row's text starts in `ids`.
         lengths (Ints1d): How long each row's text is.
         """
         steps = np.arange(lengths.max(), dtype="int64")
+        self.texts = texts
         self.lengths = lengths
         self._mask = steps < lengths[:, None]
         self._index = (starts[:, None] + steps)[self._mask]
@@ -208,7 +210,7 @@ def padded_batches(
         rows = order[begin : min(end, begin + max(1, max_chars // longest))]
         padding = np.cumsum(longest - lengths[rows])
         rows = rows[: np.searchsorted(padding, max_padding, side="right")]
-        yield PaddedBatch(ids, starts[rows], lengths[rows])
+        yield PaddedBatch(rows, ids, starts[rows], lengths[rows])
         begin += len(rows)
 
 

@@ -64,6 +64,12 @@ class Errors:
         "Put it into a list."
     )
 
+    MQ013 = (
+        "[MQ013] {name}: the training data has the intent '{unknown}' in doc.cats, which "
+        "this component never learnt (it knows: {intents}). Train from scratch with "
+        "nlp.initialize on data that holds all intents, or set learn_intents = false."
+    )
+
     # Saved pipelines
     MQ020 = (
         "[MQ020] {name}: cannot load from {path}: {problem}. The pipeline directory is "

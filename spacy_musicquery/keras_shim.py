@@ -9,7 +9,18 @@ from the arrays when they are needed and follow them when they change.
 
 import contextlib
 import os
-from typing import Any, Callable, Dict, Iterator, Optional, Sequence, Tuple, cast, get_args
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    cast,
+    get_args,
+)
 
 import numpy as np
 import srsly
@@ -22,9 +33,9 @@ from .layout import TRANSITIONS, NetworkSizes, array_shapes
 from .linear_chain import LinearChain
 from .onnx_graph import Precision, build_graph, graph_weights
 from .onnx_session import EmissionSession
-from .types import Floats3d, FloatsXd, Ints1d, Ints3d
+from .types import Floats2d, Floats3d, FloatsXd, Ints1d, Ints3d
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 class KerasShim(Shim):
@@ -91,16 +102,25 @@ class KerasShim(Shim):
         return self._chain
 
     def initialize(
-        self, n_chars: int, n_tags: int, *, n_bigrams: int = 0, seed: int
+        self,
+        n_chars: int,
+        n_tags: int,
+        *,
+        n_bigrams: int = 0,
+        n_intents: int = 0,
+        seed: int,
     ) -> None:
         """Draw new weights.
 
         n_chars (int): Rows of the embedding, padding and unknown included.
         n_tags (int): Number of tags.
         n_bigrams (int): Number of bigrams, the unknown one included; 0 for none.
+        n_intents (int): Number of intents; 0 for none.
         seed (int): Seeds the weights.
         """
-        sizes = NetworkSizes(n_chars, n_tags, *self.widths, n_bigrams, int(self.crf))
+        sizes = NetworkSizes(
+            n_chars, n_tags, *self.widths, n_bigrams, int(self.crf), n_intents
+        )
         network = _network_module().CharBiLSTM(sizes, seed)
         self.sizes = sizes
         self.arrays = {
@@ -125,12 +145,13 @@ class KerasShim(Shim):
         if not trainable:
             self.frozen += (name,)
 
-    def predict(self, inputs: Tuple[Ints3d, Ints1d]) -> Floats3d:
-        """Compute emissions, without TensorFlow.
+    def predict(self, inputs: Tuple[Ints3d, Ints1d]) -> List[FloatsXd]:
+        """Compute emissions and scores of intents, without TensorFlow.
 
         inputs (Tuple[Ints3d, Ints1d]): Padded ids (texts, longest, n), and the length
             of each text, none of them 0.
-        RETURNS (Floats3d): Emissions (texts, longest, tags).
+        RETURNS (List[FloatsXd]): Emissions (texts, longest, tags), and scores of
+            intents (texts, intents) if there are any.
         """
         if self._session is None:
             self._session = self._make_session()
@@ -138,26 +159,27 @@ class KerasShim(Shim):
 
     def begin_update(
         self, inputs: Tuple[Ints3d, float]
-    ) -> Tuple[Floats3d, Callable[[Floats3d], None]]:
-        """Compute emissions for training.
+    ) -> Tuple[Tuple[Floats3d, Floats2d], Callable[[Floats3d, Floats2d], None]]:
+        """Compute emissions and scores of intents for training.
 
         inputs (Tuple[Ints3d, float]): Padded ids (texts, longest, n), and the dropout.
-        RETURNS (Tuple[Floats3d, Callable]): Emissions (texts, longest, tags), and a
-            callback that takes the gradient with respect to them and adds to the
-            gradients of the arrays, which `finish_update` consumes.
+        RETURNS (Tuple[Tuple[Floats3d, Floats2d], Callable]): Emissions (texts, longest,
+            tags) and scores of intents (texts, intents); and a callback that takes the
+            gradients with respect to both and adds to the gradients of the arrays,
+            which `finish_update` consumes.
         """
         network = self._synced_network()
         ids, dropout = inputs
         seed = np.random.randint(2**31, size=2, dtype="int32")
         dropped = (ids, np.float32(dropout), seed)
-        emissions = np.array(network.forward(*dropped))
+        emissions, intents = map(np.array, network.forward(*dropped))
 
-        def backprop(d_emissions: Floats3d) -> None:
-            gradients = network.backward(*dropped, d_emissions)
+        def backprop(d_emissions: Floats3d, d_intents: Floats2d) -> None:
+            gradients = network.backward(*dropped, d_emissions, d_intents)
             for name, gradient in zip(network.arrays(), gradients):
                 self.add_gradient(name, np.array(gradient))
 
-        return emissions, backprop
+        return (emissions, intents), backprop
 
     def add_gradient(self, name: str, gradient: FloatsXd) -> None:
         """Add to the gradient of an array, unless it is frozen.

@@ -22,6 +22,7 @@ class NetworkSizes(NamedTuple):
     n_bigrams (int): Pairs of characters, the unknown one included; 0 for a network
         that does not look at them.
     crf (int): 1 if transitions between tags are learnt, 0 if not.
+    n_intents (int): Intents of whole texts; 0 for none.
     """
 
     n_chars: int
@@ -31,6 +32,7 @@ class NetworkSizes(NamedTuple):
     depth: int
     n_bigrams: int = 0
     crf: int = 0
+    n_intents: int = 0
 
 
 def array_shapes(sizes: NetworkSizes) -> Dict[str, Tuple[int, ...]]:
@@ -56,6 +58,9 @@ def array_shapes(sizes: NetworkSizes) -> Dict[str, Tuple[int, ...]]:
         width = 2 * hidden
     shapes["output.kernel"] = (width, sizes.n_tags)
     shapes["output.bias"] = (sizes.n_tags,)
+    if sizes.n_intents:
+        shapes["intents.kernel"] = (width, sizes.n_intents)
+        shapes["intents.bias"] = (sizes.n_intents,)
     if sizes.crf:
         shapes[TRANSITIONS] = (sizes.n_tags, sizes.n_tags)
     return shapes

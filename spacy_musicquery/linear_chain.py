@@ -18,7 +18,7 @@ from typing import Any, List, NamedTuple, Sequence
 
 import numpy as np
 
-from .types import Floats2d, Ints1d
+from .types import Floats1d, Floats2d, Ints1d
 
 # Added to each weight, of which the greatest is 1: nothing to a probability, and no
 # sequence of weights is ever all zero.
@@ -144,15 +144,18 @@ class LinearChain:
             backward[:, before] = self.factors @ (scaled[:, here] * backward[:, here])
         return Messages(weights, forward, backward, scale)
 
-    def expected_transitions(self, messages: Messages, packed: PackedTexts) -> Floats2d:
+    def expected_transitions(
+        self, messages: Messages, packed: PackedTexts, counts: Floats1d
+    ) -> Floats2d:
         """How often each transition is expected to occur in all texts together.
 
         messages (Messages): What `messages` returned.
         packed (PackedTexts): Its order.
+        counts (Floats1d): How much the transition to each character counts, packed.
         RETURNS (Floats2d): Sums of probabilities (tags, tags): [before, after].
         """
         weights, forward, backward, scale = messages
-        into = weights / scale * backward
+        into = weights / scale * backward * counts
         expected = np.zeros_like(self.factors)
         expected[0] = into[:, packed.first].sum(axis=1)
         for before, here in packed.following:

@@ -2,7 +2,7 @@
 TensorFlow as it is imported; `keras_shim` does so when training starts.
 """
 
-from typing import Dict, Iterator, List
+from typing import Dict, Iterator, List, Tuple
 
 import keras
 import numpy as np
@@ -18,13 +18,17 @@ _INPUTS = (
     tf.TensorSpec((), tf.float32),  # dropout
     tf.TensorSpec((2,), tf.int32),  # seed
 )
-_D_EMISSIONS = tf.TensorSpec((None, None, None), tf.float32)
+_GRADIENTS = (
+    tf.TensorSpec((None, None, None), tf.float32),  # of the emissions
+    tf.TensorSpec((None, None), tf.float32),  # of the intents
+)
 
 
 class CharBiLSTM(keras.Model):
     """Embedding -> dropout -> (bidirectional LSTM -> dropout) x depth -> Dense. The
     embedding of a character is its own vector plus those of the two pairs that it
-    makes with its neighbours, if there are any.
+    makes with its neighbours, if there are any. If there are intents, another Dense
+    scores them from what each unit of the last layer makes of its strongest character.
     """
 
     def __init__(self, sizes: NetworkSizes, seed: int) -> None:
@@ -59,20 +63,29 @@ class CharBiLSTM(keras.Model):
             sizes.n_tags,
             kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
         )
+        self.intent_layer = None
+        if sizes.n_intents:
+            self.intent_layer = keras.layers.Dense(
+                sizes.n_intents,
+                kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
+            )
         one_char = np.full((1, 1, 3 if sizes.n_bigrams else 1), sizes.n_chars - 1)
         one_char[..., 1:] += 1
         self(one_char, dropout=tf.constant(0.0), seed=tf.constant([0, 0]))
         self.forward = tf.function(self.call, input_signature=_INPUTS)
         self.backward = tf.function(
-            self._gradients, input_signature=(*_INPUTS, _D_EMISSIONS)
+            self._gradients, input_signature=(*_INPUTS, *_GRADIENTS)
         )
 
-    def call(self, ids: tf.Tensor, dropout: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    def call(
+        self, ids: tf.Tensor, dropout: tf.Tensor, seed: tf.Tensor
+    ) -> Tuple[tf.Tensor, tf.Tensor]:
         """ids (tf.Tensor): Padded ids (texts, longest, 1 or 3), see
             `architectures.encode`.
         dropout (tf.Tensor): The share of values to drop, 0 for none.
         seed (tf.Tensor): Two numbers; the same ones drop the same values.
-        RETURNS (tf.Tensor): Emissions (texts, longest, tags), unnormalised.
+        RETURNS (Tuple[tf.Tensor, tf.Tensor]): Emissions (texts, longest, tags) and
+            scores of the intents (texts, intents), both unnormalised.
         """
         chars = ids[..., 0]
         mask = keras.ops.not_equal(chars, PAD_ID)
@@ -83,7 +96,15 @@ class CharBiLSTM(keras.Model):
         hidden = _drop(embedded, dropout, seed)
         for i, bilstm in enumerate(self.bilstms, start=1):
             hidden = _drop(bilstm(hidden, mask=mask), dropout, seed + i)
-        return self.output_layer(hidden)
+        return self.output_layer(hidden), self._intents(hidden, mask)
+
+    def _intents(self, hidden: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        if self.intent_layer is None:
+            return keras.ops.zeros((keras.ops.shape(hidden)[0], 0))
+        # Zeros stand in the padding, and where nothing is positive: so that a text
+        # is the same with and without padding.
+        positive = keras.ops.relu(hidden) * keras.ops.cast(mask, "float32")[..., None]
+        return self.intent_layer(keras.ops.max(positive, axis=1))
 
     def _gradients(
         self,
@@ -91,6 +112,7 @@ class CharBiLSTM(keras.Model):
         dropout: tf.Tensor,
         seed: tf.Tensor,
         d_emissions: tf.Tensor,
+        d_intents: tf.Tensor,
     ) -> List[tf.Tensor]:
         """The gradients of all arrays, dense, in the order of `arrays`.
 
@@ -99,8 +121,10 @@ class CharBiLSTM(keras.Model):
         """
         variables = [variable.value for variable in self.arrays().values()]
         with tf.GradientTape() as tape:
-            emissions = self.call(ids, dropout, seed)
-        gradients = tape.gradient(emissions, variables, output_gradients=d_emissions)
+            outputs = self.call(ids, dropout, seed)
+        gradients = tape.gradient(
+            outputs, variables, output_gradients=(d_emissions, d_intents)
+        )
         return [tf.convert_to_tensor(gradient) for gradient in gradients]
 
     def arrays(self) -> Dict[str, keras.Variable]:
@@ -117,6 +141,9 @@ class CharBiLSTM(keras.Model):
                     variables[f"bilstm_{i}.{direction}.{name}"] = getattr(cell, name)
         variables["output.kernel"] = self.output_layer.kernel
         variables["output.bias"] = self.output_layer.bias
+        if self.intent_layer is not None:
+            variables["intents.kernel"] = self.intent_layer.kernel
+            variables["intents.bias"] = self.intent_layer.bias
         return variables
 
 

@@ -6,11 +6,12 @@ carries a graph of about a kilobyte that needs no `onnx` to be loaded.
 
 Inputs are `ids` (texts, longest, 1 or 3) and `lengths` (texts,), both int32; an id is a
 row of the stacked vectors of characters and bigrams, and a character's are added. The output
-is `emissions` (texts, longest, tags). Rows beyond a text's length are undefined.
+is `emissions` (texts, longest, tags), and `intents` (texts, intents) if there are
+any. Rows of emissions beyond a text's length are undefined.
 """
 
 from functools import lru_cache
-from typing import Any, Dict, Literal, Tuple
+from typing import Any, Dict, List, Literal, Tuple
 
 import numpy as np
 
@@ -21,7 +22,8 @@ from .types import Floats2d, Floats3d, FloatsXd
 Precision = Literal["float32", "int8"]
 
 INPUTS = ("ids", "lengths")
-OUTPUT = "emissions"
+EMISSIONS = "emissions"
+INTENTS = "intents"
 
 # LSTM, Gather and Reshape in these forms came with opset 14 (ONNX 1.9, 2021);
 # asking for no more keeps old runtimes able to load the graph.
@@ -68,8 +70,16 @@ def build_graph(sizes: NetworkSizes, precision: Precision) -> bytes:
             "Transpose", [f"hidden_{sizes.depth}"], ["hidden"], perm=[1, 0, 2]
         ),
         helper.make_node("MatMul", ["hidden", "output.kernel"], ["scores"]),
-        helper.make_node("Add", ["scores", "output.bias"], [OUTPUT]),
+        helper.make_node("Add", ["scores", "output.bias"], [EMISSIONS]),
     ]
+    if sizes.n_intents:
+        # Beyond the end of a text, an LSTM's output is zero.
+        nodes += [
+            helper.make_node("ReduceMax", ["hidden"], ["strongest"], axes=[1], keepdims=0),
+            helper.make_node("Relu", ["strongest"], ["positive"]),
+            helper.make_node("MatMul", ["positive", "intents.kernel"], ["intent_scores"]),
+            helper.make_node("Add", ["intent_scores", "intents.bias"], [INTENTS]),
+        ]
     joined_shape = [0, 0, 2 * sizes.hidden_width]  # 0 keeps a dimension
     initializers = [_external_tensor(name, array) for name, array in weights.items()]
     initializers.append(
@@ -86,9 +96,8 @@ def build_graph(sizes: NetworkSizes, precision: Precision) -> bytes:
             helper.make_tensor_value_info("lengths", TensorProto.INT32, ["n"]),
         ],
         [
-            helper.make_tensor_value_info(
-                OUTPUT, TensorProto.FLOAT, ["n", "t", sizes.n_tags]
-            )
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+            for name, shape in _output_shapes(sizes).items()
         ],
         initializer=initializers,
     )
@@ -117,7 +126,7 @@ def graph_weights(
     weights: Dict[str, np.ndarray] = {
         name: np.array(array, dtype="float32", order="C")
         for name, array in arrays.items()
-        if name.startswith("output.")
+        if name.startswith(("output.", "intents."))
     }
     weights[EMBEDDING] = np.concatenate(
         [arrays[name] for name in (EMBEDDING, BIGRAMS) if name in arrays]
@@ -176,6 +185,13 @@ def _lstm_node(layer: int, hidden_width: int, precision: Precision) -> Any:
         direction="bidirectional",
         **kind,
     )
+
+
+def _output_shapes(sizes: NetworkSizes) -> Dict[str, List[Any]]:
+    shapes: Dict[str, List[Any]] = {EMISSIONS: ["n", "t", sizes.n_tags]}
+    if sizes.n_intents:
+        shapes[INTENTS] = ["n", sizes.n_intents]
+    return shapes
 
 
 def _onnx_gates(array: FloatsXd) -> FloatsXd:

@@ -3,8 +3,8 @@
 import threading
 from typing import Any, Dict, List, Optional
 
-from .onnx_graph import INPUTS, OUTPUT
-from .types import Floats3d, FloatsXd, Ints1d, Ints3d
+from .onnx_graph import INPUTS
+from .types import FloatsXd, Ints1d, Ints3d
 
 
 class EmissionSession:
@@ -37,16 +37,16 @@ class EmissionSession:
         self._values: List[Any] = []
         self._lock = threading.Lock()
 
-    def __call__(self, ids: Ints3d, lengths: Ints1d) -> Floats3d:
-        """Compute emissions.
+    def __call__(self, ids: Ints3d, lengths: Ints1d) -> List[FloatsXd]:
+        """Compute emissions, and scores of intents if the graph has them.
 
         ids (Ints3d): Padded ids (texts, longest, 1 or 3).
         lengths (Ints1d): The length of each text, none 0 (texts,).
-        RETURNS (Floats3d): Emissions (texts, longest, tags); those beyond the end
-            of a text mean nothing.
+        RETURNS (List[FloatsXd]): Emissions (texts, longest, tags), of which those
+            beyond the end of a text mean nothing; and intents (texts, intents), if any.
         """
         session = self._session or self._make_session()
-        return session.run([OUTPUT], dict(zip(INPUTS, (ids, lengths))))[0]
+        return session.run(None, dict(zip(INPUTS, (ids, lengths))))
 
     def _make_session(self) -> Any:
         with self._lock:

@@ -84,7 +84,7 @@ def read_settings(data: bytes, component: str) -> Dict[str, Any]:
 
     data (bytes): JSON.
     component (str): The component's name, for the error.
-    RETURNS (Dict[str, Any]): The settings; the labels are among them.
+    RETURNS (Dict[str, Any]): The settings; labels and intents are among them.
     RAISES (SavedModelError): If they are damaged.
     """
     try:
@@ -93,14 +93,20 @@ def read_settings(data: bytes, component: str) -> Dict[str, Any]:
         raise SavedModelError(
             Errors.MQ021.format(name=component, problem=f"its settings: {error}")
         ) from error
-    if not isinstance(settings, dict) or not _is_str_list(settings.get("labels")):
-        problem = "its settings hold no list of labels"
-        raise SavedModelError(Errors.MQ021.format(name=component, problem=problem))
+    for key in ("labels", "intents"):
+        if not isinstance(settings, dict) or not _is_str_list(settings.get(key)):
+            problem = f"its settings hold no list of {key}"
+            raise SavedModelError(Errors.MQ021.format(name=component, problem=problem))
     return settings
 
 
 def load_model(
-    model: Model[List[str], Emissions], data: bytes, *, component: str, n_tags: int
+    model: Model[List[str], Emissions],
+    data: bytes,
+    *,
+    component: str,
+    n_tags: int,
+    n_intents: int,
 ) -> None:
     """Load a model's weights and inventory.
 
@@ -108,6 +114,7 @@ def load_model(
     data (bytes): What `model.to_bytes` returned, sealed.
     component (str): The component's name, for the error.
     n_tags (int): The number of tags that the component's labels make.
+    n_intents (int): The number of intents it has.
     RAISES (SavedModelError): If the data are damaged or do not fit.
     """
     training_only = {name: model.attrs[name] for name in _TRAINING_ONLY}
@@ -116,6 +123,7 @@ def load_model(
         model.attrs.update(training_only)  # the config's count, not the saved ones
         sizes = get_shim(model).sizes
         n_chars = len(model.attrs["inventory"])
+        n_bigrams = len(model.attrs["bigrams"])
     except SavedModelError:
         raise
     except Exception as error:  # whatever msgpack and thinc make of damaged bytes
@@ -123,12 +131,17 @@ def load_model(
         raise SavedModelError(
             Errors.MQ021.format(name=component, problem=problem)
         ) from error
-    if sizes is not None and (sizes.n_chars, sizes.n_tags) != (n_chars, n_tags):
-        problem = (
-            f"its weights are for {sizes.n_chars} characters and {sizes.n_tags} tags, "
-            f"its inventory has {n_chars} and its labels make {n_tags}"
-        )
-        raise SavedModelError(Errors.MQ021.format(name=component, problem=problem))
+    if sizes is None:
+        return
+    for what, in_weights, elsewhere in (
+        ("characters", sizes.n_chars, n_chars),
+        ("pairs of characters", sizes.n_bigrams or 1, n_bigrams),
+        ("tags", sizes.n_tags, n_tags),
+        ("intents", sizes.n_intents, n_intents),
+    ):
+        if in_weights != elsewhere:
+            problem = f"its weights are for {in_weights} {what}, but there are {elsewhere}"
+            raise SavedModelError(Errors.MQ021.format(name=component, problem=problem))
 
 
 def _is_str_list(value: Any) -> bool:

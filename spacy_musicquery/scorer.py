@@ -1,10 +1,12 @@
-"""Scores: entities by exact characters, and false alarms in query-free texts."""
+"""Scores: entities by exact characters, false alarms in query-free texts, intents."""
 
 from typing import Any, Callable, Dict, Iterable, Optional, Sequence, Set, Tuple
 
-from spacy.scorer import PRFScore
+from spacy.scorer import PRFScore, Scorer
 from spacy.tokens import Doc
 from spacy.training import Example
+
+from .intents import best_intent
 
 CharSpan = Tuple[int, int, str]
 
@@ -17,7 +19,7 @@ def make_music_query_scorer() -> Callable[..., Dict[str, Any]]:
 def music_query_score(
     examples: Iterable[Example], *, labels: Optional[Sequence[str]] = None, **kwargs: Any
 ) -> Dict[str, Any]:
-    """Score `doc.ents` against the reference.
+    """Score `doc.ents` and `doc.cats` against the reference.
 
     An entity counts as found if its first and last character and its label are
     right; offsets are compared as characters, so that tokenisation plays no part.
@@ -31,7 +33,12 @@ def music_query_score(
         `ner` reports them, and `music_query_false_alarms`: among the texts whose
         reference has no entity, the share in which one was found. None where there
         is nothing to divide by. `music_query_query_free` is the number of such texts.
+        If intents were predicted: spaCy's scores of categories, for exclusive ones
+        (`Scorer.score_cats`); `music_query_intent_acc`, the share of texts whose intent
+        is right; and `music_query_utterance_acc`, the share of those texts of which the
+        entities are right as well.
     """
+    examples = list(examples)
     total = PRFScore()
     per_type: Dict[str, PRFScore] = {}
     n_query_free = 0
@@ -72,6 +79,26 @@ def music_query_score(
         n_false_alarms / n_query_free if n_query_free else None
     )
     scores["music_query_query_free"] = n_query_free
+    if any(example.predicted.cats for example in examples):
+        scores.update(_intent_scores(examples, labels))
+    return scores
+
+
+def _intent_scores(
+    examples: Sequence[Example], labels: Optional[Sequence[str]]
+) -> Dict[str, Any]:
+    known = [example for example in examples if best_intent(example.reference) is not None]
+    intents = sorted({cat for example in known for cat in example.reference.cats})
+    scores = Scorer.score_cats(known, "cats", labels=intents, multi_label=False)
+    rights = []
+    for example in known:
+        predicted, reference = example.predicted, example.reference
+        is_right = best_intent(predicted) == best_intent(reference)
+        same_ents = _entities(predicted, labels) == _entities(reference, labels)
+        rights.append((is_right, is_right and same_ents))
+    for i, name in enumerate(("intent", "utterance")):
+        share = sum(right[i] for right in rights) / len(rights) if rights else None
+        scores[f"music_query_{name}_acc"] = share
     return scores
 
 

@@ -27,11 +27,13 @@ class Emissions(NamedTuple):
         column a tag. Unnormalised: logits.
     lengths (Ints1d): How many rows each text has.
     chain (LinearChain): The scores of the transitions between tags.
+    intents (Floats2d): One row a text, one column an intent, if any were learnt. Logits.
     """
 
     data: Floats2d
     lengths: Ints1d
     chain: "LinearChain"
+    intents: Floats2d
 
 
 class EmissionGradients(NamedTuple):
@@ -40,7 +42,9 @@ class EmissionGradients(NamedTuple):
     data (Floats2d): With respect to `Emissions.data`.
     transitions (Optional[Floats2d]): With respect to the transitions (tags, tags);
         None if they are not learnt.
+    intents (Optional[Floats2d]): With respect to `Emissions.intents`; None for none.
     """
 
     data: Floats2d
     transitions: Optional[Floats2d] = None
+    intents: Optional[Floats2d] = None

@@ -67,7 +67,7 @@ def test_same_seed_same_weights_other_seed_other_weights():
 def test_labels_are_learnt_from_the_data(trained):
     component = trained.get_pipe("music_query")
     assert component.labels == ("FILM", "MUSIC_QUERY")
-    assert component.label_data == ["FILM", "MUSIC_QUERY"]
+    assert component.label_data == {"labels": ["FILM", "MUSIC_QUERY"], "intents": []}
 
 
 def test_labels_may_be_given():
@@ -322,7 +322,8 @@ def test_default_config_of_the_factory_is_complete():
     config = Config().from_str(nlp.config.to_str())["components"]["music_query"]
     model = config.pop("model")
     assert set(config) == {
-        *("factory", "threshold", "overwrite", "spans_key", "alignment_mode", "scorer")
+        *("factory", "threshold", "overwrite", "spans_key", "alignment_mode"),
+        *("learn_intents", "loss", "scorer"),
     }
     arguments = build_char_bilstm.__annotations__.keys() - {"nO", "return"}
     assert arguments <= model.keys()

@@ -1,14 +1,20 @@
 import itertools
+from dataclasses import astuple
 
 import numpy as np
 import pytest
+import spacy
+from thinc.util import fix_random_seed
 
 from spacy_musicquery import bio
 from spacy_musicquery.bio import MISSING
-from spacy_musicquery.losses import negative_log_likelihood
+from spacy_musicquery.losses import make_focal_loss, make_negative_log_likelihood
 from spacy_musicquery.types import Emissions
 
+from .conftest import found, make_examples
+
 LENGTHS = np.array([3, 1, 0, 4])
+NO_INTENTS = np.zeros((4, 0))
 GOLD = np.array([0, 1, 2, 0, 1, 1, 2, 0])
 
 
@@ -18,10 +24,19 @@ def make_emissions(crf, n_tags=3, seed=0):
     chain = bio.softmax_chain(n_tags)
     if crf:
         chain = bio.crf_chain(rng.normal(size=(n_tags, n_tags)))
-    return Emissions(data, LENGTHS, chain)
+    return Emissions(data, LENGTHS, chain, NO_INTENTS)
 
 
-def brute_force_loss(emissions, gold):
+LOSSES = [
+    make_negative_log_likelihood(),
+    make_negative_log_likelihood(missed_weight=3.0, false_alarm_weight=0.5),
+    make_focal_loss(gamma=2.0),
+    make_focal_loss(gamma=0.5, missed_weight=0.2, false_alarm_weight=4.0),
+]
+IDS = ["plain", "weighted", "focal", "focal and weighted"]
+
+
+def brute_force_loss(emissions, gold, gamma=0.0, missed_weight=1.0, false_alarm_weight=1.0):
     """By the definition: sums over all legal sequences of each text."""
     loss, start = 0.0, 0
     transitions = emissions.chain.transitions
@@ -33,29 +48,34 @@ def brute_force_loss(emissions, gold):
             steps = zip((0, *sequence), sequence)
             score = sum(rows[i, tag] for i, tag in enumerate(sequence))
             score = np.exp(score + sum(transitions[step] for step in steps))
+            for tag, gold_tag in zip(sequence, tags):
+                if gold_tag not in (tag, MISSING):
+                    score *= missed_weight if gold_tag else false_alarm_weight
             total += score
             if all(tag in (s, MISSING) for tag, s in zip(tags, sequence)):
                 agreeing += score
-        loss += np.log(total) - np.log(agreeing)
+        loss -= (1 - agreeing / total) ** gamma * np.log(agreeing / total)
     return loss / (gold != MISSING).sum()
 
 
 @pytest.mark.parametrize("gold", [GOLD, np.where(np.arange(8) % 3, GOLD, MISSING)])
-def test_loss_of_sequences_is_their_negative_log_likelihood(gold):
+@pytest.mark.parametrize("function", LOSSES, ids=IDS)
+def test_loss_of_sequences_is_that_of_the_definition(function, gold):
     emissions = make_emissions(crf=True)
-    loss, _ = negative_log_likelihood(emissions, gold)
-    assert loss == pytest.approx(brute_force_loss(emissions, gold))
+    loss, _ = function(emissions, gold)
+    assert loss == pytest.approx(brute_force_loss(emissions, gold, *astuple(function)))
 
 
 @pytest.mark.parametrize("crf", [False, True])
 @pytest.mark.parametrize("gold", [GOLD, np.where(np.arange(8) % 3, GOLD, MISSING)])
-def test_gradient_is_the_slope_of_the_loss(crf, gold):
+@pytest.mark.parametrize("function", LOSSES, ids=IDS)
+def test_gradient_is_the_slope_of_the_loss(function, crf, gold):
     emissions = make_emissions(crf)
-    _, gradients = negative_log_likelihood(emissions, gold)
+    _, gradients = function(emissions, gold)
 
     def loss_of(data, transitions):
         chain = bio.crf_chain(transitions) if crf else emissions.chain
-        return negative_log_likelihood(Emissions(data, LENGTHS, chain), gold)[0]
+        return function(emissions._replace(data=data, chain=chain), gold)[0]
 
     transitions = emissions.chain.transitions
     checked = [(0, gradients.data)]
@@ -73,9 +93,39 @@ def test_gradient_is_the_slope_of_the_loss(crf, gold):
 
 
 @pytest.mark.parametrize("crf", [False, True])
-def test_nothing_is_learnt_where_nothing_is_known(crf):
+@pytest.mark.parametrize("function", LOSSES, ids=IDS)
+def test_nothing_is_learnt_where_nothing_is_known(function, crf):
     emissions = make_emissions(crf)
-    loss, gradients = negative_log_likelihood(emissions, np.full(len(GOLD), MISSING))
+    loss, gradients = function(emissions, np.full(len(GOLD), MISSING))
     assert loss == 0.0
     assert not gradients.data.any()
     assert gradients.transitions is None
+
+
+@pytest.mark.parametrize("crf", [False, True])
+@pytest.mark.parametrize("name", ["NegativeLogLikelihood", "FocalLoss"])
+def test_weights_decide_where_the_data_do_not(name, crf):
+    """Half of the messages say that it is a query, and half that it is none."""
+    query = [(1, 3, "MUSIC_QUERY")]
+    messages = [("听红豆", query), ("听红豆", [])]
+    predicted = {}
+    for weight in ("missed_weight", "false_alarm_weight"):
+        fix_random_seed(0)
+        nlp = spacy.blank("zh")
+        loss = {"@losses": f"spacy_musicquery.{name}.v1", weight: 5.0}
+        nlp.add_pipe("music_query", config={"loss": loss, "model": {"crf": crf}})
+        examples = make_examples(nlp, messages)
+        optimizer = nlp.initialize(lambda examples=examples: examples)
+        optimizer.learn_rate = 0.01
+        for _ in range(60):
+            nlp.update(examples, sgd=optimizer)
+        predicted[weight] = found(nlp("听红豆"))
+    assert predicted == {"missed_weight": query, "false_alarm_weight": []}
+
+
+@pytest.mark.parametrize(
+    "setting, value", [("gamma", -1.0), ("missed_weight", 0.0), ("false_alarm_weight", "2")]
+)
+def test_impossible_settings_are_refused(setting, value):
+    with pytest.raises(ValueError, match=setting):
+        make_focal_loss(**{setting: value})

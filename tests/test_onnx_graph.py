@@ -20,10 +20,10 @@ from .conftest import MESSAGES
 N_CHARS, N_BIGRAMS = 50, 30
 
 
-def random_shim(depth, n_bigrams=N_BIGRAMS):
+def random_shim(depth, n_bigrams=N_BIGRAMS, n_intents=0):
     """Weights large enough for gates to saturate now and then."""
     shim = KerasShim(embed_width=7, hidden_width=6, depth=depth)
-    shim.initialize(N_CHARS, 5, n_bigrams=n_bigrams, seed=0)
+    shim.initialize(N_CHARS, 5, n_bigrams=n_bigrams, n_intents=n_intents, seed=0)
     rng = np.random.default_rng(1)
     for name, array in shim.arrays.items():
         noise = rng.normal(scale=0.5, size=array.shape)
@@ -51,11 +51,16 @@ def random_batch(n_bigrams=N_BIGRAMS):
 
 @pytest.mark.parametrize("depth", [1, 2])
 @pytest.mark.parametrize("n_bigrams", [0, N_BIGRAMS])
-def test_emissions_equal_those_of_keras(depth, n_bigrams):
-    shim = random_shim(depth, n_bigrams)
+@pytest.mark.parametrize("n_intents", [0, 4])
+def test_scores_equal_those_of_keras(depth, n_bigrams, n_intents):
+    shim = random_shim(depth, n_bigrams, n_intents)
     ids, lengths = random_batch(n_bigrams)
-    expected, _ = shim.begin_update((ids, 0.0))
-    emissions = shim.predict((ids, lengths))
+    (expected, expected_intents), _ = shim.begin_update((ids, 0.0))
+    emissions, *intents = shim.predict((ids, lengths))
+    assert len(intents) == bool(n_intents)
+    for scores in intents:
+        assert scores.shape == (len(lengths), n_intents)
+        assert np.abs(scores - expected_intents).max() < 1e-4
     for row, length in enumerate(lengths):
         difference = np.abs(emissions[row, :length] - expected[row, :length])
         assert difference.max() < 1e-4
@@ -67,12 +72,15 @@ def test_emissions_equal_those_of_keras(depth, n_bigrams):
 
 
 def test_padding_changes_nothing():
-    shim = random_shim(depth=2)
+    shim = random_shim(depth=2, n_intents=4)
     ids, lengths = random_batch()
-    together = shim.predict((ids, lengths))
+    together, intents = shim.predict((ids, lengths))
     for row, length in enumerate(lengths):
-        alone = shim.predict((ids[row : row + 1, :length], lengths[row : row + 1]))
+        alone, intents_alone = shim.predict(
+            (ids[row : row + 1, :length], lengths[row : row + 1])
+        )
         assert np.allclose(alone[0], together[row, :length], atol=1e-5)
+        assert np.allclose(intents_alone[0], intents[row], atol=1e-5)
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])

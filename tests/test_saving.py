@@ -1,4 +1,5 @@
 import errno
+import json
 import shutil
 
 import pytest
@@ -23,6 +24,10 @@ def saved(trained_path, tmp_path):
 
 def truncate(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def change_settings(path, **changes):
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
 def change_model(path, change):
@@ -59,9 +64,17 @@ DAMAGES = {
     "truncated cfg": (lambda d: truncate(d / "cfg"), "its settings"),
     "cfg is a list": (lambda d: (d / "cfg").write_text("[]"), "no list of labels"),
     "labels are gone": (lambda d: (d / "cfg").write_text("{}"), "no list of labels"),
-    "another label": (
+    "intents are gone": (
         lambda d: (d / "cfg").write_text('{"labels": ["A"]}'),
-        "5 tags.*labels make 3",
+        "no list of intents",
+    ),
+    "another label": (
+        lambda d: (d / "cfg").write_text('{"labels": ["A"], "intents": []}'),
+        "for 5 tags, but there are 3",
+    ),
+    "an intent too many": (
+        lambda d: change_settings(d / "cfg", intents=["Play"]),
+        "for 0 intents, but there are 1",
     ),
     "another format": (
         lambda d: change_model(d / "model", lambda m: m.update(format=99)),
@@ -73,7 +86,7 @@ DAMAGES = {
     ),
     "an array of another shape": (
         lambda d: change_model(
-            d / "model", lambda m: m.update(sizes=[9, 5, 64, 64, 1, 9, 1])
+            d / "model", lambda m: m.update(sizes=[9, 5, 64, 64, 1, 9, 1, 0])
         ),
         "'embedding' does not have the shape",
     ),

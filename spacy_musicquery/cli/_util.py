@@ -16,6 +16,7 @@ from wasabi import msg
 
 from ..corpus import doc_to_record, read_docs, record_to_doc, save_docs
 from ..errors import Errors
+from ..intents import list_intents
 from ..records import (
     DEFAULT_LABEL,
     DEFAULT_SPANS_KEY,
@@ -110,6 +111,7 @@ def blank_pipeline(lang: str, segmenter: str) -> Language:
 def save_records(nlp: Language, records: List[Record], path: Path) -> None:
     """Write records to a .spacy file, with a progress bar, and say so."""
     progress = tqdm(records, desc=path.name, unit=" messages", disable=None, leave=False)
-    save_docs((record_to_doc(nlp, record) for record in progress), path)
+    intents = list_intents(records)
+    save_docs((record_to_doc(nlp, record, intents) for record in progress), path)
     n_queries = sum(len(record.spans) for record in records)
     msg.good(f"{len(records)} messages with {n_queries} entities: {path}")

@@ -8,6 +8,7 @@ from spacy.training import Example
 from wasabi import msg
 
 from ..corpus import read_docs, record_to_doc
+from ..intents import list_intents
 from ..records import read_records
 from ._util import (
     LABEL_OPTION,
@@ -31,7 +32,7 @@ def evaluate(
     label: str = LABEL_OPTION,
     spans_key: str = SPANS_KEY_OPTION,
 ) -> None:
-    """Score a pipeline: precision, recall, F1 by label, and false alarms.
+    """Score a pipeline: precision, recall, F1 by label, false alarms, and intents.
 
     A false alarm is a message without a query in which one was found.
     """
@@ -47,6 +48,11 @@ def evaluate(
     alarms = _percent(scores["music_query_false_alarms"])
     n_query_free = scores["music_query_query_free"]
     msg.text(f"False alarms: {alarms} of {n_query_free} messages without a query")
+    if "music_query_intent_acc" in scores:
+        intent, utterance = (
+            _percent(scores[f"music_query_{name}_acc"]) for name in ("intent", "utterance")
+        )
+        msg.text(f"Intents: {intent} right; {utterance} with all entities right as well")
     if output_path is not None:
         output_path.parent.mkdir(parents=True, exist_ok=True)
         srsly.write_json(output_path, scores)
@@ -61,7 +67,8 @@ def _read_examples(
     else:
         records, problems = read_records(path, label=label, spans_key=spans_key)
         stop_at_problems(problems, remedy="Correct the rows.")
-        references = [record_to_doc(nlp, record) for record in records]
+        intents = list_intents(records)
+        references = [record_to_doc(nlp, record, intents) for record in records]
     return [Example(nlp.make_doc(doc.text), doc) for doc in references]
 
 
