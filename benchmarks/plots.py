@@ -36,6 +36,22 @@ def draw_silence(results: List[Dict[str, Any]], path: Path) -> None:
     _save(figure, path)
 
 
+def draw_reliability(bins: List[Dict[str, float]], error: float, path: Path) -> None:
+    """bins (List[Dict]): What `calibration.py` measured. error (float): Its mean.
+    path (Path): The PNG file."""
+    figure, (top, bottom) = plt.subplots(
+        2, 1, figsize=(5, 6), sharex=True, height_ratios=(3, 1)
+    )
+    scores = [b["score"] for b in bins]
+    top.plot([0, 1], [0, 1], color=PEER, linestyle=":", label="perfect")
+    top.plot(scores, [b["right"] for b in bins], color=OURS, marker="o", label="measured")
+    top.set(ylabel="share that is right", title=f"expected calibration error {error:.3f}")
+    top.legend(frameon=False)
+    bottom.bar(scores, [b["n"] for b in bins], width=0.04, color=OURS)
+    bottom.set(xlabel="score", ylabel="queries", xlim=(0, 1), yscale="log")
+    _save(figure, path)
+
+
 def _bars(results: Dict[str, Any], path: Path) -> None:
     systems = results["systems"]
     names = list(systems)

@@ -34,6 +34,7 @@ def build_char_bilstm(
     depth: int = 1,
     min_count: int = 1,
     bigram_min_count: int = 2,
+    window: int = 7,
     crf: bool = True,
     char_dropout: float = 0.1,
     fullwidth: bool = True,
@@ -55,6 +56,10 @@ def build_char_bilstm(
         known; the others share one embedding.
     bigram_min_count (int): How often a pair of neighbouring characters must occur
         to have a vector of its own, which is added to those of both; 0 for none.
+    window (int): How many characters around each one score its tags directly, besides
+        the LSTM: an odd number, the width of a convolution from the embedding to the
+        tags; 0 for none. It learns what words stand beside a query, as the features of
+        a CRF do.
     crf (bool): Learn transitions between tags, and score whole tag sequences (a
         conditional random field); otherwise every character by itself (softmax).
     char_dropout (float): Share of characters that training replaces by the
@@ -80,6 +85,8 @@ def build_char_bilstm(
     if type(bigram_min_count) is not int or bigram_min_count < 0:
         expected = "a whole number of at least 0"
         raise bad_setting(_NAME, "bigram_min_count", bigram_min_count, expected)
+    if type(window) is not int or window < 0 or (window and window % 2 == 0):
+        raise bad_setting(_NAME, "window", window, "0 or an odd number")
     if precision not in get_args(Precision):
         raise bad_setting(_NAME, "precision", precision, "float32 or int8")
     if type(char_dropout) not in (int, float) or not 0.0 <= char_dropout < 1.0:
@@ -101,7 +108,12 @@ def build_char_bilstm(
         },
         shims=[
             KerasShim(
-                **sizes, crf=crf, precision=precision, threads=threads, spinning=spinning
+                **sizes,
+                window=window,
+                crf=crf,
+                precision=precision,
+                threads=threads,
+                spinning=spinning,
             )
         ],
     )

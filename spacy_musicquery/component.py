@@ -55,6 +55,7 @@ hidden_width = 64
 depth = 1
 min_count = 1
 bigram_min_count = 2
+window = 7
 crf = true
 char_dropout = 0.1
 fullwidth = true

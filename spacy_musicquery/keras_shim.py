@@ -47,6 +47,7 @@ class KerasShim(Shim):
         embed_width: int,
         hidden_width: int,
         depth: int,
+        window: int = 0,
         crf: bool = False,
         precision: Precision = "float32",
         threads: int = 1,
@@ -57,6 +58,7 @@ class KerasShim(Shim):
         embed_width (int): Width of the embedding.
         hidden_width (int): Units of the LSTM, in each direction.
         depth (int): Number of bidirectional LSTMs.
+        window (int): Width of the convolution from the embedding to the tags; 0 for none.
         crf (bool): Whether transitions between tags are learnt.
         precision (str): Of the weights that predict: "float32" or "int8". What is
             trained and saved is float32 in any case.
@@ -64,8 +66,13 @@ class KerasShim(Shim):
         spinning (bool): Whether idle prediction threads wait actively.
         """
         super().__init__(None)
-        self.widths = (embed_width, hidden_width, depth)
-        self.crf = crf
+        self.settings = {
+            "embed_width": embed_width,
+            "hidden_width": hidden_width,
+            "depth": depth,
+            "window": window,
+            "crf": int(crf),
+        }
         self.precision = precision
         self.threads = threads
         self.spinning = spinning
@@ -119,14 +126,18 @@ class KerasShim(Shim):
         seed (int): Seeds the weights.
         """
         sizes = NetworkSizes(
-            n_chars, n_tags, *self.widths, n_bigrams, int(self.crf), n_intents
+            n_chars=n_chars,
+            n_tags=n_tags,
+            n_bigrams=n_bigrams,
+            n_intents=n_intents,
+            **self.settings,
         )
         network = _network_module().CharBiLSTM(sizes, seed)
         self.sizes = sizes
         self.arrays = {
             name: np.array(variable.numpy()) for name, variable in network.arrays().items()
         }
-        if self.crf:
+        if sizes.crf:
             self.arrays[TRANSITIONS] = np.zeros((n_tags, n_tags), dtype="float32")
         self.frozen = ()
         self._graphs = {}
@@ -272,8 +283,7 @@ class KerasShim(Shim):
     def _checked_sizes(self, saved: Sequence[int]) -> NetworkSizes:
         _require(len(saved) == len(NetworkSizes._fields), f"the sizes are {saved!r}")
         sizes = NetworkSizes(*saved)
-        names = ("embed_width", "hidden_width", "depth", "crf")
-        for name, configured in zip(names, (*self.widths, int(self.crf))):
+        for name, configured in self.settings.items():
             if getattr(sizes, name) != configured:
                 raise SavedModelError(
                     Errors.MQ022.format(

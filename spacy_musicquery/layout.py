@@ -9,6 +9,7 @@ from typing import Dict, NamedTuple, Tuple
 EMBEDDING = "embedding"
 BIGRAMS = "bigrams"
 TRANSITIONS = "transitions"
+WINDOW = "window.kernel"
 
 
 class NetworkSizes(NamedTuple):
@@ -23,6 +24,8 @@ class NetworkSizes(NamedTuple):
         that does not look at them.
     crf (int): 1 if transitions between tags are learnt, 0 if not.
     n_intents (int): Intents of whole texts; 0 for none.
+    window (int): Width of the convolution from the embedding to the tags, in
+        characters; 0 for none.
     """
 
     n_chars: int
@@ -33,6 +36,7 @@ class NetworkSizes(NamedTuple):
     n_bigrams: int = 0
     crf: int = 0
     n_intents: int = 0
+    window: int = 0
 
 
 def array_shapes(sizes: NetworkSizes) -> Dict[str, Tuple[int, ...]]:
@@ -58,6 +62,8 @@ def array_shapes(sizes: NetworkSizes) -> Dict[str, Tuple[int, ...]]:
         width = 2 * hidden
     shapes["output.kernel"] = (width, sizes.n_tags)
     shapes["output.bias"] = (sizes.n_tags,)
+    if sizes.window:
+        shapes[WINDOW] = (sizes.window, sizes.embed_width, sizes.n_tags)
     if sizes.n_intents:
         shapes["intents.kernel"] = (width, sizes.n_intents)
         shapes["intents.bias"] = (sizes.n_intents,)

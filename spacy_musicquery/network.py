@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from .encoding import PAD_ID
-from .layout import BIGRAMS, EMBEDDING, NetworkSizes
+from .layout import BIGRAMS, EMBEDDING, WINDOW, NetworkSizes
 
 # The dropout is an argument of the call, and the shape leaves batch and time
 # open: one trace serves every batch and every step of a schedule.
@@ -27,7 +27,8 @@ _GRADIENTS = (
 class CharBiLSTM(keras.Model):
     """Embedding -> dropout -> (bidirectional LSTM -> dropout) x depth -> Dense. The
     embedding of a character is its own vector plus those of the two pairs that it
-    makes with its neighbours, if there are any. If there are intents, another Dense
+    makes with its neighbours, if there are any. A convolution from the dropped-out
+    embedding to the tags, if there is one, is added to what Dense gives. If there are intents, another Dense
     scores them from what each unit of the last layer makes of its strongest character.
     """
 
@@ -63,6 +64,16 @@ class CharBiLSTM(keras.Model):
             sizes.n_tags,
             kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
         )
+        self.window_layer = None
+        if sizes.window:
+            # The LSTM learns alone what this one does not; it starts as nothing.
+            self.window_layer = keras.layers.Conv1D(
+                sizes.n_tags,
+                sizes.window,
+                padding="same",
+                use_bias=False,
+                kernel_initializer="zeros",
+            )
         self.intent_layer = None
         if sizes.n_intents:
             self.intent_layer = keras.layers.Dense(
@@ -93,10 +104,14 @@ class CharBiLSTM(keras.Model):
         if self.bigrams is not None:
             pairs = keras.ops.maximum(ids[..., 1:] - self.n_chars, 0)  # 0 in the padding
             embedded += keras.ops.sum(self.bigrams(pairs), axis=2)
-        hidden = _drop(embedded, dropout, seed)
+        hidden = dropped = _drop(embedded, dropout, seed)
         for i, bilstm in enumerate(self.bilstms, start=1):
             hidden = _drop(bilstm(hidden, mask=mask), dropout, seed + i)
-        return self.output_layer(hidden), self._intents(hidden, mask)
+        emissions = self.output_layer(hidden)
+        if self.window_layer is not None:
+            is_char = keras.ops.cast(mask, "float32")[..., None]
+            emissions += self.window_layer(dropped * is_char)
+        return emissions, self._intents(hidden, mask)
 
     def _intents(self, hidden: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         if self.intent_layer is None:
@@ -141,6 +156,8 @@ class CharBiLSTM(keras.Model):
                     variables[f"bilstm_{i}.{direction}.{name}"] = getattr(cell, name)
         variables["output.kernel"] = self.output_layer.kernel
         variables["output.bias"] = self.output_layer.bias
+        if self.window_layer is not None:
+            variables[WINDOW] = self.window_layer.kernel
         if self.intent_layer is not None:
             variables["intents.kernel"] = self.intent_layer.kernel
             variables["intents.bias"] = self.intent_layer.bias

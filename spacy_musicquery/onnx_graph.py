@@ -15,8 +15,9 @@ from typing import Any, Dict, List, Literal, Tuple
 
 import numpy as np
 
+from .encoding import PAD_ID
 from .errors import Errors
-from .layout import BIGRAMS, EMBEDDING, NetworkSizes, array_shapes
+from .layout import BIGRAMS, EMBEDDING, WINDOW, NetworkSizes, array_shapes
 from .types import Floats2d, Floats3d, FloatsXd
 
 Precision = Literal["float32", "int8"]
@@ -70,8 +71,22 @@ def build_graph(sizes: NetworkSizes, precision: Precision) -> bytes:
             "Transpose", [f"hidden_{sizes.depth}"], ["hidden"], perm=[1, 0, 2]
         ),
         helper.make_node("MatMul", ["hidden", "output.kernel"], ["scores"]),
-        helper.make_node("Add", ["scores", "output.bias"], [EMISSIONS]),
     ]
+    bias = "output.bias"
+    if sizes.window:
+        # A convolution wants (texts, width, longest).
+        nodes += [
+            helper.make_node("Transpose", ["hidden_0"], ["by_width"], perm=[1, 2, 0]),
+            helper.make_node(
+                "Conv",
+                ["by_width", WINDOW, bias],
+                ["window_by_tag"],
+                pads=[sizes.window // 2] * 2,
+            ),
+            helper.make_node("Transpose", ["window_by_tag"], ["window"], perm=[0, 2, 1]),
+        ]
+        bias = "window"
+    nodes.append(helper.make_node("Add", ["scores", bias], [EMISSIONS]))
     if sizes.n_intents:
         # Beyond the end of a text, an LSTM's output is zero.
         nodes += [
@@ -131,6 +146,11 @@ def graph_weights(
     weights[EMBEDDING] = np.concatenate(
         [arrays[name] for name in (EMBEDDING, BIGRAMS) if name in arrays]
     ).astype("float32")
+    # What stands beyond the end of a text must not reach into it.
+    weights[EMBEDDING][PAD_ID] = 0.0
+    if WINDOW in arrays:
+        kernel = arrays[WINDOW].astype("float32").transpose(2, 1, 0)
+        weights[WINDOW] = np.ascontiguousarray(kernel)
     layers = dict.fromkeys(name.split(".")[0] for name in arrays if "bilstm_" in name)
     for layer in layers:
         kernel, recurrent_kernel, bias = (

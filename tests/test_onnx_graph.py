@@ -20,9 +20,9 @@ from .conftest import MESSAGES
 N_CHARS, N_BIGRAMS = 50, 30
 
 
-def random_shim(depth, n_bigrams=N_BIGRAMS, n_intents=0):
+def random_shim(depth, n_bigrams=N_BIGRAMS, n_intents=0, window=3):
     """Weights large enough for gates to saturate now and then."""
-    shim = KerasShim(embed_width=7, hidden_width=6, depth=depth)
+    shim = KerasShim(embed_width=7, hidden_width=6, depth=depth, window=window)
     shim.initialize(N_CHARS, 5, n_bigrams=n_bigrams, n_intents=n_intents, seed=0)
     rng = np.random.default_rng(1)
     for name, array in shim.arrays.items():
@@ -51,9 +51,9 @@ def random_batch(n_bigrams=N_BIGRAMS):
 
 @pytest.mark.parametrize("depth", [1, 2])
 @pytest.mark.parametrize("n_bigrams", [0, N_BIGRAMS])
-@pytest.mark.parametrize("n_intents", [0, 4])
-def test_scores_equal_those_of_keras(depth, n_bigrams, n_intents):
-    shim = random_shim(depth, n_bigrams, n_intents)
+@pytest.mark.parametrize("n_intents, window", [(0, 0), (4, 0), (0, 1), (4, 5)])
+def test_scores_equal_those_of_keras(depth, n_bigrams, n_intents, window):
+    shim = random_shim(depth, n_bigrams, n_intents, window)
     ids, lengths = random_batch(n_bigrams)
     (expected, expected_intents), _ = shim.begin_update((ids, 0.0))
     emissions, *intents = shim.predict((ids, lengths))

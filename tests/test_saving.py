@@ -86,7 +86,7 @@ DAMAGES = {
     ),
     "an array of another shape": (
         lambda d: change_model(
-            d / "model", lambda m: m.update(sizes=[9, 5, 64, 64, 1, 9, 1, 0])
+            d / "model", lambda m: m.update(sizes=[9, 5, 64, 64, 1, 9, 1, 0, 7])
         ),
         "'embedding' does not have the shape",
     ),

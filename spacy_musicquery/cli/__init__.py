@@ -6,6 +6,7 @@ from spacy.cli._util import app as spacy_app
 from .cais_records import cais_records
 from .check_data import check_data
 from .convert import convert
+from .errors import errors
 from .evaluate import evaluate
 from .extract import extract
 from .negatives import negatives
@@ -16,6 +17,15 @@ app = typer.Typer(
     help="Find the music queries in Chinese chat: data, vectors, scores, extraction.",
     no_args_is_help=True,
 )
-for command in (extract, convert, negatives, check_data, vectors, evaluate, cais_records):
+for command in (
+    extract,
+    convert,
+    negatives,
+    check_data,
+    vectors,
+    evaluate,
+    errors,
+    cais_records,
+):
     app.command(command.__name__.replace("_", "-"))(command)
 spacy_app.add_typer(app)

@@ -4,12 +4,13 @@ import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, List, NoReturn, Tuple, cast
+from typing import Iterator, List, NoReturn, Optional, Tuple, cast
 
 import spacy
 import typer
 from spacy.lang.zh import ChineseTokenizer
 from spacy.language import Language
+from spacy.training import Example
 from spacy.vocab import Vocab
 from tqdm import tqdm
 from wasabi import msg
@@ -79,6 +80,43 @@ def read_any_records(
         return read_records(path, label=label, spans_key=spans_key)
     docs = read_docs(path, Vocab())
     return [doc_to_record(row, doc) for row, doc in enumerate(docs, start=1)], []
+
+
+def read_examples(
+    nlp: Language, path: Path, *, label: str, spans_key: str
+) -> List[Example]:
+    """Read annotated messages to score a pipeline with.
+
+    nlp (Language): The pipeline; nothing is predicted yet.
+    path (Path): A file of annotated messages or a .spacy file.
+    label (str): The label of `music_query` strings.
+    spans_key (str): The key of a record's offsets.
+    RETURNS (List[Example]): The examples.
+    RAISES (ValueError): If anything in the file is wrong.
+    """
+    if path.suffix == ".spacy":
+        references = read_docs(path, nlp.vocab)
+    else:
+        records, problems = read_records(path, label=label, spans_key=spans_key)
+        stop_at_problems(problems, remedy="Correct the rows.")
+        intents = list_intents(records)
+        references = [record_to_doc(nlp, record, intents) for record in records]
+    return [Example(nlp.make_doc(doc.text), doc) for doc in references]
+
+
+def predict(nlp: Language, examples: List[Example]) -> None:
+    """Let a pipeline annotate the predicted side of examples, with a progress bar."""
+    docs = nlp.pipe(example.predicted for example in examples)
+    progress = tqdm(docs, total=len(examples), unit=" messages", disable=None, leave=False)
+    for example, doc in zip(examples, progress):
+        example.predicted = doc
+
+
+def percent(share: Optional[float]) -> str:
+    """share (Optional[float]): From 0 to 1, or None for none.
+    RETURNS (str): For a table.
+    """
+    return "-" if share is None else f"{share:.2%}"
 
 
 def stop_at_problems(problems: List[Problem], *, remedy: str) -> None:

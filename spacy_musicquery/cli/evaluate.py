@@ -1,21 +1,17 @@
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import srsly
 import typer
-from spacy.language import Language
-from spacy.training import Example
 from wasabi import msg
 
-from ..corpus import read_docs, record_to_doc
-from ..intents import list_intents
-from ..records import read_records
 from ._util import (
     LABEL_OPTION,
     SPANS_KEY_OPTION,
     load_pipeline,
+    percent,
     plain_errors,
-    stop_at_problems,
+    read_examples,
 )
 
 
@@ -38,19 +34,19 @@ def evaluate(
     """
     with plain_errors():
         nlp = load_pipeline(model)
-        examples = _read_examples(nlp, data_path, label=label, spans_key=spans_key)
+        examples = read_examples(nlp, data_path, label=label, spans_key=spans_key)
         scores = nlp.evaluate(examples)
     rows = [_prf_row("all labels", {key: scores[f"ents_{key}"] for key in "prf"})]
     per_type = scores["ents_per_type"] or {}
     if len(per_type) > 1:
         rows += [_prf_row(name, prf) for name, prf in per_type.items()]
     msg.table(rows, header=("", "P", "R", "F1"), aligns=("l", "r", "r", "r"), divider=True)
-    alarms = _percent(scores["music_query_false_alarms"])
+    alarms = percent(scores["music_query_false_alarms"])
     n_query_free = scores["music_query_query_free"]
     msg.text(f"False alarms: {alarms} of {n_query_free} messages without a query")
     if "music_query_intent_acc" in scores:
         intent, utterance = (
-            _percent(scores[f"music_query_{name}_acc"]) for name in ("intent", "utterance")
+            percent(scores[f"music_query_{name}_acc"]) for name in ("intent", "utterance")
         )
         msg.text(f"Intents: {intent} right; {utterance} with all entities right as well")
     if output_path is not None:
@@ -59,22 +55,5 @@ def evaluate(
         msg.good(f"Saved the scores of {len(examples)} messages: {output_path}")
 
 
-def _read_examples(
-    nlp: Language, path: Path, *, label: str, spans_key: str
-) -> List[Example]:
-    if path.suffix == ".spacy":
-        references = read_docs(path, nlp.vocab)
-    else:
-        records, problems = read_records(path, label=label, spans_key=spans_key)
-        stop_at_problems(problems, remedy="Correct the rows.")
-        intents = list_intents(records)
-        references = [record_to_doc(nlp, record, intents) for record in records]
-    return [Example(nlp.make_doc(doc.text), doc) for doc in references]
-
-
 def _prf_row(name: str, prf: Dict[str, Any]) -> Tuple[str, str, str, str]:
-    return (name, _percent(prf["p"]), _percent(prf["r"]), _percent(prf["f"]))
-
-
-def _percent(share: Optional[float]) -> str:
-    return "-" if share is None else f"{share:.2%}"
+    return (name, percent(prf["p"]), percent(prf["r"]), percent(prf["f"]))
