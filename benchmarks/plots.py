@@ -36,6 +36,26 @@ def draw_silence(results: List[Dict[str, Any]], path: Path) -> None:
     _save(figure, path)
 
 
+def draw_ablation(results: Dict[str, Dict[str, List[float]]], path: Path) -> None:
+    """results (Dict): F1 by variant, task and seed, from `ablation.py`. path (Path):
+    The PNG file."""
+    variants = list(results)[::-1]
+    tasks = list(results[variants[0]])
+    figure, axes = plt.subplots(1, len(tasks), figsize=(10, 4), sharey=True)
+    for axis, task in zip(axes, tasks):
+        for place, variant in enumerate(variants):
+            scores = [100 * score for score in results[variant][task]]
+            axis.scatter(scores, [place] * len(scores), color=PEER, s=14)
+            mean = sum(scores) / len(scores)
+            axis.plot([mean, mean], [place - 0.3, place + 0.3], color=OURS, linewidth=3)
+        axis.set_title(task, fontsize=10)
+        axis.set_xlabel("F1 on CAIS valid: each seed, and the mean")
+        axis.grid(axis="x", alpha=0.3)
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0].set_yticks(range(len(variants)), variants)
+    _save(figure, path)
+
+
 def draw_reliability(bins: List[Dict[str, float]], error: float, path: Path) -> None:
     """bins (List[Dict]): What `calibration.py` measured. error (float): Its mean.
     path (Path): The PNG file."""

@@ -429,7 +429,12 @@ class MusicQuery(TrainablePipe):
             return loss, gradients
         gold_intents = np.array([self._gold_intent(example) for example in examples])
         intent_loss, d_intents = cross_entropy(scores.intents, gold_intents)
-        return loss + intent_loss, gradients._replace(intents=d_intents)
+        # An intent counts as much as the tag of one character: more of it would be
+        # learnt at the cost of the tags.
+        n_tags = max((gold_tags != bio.MISSING).sum(), 1)
+        weight = (gold_intents != bio.MISSING).sum() / n_tags
+        d_intents *= weight
+        return loss + weight * intent_loss, gradients._replace(intents=d_intents)
 
     def _gold_tags(self, example: Example) -> Ints1d:
         """One tag a character of the reference, MISSING where it says nothing."""

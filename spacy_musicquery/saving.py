@@ -93,8 +93,9 @@ def read_settings(data: bytes, component: str) -> Dict[str, Any]:
         raise SavedModelError(
             Errors.MQ021.format(name=component, problem=f"its settings: {error}")
         ) from error
-    for key in ("labels", "intents"):
-        if not isinstance(settings, dict) or not _is_str_list(settings.get(key)):
+    # Pipelines from before there were intents have no list of them.
+    for key, default in (("labels", None), ("intents", [])):
+        if not isinstance(settings, dict) or not _is_str_list(settings.get(key, default)):
             problem = f"its settings hold no list of {key}"
             raise SavedModelError(Errors.MQ021.format(name=component, problem=problem))
     return settings

@@ -64,8 +64,8 @@ DAMAGES = {
     "truncated cfg": (lambda d: truncate(d / "cfg"), "its settings"),
     "cfg is a list": (lambda d: (d / "cfg").write_text("[]"), "no list of labels"),
     "labels are gone": (lambda d: (d / "cfg").write_text("{}"), "no list of labels"),
-    "intents are gone": (
-        lambda d: (d / "cfg").write_text('{"labels": ["A"]}'),
+    "intents are no list": (
+        lambda d: change_settings(d / "cfg", intents="Play"),
         "no list of intents",
     ),
     "another label": (

@@ -1,0 +1,114 @@
+"""What each part of the recommended settings is worth: without it, over several seeds.
+
+python benchmarks/ablation.py --cais DIR [--seeds 3] [--jobs 2] [--out DIR]
+
+DIR holds CAIS' train.jsonl and valid.jsonl. Trains configs/default.cfg with one part
+changed at a time, on music queries and on the 24 slot labels, and prints the mean and
+the standard deviation of the entity F1 on valid. What has been trained before is not
+trained again. Leaves OUT/ablation.json, ablation.md and ablation.png.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from pathlib import Path
+from typing import Dict, List
+
+from plots import draw_ablation
+from tqdm import tqdm
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+MODEL = "components.music_query.model"
+TASKS = {"queries": "spans", "slots": "slots"}
+VARIANTS: Dict[str, Dict[str, object]] = {
+    "recommended": {},
+    "without bigrams": {f"{MODEL}.bigram_min_count": 0},
+    "without the window": {f"{MODEL}.window": 0},
+    "without CRF (softmax)": {f"{MODEL}.crf": "false"},
+    "without dropped characters": {f"{MODEL}.char_dropout": 0},
+    "without dropout": {"training.dropout": 0},
+    "without averaged weights": {"training.optimizer.use_averages": "false"},
+    "without weight decay": {"training.optimizer.L2": 0},
+    "twice the width": {f"{MODEL}.embed_width": 96, f"{MODEL}.hidden_width": 96},
+    "two LSTM layers": {f"{MODEL}.depth": 2},
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cais", type=Path, required=True, help="train.jsonl, valid.jsonl")
+    parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=2, help="Trainings at a time")
+    options = parser.parse_args()
+    runs = options.out / "ablation"
+    for task, key in TASKS.items():
+        for part in ("train", "valid"):
+            source = options.cais / f"{part}.jsonl"
+            spacy("music-query", "convert", source, runs / task / f"{part}.spacy",
+                  "--spans-key", key)  # fmt: skip
+    tasks = list(product(VARIANTS, TASKS, range(options.seeds)))
+    with ThreadPoolExecutor(options.jobs) as pool:
+        futures = [pool.submit(train, runs, *task) for task in tasks]
+        scores = [future.result() for future in tqdm(futures, unit=" trainings")]
+    results: Dict[str, Dict[str, List[float]]] = {}
+    for (variant, task, _), score in zip(tasks, scores):
+        results.setdefault(variant, {}).setdefault(task, []).append(score)
+    (options.out / "ablation.json").write_text(json.dumps(results, indent=1), "utf8")
+    table = markdown_table(results)
+    (options.out / "ablation.md").write_text(table, "utf8")
+    draw_ablation(results, options.out / "ablation.png")
+    print(table)
+
+
+def train(runs: Path, variant: str, task: str, seed: int) -> float:
+    """Train a variant, unless that has been done. The best F1 on valid."""
+    run = runs / task / f"{variant.replace(' ', '_')}.{seed}"
+    meta = run / "model-last" / "meta.json"  # written when training is over
+    if not meta.exists():
+        changes = {
+            "paths.train": runs / task / "train.spacy",
+            "paths.dev": runs / task / "valid.spacy",
+            "system.seed": seed,
+            **VARIANTS[variant],
+        }
+        config = ROOT / "configs" / "default.cfg"
+        overrides = [f"--{setting}={value}" for setting, value in changes.items()]
+        spacy("train", config, "--output", run, *overrides)
+    best = json.loads((run / "model-best" / "meta.json").read_text(encoding="utf8"))
+    return best["performance"]["ents_f"]
+
+
+def spacy(*args: object) -> None:
+    threads = {
+        f"{name}_THREADS": "1" for name in ("OMP_NUM", "TF_NUM_INTRAOP", "TF_NUM_INTEROP")
+    }
+    command = [sys.executable, "-m", "spacy", *map(str, args)]
+    environment = {**os.environ, **threads}
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+
+
+def markdown_table(results: Dict[str, Dict[str, List[float]]]) -> str:
+    n_seeds = len(results["recommended"]["queries"])
+    lines = [
+        f"| F1 on CAIS valid, mean of {n_seeds} seeds | music queries | 24 slot labels |",
+        "|---|---|---|",
+    ]
+    for variant, by_task in results.items():
+        cells = [
+            f"{100 * statistics.mean(by_task[task]):.2f} ± "
+            f"{100 * statistics.pstdev(by_task[task]):.2f}"
+            for task in TASKS
+        ]
+        lines.append(f"| {variant} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
