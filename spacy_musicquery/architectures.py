@@ -1,6 +1,6 @@
 """Registered model builders: a tagger as a thinc Model from texts to emissions."""
 
-from typing import Callable, Dict, List, Optional, Tuple, cast, get_args
+from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple, cast, get_args
 
 import numpy as np
 import srsly
@@ -8,6 +8,9 @@ from thinc.api import Model
 from thinc.model import deserialize_attr, serialize_attr
 
 from .bigrams import BigramInventory
+from .catalogue import Catalogue, n_features, perturb
+from .catalogue import encode as encode_names
+from .catalogue import encode_one as encode_names_of_one
 from .encoding import UNK_ID, CharInventory, padded_batches
 from .errors import Errors, SavedModelError, bad_setting
 from .keras_shim import KerasShim
@@ -37,6 +40,8 @@ def build_char_bilstm(
     window: int = 7,
     crf: bool = True,
     char_dropout: float = 0.1,
+    name_dropout: float = 0.5,
+    name_distractors: float = 0.5,
     fullwidth: bool = True,
     lowercase: bool = True,
     precision: Precision = "float32",
@@ -64,6 +69,9 @@ def build_char_bilstm(
         conditional random field); otherwise every character by itself (softmax).
     char_dropout (float): Share of characters that training replaces by the
         unknown one, so that its embedding is learnt, from 0 to below 1.
+    name_dropout (float): Share of the catalogue's names that training overlooks, from
+        0 to below 1, if there is a catalogue; see `catalogue.perturb`.
+    name_distractors (float): How many names training makes up in a text, on average.
     fullwidth (bool): Treat full-width forms as their ASCII counterparts.
     lowercase (bool): Treat upper case as lower case.
     precision (str): Of the LSTM's weights when predicting: "float32" or "int8". What
@@ -89,9 +97,16 @@ def build_char_bilstm(
         raise bad_setting(_NAME, "window", window, "0 or an odd number")
     if precision not in get_args(Precision):
         raise bad_setting(_NAME, "precision", precision, "float32 or int8")
-    if type(char_dropout) not in (int, float) or not 0.0 <= char_dropout < 1.0:
-        expected = "a number of at least 0 and below 1"
-        raise bad_setting(_NAME, "char_dropout", char_dropout, expected)
+    for setting, share in {
+        "char_dropout": char_dropout,
+        "name_dropout": name_dropout,
+    }.items():
+        if type(share) not in (int, float) or not 0.0 <= share < 1.0:
+            expected = "a number of at least 0 and below 1"
+            raise bad_setting(_NAME, setting, share, expected)
+    if type(name_distractors) not in (int, float) or not name_distractors >= 0.0:
+        expected = "a number of at least 0"
+        raise bad_setting(_NAME, "name_distractors", name_distractors, expected)
     return Model(
         "char_bilstm",
         forward,
@@ -103,7 +118,10 @@ def build_char_bilstm(
             "n_intents": 0,
             "min_count": min_count,
             "bigram_min_count": bigram_min_count,
+            "catalogue": Catalogue(()),
             "char_dropout": char_dropout,
+            "name_dropout": name_dropout,
+            "name_distractors": name_distractors,
             "dropout_rate": 0.0,
         },
         shims=[
@@ -157,6 +175,7 @@ def init(
         model.get_dim("nO"),
         n_bigrams=n_bigrams,
         n_intents=model.attrs["n_intents"],
+        n_lexicon=n_features(len(model.attrs["catalogue"].types)),
         seed=seed,
     )
     model.attrs.update(inventory=inventory, bigrams=bigrams)
@@ -182,6 +201,9 @@ def forward(
         dropped = np.random.random_sample(len(chars)) < model.attrs["char_dropout"]
         chars = np.where(dropped, UNK_ID, chars)
     ids = _rows_of_vectors(model, shim.sizes, chars, lengths)
+    names = _rows_of_names(model, shim.sizes, texts, lengths, is_train)
+    if names is not None:
+        ids = np.concatenate([ids, names], axis=1)
 
     data = np.empty((len(ids), shim.sizes.n_tags), dtype="float32")
     intents = np.zeros((len(texts), shim.sizes.n_intents), dtype="float32")
@@ -229,17 +251,76 @@ def _rows_of_vectors(
     return ids
 
 
+def _rows_of_names(
+    model: Model[List[str], Emissions],
+    sizes: NetworkSizes,
+    texts: List[str],
+    lengths: Ints1d,
+    is_train: bool,
+) -> Optional[Ints2d]:
+    """Where the vectors stand of what each character is within the catalogue's names:
+    (characters, n), 0 for nothing; None without names."""
+    catalogue = model.attrs["catalogue"]
+    if not len(catalogue):
+        return None
+    matches = [catalogue.find(text) for text in texts]
+    if is_train:
+        matches = perturb(
+            matches,
+            lengths,
+            len(catalogue.types),
+            dropout=model.attrs["name_dropout"],
+            distractors=model.attrs["name_distractors"],
+        )
+    features = encode_names(matches, lengths)
+    return np.where(features > 0, features + _before_names(sizes), 0).astype("int32")
+
+
+def _before_names(sizes: NetworkSizes) -> int:
+    """The last row before the vectors of names, whose features count from 1."""
+    return sizes.n_chars + 2 * sizes.n_bigrams - 1
+
+
 def _encode_one(
     model: Model[List[str], Emissions], sizes: NetworkSizes, text: str
 ) -> Ints2d:
-    """`_rows_of_vectors` of one short text, which plain Python makes faster."""
+    """Both of one short text, which plain Python makes faster."""
     chars = model.attrs["inventory"].encode_one(text)
-    if not sizes.n_bigrams:
-        return np.array(chars, dtype="int32")[:, np.newaxis]
-    pairs = model.attrs["bigrams"].encode_one(chars)
-    before = [sizes.n_chars + pair for pair in pairs]
-    after = [sizes.n_chars + sizes.n_bigrams + pair for pair in pairs[1:]]
-    return np.array(list(zip(chars, before, after)), dtype="int32")
+    columns = [chars]
+    if sizes.n_bigrams:
+        pairs = model.attrs["bigrams"].encode_one(chars)
+        columns.append([sizes.n_chars + pair for pair in pairs])
+        columns.append([sizes.n_chars + sizes.n_bigrams + pair for pair in pairs[1:]])
+    rows: Iterable[Sequence[int]] = zip(*columns)
+    catalogue = model.attrs["catalogue"]
+    matches = catalogue.find(text) if len(catalogue) else None
+    if matches:
+        before = _before_names(sizes)
+        names = encode_names_of_one(matches, len(text), before)
+        rows = [(*row, *of_char) for row, of_char in zip(rows, names)]
+    return np.array(list(rows), dtype="int32")
+
+
+@serialize_attr.register(Catalogue)
+def _serialize_catalogue(_: Catalogue, value: Catalogue, name: str, model: Model) -> bytes:
+    """Only its types, which the weights are for: the component keeps the names."""
+    return srsly.msgpack_dumps(list(value.types))
+
+
+@deserialize_attr.register(Catalogue)
+def _deserialize_catalogue(
+    default: Catalogue, value: bytes, name: str, model: Model
+) -> Catalogue:
+    return model_catalogue(model, srsly.msgpack_loads(value))
+
+
+def model_catalogue(model: Model[List[str], Emissions], types: Sequence[str]) -> Catalogue:
+    """model (Model[List[str], Emissions]): What `build_char_bilstm` built.
+    types (Sequence[str]): The types of names.
+    RETURNS (Catalogue): An empty catalogue that treats texts as the model does.
+    """
+    inventory = model.attrs["inventory"]
+    return Catalogue(types, fullwidth=inventory.fullwidth, lowercase=inventory.lowercase)
 
 
 @serialize_attr.register(BigramInventory)

@@ -10,6 +10,7 @@ from typing import (
     Iterable,
     Iterator,
     List,
+    Mapping,
     NamedTuple,
     Optional,
     Sequence,
@@ -33,7 +34,7 @@ from wasabi import msg
 
 from . import bio, saving
 from .alignment import AlignmentMode, FoundSpan, add_ents, align, strip_blanks
-from .architectures import get_shim
+from .architectures import get_shim, model_catalogue
 from .char_vectors import CharVectors
 from .encoding import split_by_length
 from .errors import Errors, Warnings, bad_setting, excerpt
@@ -58,6 +59,8 @@ bigram_min_count = 2
 window = 7
 crf = true
 char_dropout = 0.1
+name_dropout = 0.5
+name_distractors = 0.5
 fullwidth = true
 lowercase = true
 precision = "float32"
@@ -161,6 +164,17 @@ def set_score(span: Span, score: float) -> None:
     """
     key: Any = ("._.", SCORE_EXTENSION, span.start_char, span.end_char)
     span.doc.user_data[key] = score
+
+
+def _require_names(name: str, names: Any) -> None:
+    """Refuse what is no dictionary of lists of strings."""
+    is_sound = isinstance(names, Mapping) and all(
+        isinstance(of_type, (list, tuple, set, frozenset))
+        and all(isinstance(item, str) for item in of_type)
+        for of_type in names.values()
+    )
+    if not is_sound:
+        raise ValueError(Errors.MQ016.format(name=name, value=excerpt(repr(names))))
 
 
 class Prediction(NamedTuple):
@@ -494,6 +508,7 @@ class MusicQuery(TrainablePipe):
         nlp: Optional[Language] = None,
         labels: Union[Dict[str, List[str]], Sequence[str], None] = None,
         char_vectors: Optional[CharVectors] = None,
+        catalogue: Optional[Dict[str, List[str]]] = None,
     ) -> None:
         """Set the component up for training: labels, character inventory, weights.
 
@@ -505,11 +520,16 @@ class MusicQuery(TrainablePipe):
             labels`; by default those of the examples.
         char_vectors (Optional[CharVectors]): Pretrained vectors for the embedding,
             such as `spacy_musicquery.Char2VecLoader.v1` gives.
+        catalogue (Optional[Dict[str, List[str]]]): Names by type, such as
+            `spacy_musicquery.Catalogue.v1` gives. Training learns what it means that a
+            catalogue has a name, and the pipeline keeps these; see `set_catalogue`.
         RAISES (ValueError): If there is no label to learn, or the vectors do not fit.
         """
         validate_get_examples(get_examples, "MusicQuery.initialize")
         if isinstance(labels, str):
             raise ValueError(Errors.MQ012.format(name=self.name, labels=labels))
+        if catalogue is not None:
+            _require_names(self.name, catalogue)
         texts: List[str] = []
         seen_labels: Set[str] = set()
         seen_intents: Set[str] = set()
@@ -539,6 +559,10 @@ class MusicQuery(TrainablePipe):
                 self._append_label(label)
             self.model.set_dim("nO", len(self.tags), force=True)
             self.model.attrs["n_intents"] = len(intents)
+            self.model.attrs["catalogue"] = model_catalogue(
+                self.model, sorted(catalogue or ())
+            )
+            self.model.attrs["catalogue"].add(catalogue or {})
             self.model.initialize(X=texts)
         if char_vectors is not None:
             self._use_char_vectors(char_vectors)
@@ -560,6 +584,49 @@ class MusicQuery(TrainablePipe):
             component=self.name,
         )
         shim.set_array(EMBEDDING, aligned, trainable=char_vectors.trainable)
+
+    def set_catalogue(self, names: Mapping[str, Iterable[str]]) -> None:
+        """Replace the catalogue: names that are found even if training never saw them.
+        Messages that are being read meanwhile see the old one or the new one.
+
+        names (Mapping[str, Iterable[str]]): Names by type, such as {"artist": ["周杰伦"]}.
+        RAISES (ValueError): If the pipeline was trained without a catalogue, or without
+            one of the types.
+        """
+        catalogue = model_catalogue(self.model, self.model.attrs["catalogue"].types)
+        catalogue.add(self._checked_names(names))
+        self.model.attrs["catalogue"] = catalogue
+
+    def add_to_catalogue(self, names: Mapping[str, Iterable[str]]) -> None:
+        """Add names to the catalogue; they are found from now on.
+
+        names (Mapping[str, Iterable[str]]): Names by type.
+        RAISES (ValueError): As `set_catalogue`.
+        """
+        self.model.attrs["catalogue"].add(self._checked_names(names))
+
+    @property
+    def catalogue(self) -> Dict[str, List[str]]:
+        """RETURNS (Dict[str, List[str]]): The names of the catalogue, normalised as
+        messages are, by type.
+        """
+        return self.model.attrs["catalogue"].names()
+
+    def _checked_names(
+        self, names: Mapping[str, Iterable[str]]
+    ) -> Mapping[str, Iterable[str]]:
+        types = self.model.attrs["catalogue"].types
+        if not types:
+            raise ValueError(Errors.MQ014.format(name=self.name))
+        _require_names(self.name, names)
+        for type_name in names:
+            if type_name not in types:
+                raise ValueError(
+                    Errors.MQ015.format(
+                        name=self.name, unknown=type_name, types=", ".join(types)
+                    )
+                )
+        return names
 
     def add_label(self, label: str) -> int:
         """Add a label, before the model is initialized.
@@ -597,6 +664,7 @@ class MusicQuery(TrainablePipe):
             "cfg": lambda: srsly.json_dumps(self.cfg),
             "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
             "model": lambda: saving.seal(self.model.to_bytes()),
+            "catalogue": lambda: self._catalogue_to_bytes(),
         }
         return util.to_bytes(writers, exclude)
 
@@ -612,6 +680,7 @@ class MusicQuery(TrainablePipe):
             "cfg": self._load_settings,
             "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
             "model": self._load_model,
+            "catalogue": self._load_catalogue,
         }
         with self._unchanged_on_error():
             util.from_bytes(bytes_data, readers, exclude)
@@ -628,6 +697,8 @@ class MusicQuery(TrainablePipe):
             "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
             "model": lambda p: p.write_bytes(saving.seal(self.model.to_bytes())),
         }
+        if self.model.attrs["catalogue"].types:
+            writers["catalogue"] = lambda p: p.write_bytes(self._catalogue_to_bytes())
         with saving.complete_files(util.ensure_path(path)) as directory:
             util.to_disk(directory, writers, exclude)
 
@@ -645,6 +716,7 @@ class MusicQuery(TrainablePipe):
             "cfg": lambda p: self._load_settings(saving.read_bytes(p, self.name)),
             "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
             "model": lambda p: self._load_model(saving.read_bytes(p, self.name)),
+            "catalogue": self._load_catalogue_file,
         }
         with self._unchanged_on_error():
             util.from_disk(path, readers, exclude)
@@ -675,6 +747,19 @@ class MusicQuery(TrainablePipe):
         settings = {**self.cfg, **saving.read_settings(data, self.name)}
         check_settings(self.name, settings)
         self.cfg = settings
+
+    def _catalogue_to_bytes(self) -> bytes:
+        return saving.seal(srsly.msgpack_dumps(self.catalogue))
+
+    def _load_catalogue_file(self, path: Path) -> None:
+        # Pipelines without a catalogue have no such file.
+        if self.model.attrs["catalogue"].types:
+            self._load_catalogue(saving.read_bytes(path, self.name))
+
+    def _load_catalogue(self, data: bytes) -> None:
+        names = saving.read_names(data, self.name)
+        if names:
+            self.set_catalogue(names)
 
     def _load_model(self, data: bytes) -> None:
         saving.load_model(

@@ -70,6 +70,19 @@ class Errors:
         "nlp.initialize on data that holds all intents, or set learn_intents = false."
     )
 
+    MQ014 = (
+        "[MQ014] {name}: this pipeline was trained without a catalogue and cannot use one. "
+        "Train it with names: [initialize.components.{name}.catalogue]."
+    )
+    MQ015 = (
+        "[MQ015] {name}: the catalogue has names of the type '{unknown}', but the pipeline "
+        "was trained with the types: {types}. Give the names under one of these."
+    )
+    MQ016 = (
+        "[MQ016] {name}: a catalogue is a dictionary of lists of names by type, such as "
+        '{{"artist": ["周杰伦"]}}; got {value!r}.'
+    )
+
     # Saved pipelines
     MQ020 = (
         "[MQ020] {name}: cannot load from {path}: {problem}. The pipeline directory is "
@@ -162,6 +175,11 @@ class Errors:
         "[MQ055] {path}: no messages found. Write one a line, in files that end in .txt."
     )
     MQ056 = "[MQ056] a joined corpus needs at least one corpus to join."
+    MQ060 = (
+        "[MQ060] catalogue: {path}: {problem}. A catalogue is a text file with one name a "
+        "line (or a .csv or .parquet file with a column of names), its type in its name: "
+        "artist.txt."
+    )
     MQ052 = "[MQ052] {option} {value}: {problem}."
 
 

@@ -115,6 +115,7 @@ class KerasShim(Shim):
         *,
         n_bigrams: int = 0,
         n_intents: int = 0,
+        n_lexicon: int = 0,
         seed: int,
     ) -> None:
         """Draw new weights.
@@ -123,6 +124,7 @@ class KerasShim(Shim):
         n_tags (int): Number of tags.
         n_bigrams (int): Number of bigrams, the unknown one included; 0 for none.
         n_intents (int): Number of intents; 0 for none.
+        n_lexicon (int): What a character can be within names; 0 for no catalogue.
         seed (int): Seeds the weights.
         """
         sizes = NetworkSizes(
@@ -130,6 +132,7 @@ class KerasShim(Shim):
             n_tags=n_tags,
             n_bigrams=n_bigrams,
             n_intents=n_intents,
+            n_lexicon=n_lexicon,
             **self.settings,
         )
         network = _network_module().CharBiLSTM(sizes, seed)

@@ -9,6 +9,7 @@ from typing import Dict, NamedTuple, Tuple
 EMBEDDING = "embedding"
 BIGRAMS = "bigrams"
 TRANSITIONS = "transitions"
+LEXICON = "lexicon"
 WINDOW = "window.kernel"
 
 
@@ -26,6 +27,8 @@ class NetworkSizes(NamedTuple):
     n_intents (int): Intents of whole texts; 0 for none.
     window (int): Width of the convolution from the embedding to the tags, in
         characters; 0 for none.
+    n_lexicon (int): What a character can be within a name of a catalogue; 0 for a
+        network that knows no catalogue.
     """
 
     n_chars: int
@@ -37,6 +40,7 @@ class NetworkSizes(NamedTuple):
     crf: int = 0
     n_intents: int = 0
     window: int = 0
+    n_lexicon: int = 0
 
 
 def array_shapes(sizes: NetworkSizes) -> Dict[str, Tuple[int, ...]]:
@@ -52,6 +56,8 @@ def array_shapes(sizes: NetworkSizes) -> Dict[str, Tuple[int, ...]]:
     shapes: Dict[str, Tuple[int, ...]] = {EMBEDDING: (sizes.n_chars, sizes.embed_width)}
     if sizes.n_bigrams:
         shapes[BIGRAMS] = (2 * sizes.n_bigrams, sizes.embed_width)
+    if sizes.n_lexicon:
+        shapes[LEXICON] = (sizes.n_lexicon, sizes.embed_width)
     width = sizes.embed_width
     for layer in range(sizes.depth):
         for direction in ("forward", "backward"):

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from .encoding import PAD_ID
-from .layout import BIGRAMS, EMBEDDING, WINDOW, NetworkSizes
+from .layout import BIGRAMS, EMBEDDING, LEXICON, WINDOW, NetworkSizes
 
 # The dropout is an argument of the call, and the shape leaves batch and time
 # open: one trace serves every batch and every step of a schedule.
@@ -27,7 +27,8 @@ _GRADIENTS = (
 class CharBiLSTM(keras.Model):
     """Embedding -> dropout -> (bidirectional LSTM -> dropout) x depth -> Dense. The
     embedding of a character is its own vector plus those of the two pairs that it
-    makes with its neighbours, if there are any. A convolution from the dropped-out
+    makes with its neighbours, if there are any, and those of what it is within names
+    of a catalogue. A convolution from the dropped-out
     embedding to the tags, if there is one, is added to what Dense gives. If there are intents, another Dense
     scores them from what each unit of the last layer makes of its strongest character.
     """
@@ -50,7 +51,16 @@ class CharBiLSTM(keras.Model):
                 sizes.embed_width,
                 embeddings_initializer=_initial_vectors(next(seeds)),
             )
+        self.lexicon = None
+        if sizes.n_lexicon:
+            self.lexicon = keras.layers.Embedding(
+                sizes.n_lexicon,
+                sizes.embed_width,
+                embeddings_initializer=_initial_vectors(next(seeds)),
+            )
         self.n_chars = sizes.n_chars
+        self.n_columns = 3 if sizes.n_bigrams else 1
+        self.first_name = sizes.n_chars + 2 * sizes.n_bigrams
         self.bilstms = [
             keras.layers.Bidirectional(
                 _lstm(sizes.hidden_width, seeds),
@@ -80,8 +90,8 @@ class CharBiLSTM(keras.Model):
                 sizes.n_intents,
                 kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
             )
-        one_char = np.full((1, 1, 3 if sizes.n_bigrams else 1), sizes.n_chars - 1)
-        one_char[..., 1:] += 1
+        one_char = np.zeros((1, 1, self.n_columns + bool(sizes.n_lexicon)), dtype="int32")
+        one_char[..., 0] = sizes.n_chars - 1
         self(one_char, dropout=tf.constant(0.0), seed=tf.constant([0, 0]))
         self.forward = tf.function(self.call, input_signature=_INPUTS)
         self.backward = tf.function(
@@ -91,8 +101,8 @@ class CharBiLSTM(keras.Model):
     def call(
         self, ids: tf.Tensor, dropout: tf.Tensor, seed: tf.Tensor
     ) -> Tuple[tf.Tensor, tf.Tensor]:
-        """ids (tf.Tensor): Padded ids (texts, longest, 1 or 3), see
-            `architectures.encode`.
+        """ids (tf.Tensor): Padded ids (texts, longest, n): of the character, then of its
+            bigrams if there are any, then of what it is within names, 0 for nothing.
         dropout (tf.Tensor): The share of values to drop, 0 for none.
         seed (tf.Tensor): Two numbers; the same ones drop the same values.
         RETURNS (Tuple[tf.Tensor, tf.Tensor]): Emissions (texts, longest, tags) and
@@ -102,8 +112,13 @@ class CharBiLSTM(keras.Model):
         mask = keras.ops.not_equal(chars, PAD_ID)
         embedded = self.embedding(chars)
         if self.bigrams is not None:
-            pairs = keras.ops.maximum(ids[..., 1:] - self.n_chars, 0)  # 0 in the padding
+            pairs = keras.ops.maximum(ids[..., 1:3] - self.n_chars, 0)  # 0 in the padding
             embedded += keras.ops.sum(self.bigrams(pairs), axis=2)
+        if self.lexicon is not None:
+            names = ids[..., self.n_columns :]
+            is_name = keras.ops.cast(names > 0, "float32")[..., None]
+            vectors = self.lexicon(keras.ops.maximum(names - self.first_name, 0))
+            embedded += keras.ops.sum(vectors * is_name, axis=2)
         hidden = dropped = _drop(embedded, dropout, seed)
         for i, bilstm in enumerate(self.bilstms, start=1):
             hidden = _drop(bilstm(hidden, mask=mask), dropout, seed + i)
@@ -149,6 +164,8 @@ class CharBiLSTM(keras.Model):
         variables = {EMBEDDING: self.embedding.embeddings}
         if self.bigrams is not None:
             variables[BIGRAMS] = self.bigrams.embeddings
+        if self.lexicon is not None:
+            variables[LEXICON] = self.lexicon.embeddings
         for i, bilstm in enumerate(self.bilstms):
             for direction in ("forward", "backward"):
                 cell = getattr(bilstm, f"{direction}_layer").cell

@@ -4,8 +4,8 @@ The graph holds no weights: it declares them as external data, and the session
 binds the arrays when it is made. So the weights are stored once, and a pipeline
 carries a graph of about a kilobyte that needs no `onnx` to be loaded.
 
-Inputs are `ids` (texts, longest, 1 or 3) and `lengths` (texts,), both int32; an id is a
-row of the stacked vectors of characters and bigrams, and a character's are added. The output
+Inputs are `ids` (texts, longest, n) and `lengths` (texts,), both int32; an id is a row of
+the stacked vectors of characters, bigrams and names, and a character's are added. The output
 is `emissions` (texts, longest, tags), and `intents` (texts, intents) if there are
 any. Rows of emissions beyond a text's length are undefined.
 """
@@ -17,7 +17,7 @@ import numpy as np
 
 from .encoding import PAD_ID
 from .errors import Errors
-from .layout import BIGRAMS, EMBEDDING, WINDOW, NetworkSizes, array_shapes
+from .layout import BIGRAMS, EMBEDDING, LEXICON, WINDOW, NetworkSizes, array_shapes
 from .types import Floats2d, Floats3d, FloatsXd
 
 Precision = Literal["float32", "int8"]
@@ -105,9 +105,7 @@ def build_graph(sizes: NetworkSizes, precision: Precision) -> bytes:
         nodes,
         "char_bilstm",
         [
-            helper.make_tensor_value_info(
-                "ids", TensorProto.INT32, ["n", "t", 3 if sizes.n_bigrams else 1]
-            ),
+            helper.make_tensor_value_info("ids", TensorProto.INT32, ["n", "t", "parts"]),
             helper.make_tensor_value_info("lengths", TensorProto.INT32, ["n"]),
         ],
         [
@@ -144,7 +142,7 @@ def graph_weights(
         if name.startswith(("output.", "intents."))
     }
     weights[EMBEDDING] = np.concatenate(
-        [arrays[name] for name in (EMBEDDING, BIGRAMS) if name in arrays]
+        [arrays[name] for name in (EMBEDDING, BIGRAMS, LEXICON) if name in arrays]
     ).astype("float32")
     # What stands beyond the end of a text must not reach into it.
     weights[EMBEDDING][PAD_ID] = 0.0

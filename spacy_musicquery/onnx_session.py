@@ -40,7 +40,7 @@ class EmissionSession:
     def __call__(self, ids: Ints3d, lengths: Ints1d) -> List[FloatsXd]:
         """Compute emissions, and scores of intents if the graph has them.
 
-        ids (Ints3d): Padded ids (texts, longest, 1 or 3).
+        ids (Ints3d): Padded ids (texts, longest, n).
         lengths (Ints1d): The length of each text, none 0 (texts,).
         RETURNS (List[FloatsXd]): Emissions (texts, longest, tags), of which those
             beyond the end of a text mean nothing; and intents (texts, intents), if any.

@@ -14,7 +14,13 @@ from .architectures import get_shim
 from .errors import Errors, SavedModelError
 from .types import Emissions
 
-_TRAINING_ONLY = ("min_count", "bigram_min_count", "char_dropout")
+_TRAINING_ONLY = (
+    "min_count",
+    "bigram_min_count",
+    "char_dropout",
+    "name_dropout",
+    "name_distractors",
+)
 
 
 @contextmanager
@@ -99,6 +105,23 @@ def read_settings(data: bytes, component: str) -> Dict[str, Any]:
             problem = f"its settings hold no list of {key}"
             raise SavedModelError(Errors.MQ021.format(name=component, problem=problem))
     return settings
+
+
+def read_names(data: bytes, component: str) -> Dict[str, List[str]]:
+    """Read a component's saved catalogue.
+
+    data (bytes): The names by type as msgpack, sealed.
+    component (str): The component's name, for the error.
+    RETURNS (Dict[str, List[str]]): The names by type.
+    RAISES (SavedModelError): If they are damaged.
+    """
+    try:
+        return srsly.msgpack_loads(unseal(data, component))
+    except SavedModelError as error:
+        problem = "its catalogue is damaged"
+        raise SavedModelError(
+            Errors.MQ021.format(name=component, problem=problem)
+        ) from error
 
 
 def load_model(

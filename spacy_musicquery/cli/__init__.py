@@ -4,11 +4,13 @@ import typer
 from spacy.cli._util import app as spacy_app
 
 from .cais_records import cais_records
+from .catalogue import catalogue
 from .check_data import check_data
 from .convert import convert
 from .errors import errors
 from .evaluate import evaluate
 from .extract import extract
+from .names import names
 from .negatives import negatives
 from .vectors import vectors
 
@@ -25,6 +27,8 @@ for command in (
     vectors,
     evaluate,
     errors,
+    names,
+    catalogue,
     cais_records,
 ):
     app.command(command.__name__.replace("_", "-"))(command)

@@ -1,0 +1,218 @@
+"""A catalogue of names with a type (artist, title, ...), and where they occur in texts.
+
+Names are found by looking up every stretch of a text that begins like a name in a
+dictionary. Of the libraries that were tried, pyahocorasick is as fast but needs three
+times the memory and seconds to load a million names, ahocorasick_rs cannot be saved, and
+marisa-trie is several times slower.
+"""
+
+from typing import Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple
+
+import numpy as np
+
+from .encoding import CharInventory
+from .types import Ints1d, Ints2d
+
+# How many of the names that a character is part of are seen; the longest come first.
+N_COLUMNS = 4
+# Classes of names by length: 1, 2, 3, 4, and 5 or more characters.
+N_LENGTHS = 5
+# Where in a name a character stands: first, inside, last. That of one is the first.
+N_PLACES = 3
+_FIRST, _INSIDE, _LAST = range(N_PLACES)
+
+
+class Match(NamedTuple):
+    """A name that occurs in a text: its first character, how many it has, its type."""
+
+    start: int
+    length: int
+    type: int
+
+
+class Catalogue:
+    """Names by type. May be added to while other threads look names up."""
+
+    def __init__(
+        self, types: Sequence[str], *, fullwidth: bool = True, lowercase: bool = True
+    ) -> None:
+        """types (Sequence[str]): The types that names may have.
+        fullwidth (bool): Treat full-width forms as their ASCII counterparts.
+        lowercase (bool): Treat upper case as lower case.
+        """
+        self.types = tuple(types)
+        self._normalizer = CharInventory(fullwidth=fullwidth, lowercase=lowercase)
+        self._types_of_name: Dict[str, Tuple[int, ...]] = {}
+        # The lengths of the names that begin with two characters (or are one).
+        self._lengths: Dict[str, Tuple[int, ...]] = {}
+
+    def __len__(self) -> int:
+        """The number of different names."""
+        return len(self._types_of_name)
+
+    def add(self, names: Mapping[str, Iterable[str]]) -> None:
+        """Add names.
+
+        names (Mapping[str, Iterable[str]]): Names by type, one of `types`. Blank ones
+            are left out.
+        """
+        for type_name, of_type in names.items():
+            type_id = self.types.index(type_name)
+            # All at once: a million calls would take seconds.
+            normalized = self._normalizer.normalize("\n".join(of_type)).split("\n")
+            for normal in map(str.strip, normalized):
+                if not normal:
+                    continue
+                known = self._types_of_name.get(normal, ())
+                if type_id not in known:
+                    self._types_of_name[normal] = _shared((*known, type_id))
+                lengths = self._lengths.get(normal[:2], ())
+                if len(normal) not in lengths:
+                    self._lengths[normal[:2]] = _shared(sorted((*lengths, len(normal))))
+
+    def names(self) -> Dict[str, List[str]]:
+        """RETURNS (Dict[str, List[str]]): The names, normalised, by type."""
+        names: Dict[str, List[str]] = {type_name: [] for type_name in self.types}
+        for name, type_ids in list(self._types_of_name.items()):
+            for type_id in type_ids:
+                names[self.types[type_id]].append(name)
+        return names
+
+    def find(self, text: str) -> List[Match]:
+        """Find the names in a text. In the middle of a word of Latin letters or digits
+        no name begins or ends.
+
+        text (str): The text.
+        RETURNS (List[Match]): The names, by start and length; they may overlap.
+        """
+        text = self._normalizer.normalize(text)
+        size = len(text)
+        found: List[Match] = []
+        for start in range(size):
+            lengths = self._lengths.get(text[start : start + 2], ())
+            if start + 1 < size and text[start] in self._lengths:
+                lengths = (1, *lengths)
+            for length in lengths:
+                end = start + length
+                if end > size:
+                    break
+                types = self._types_of_name.get(text[start:end])
+                if types and not (_in_word(text, start) or _in_word(text, end)):
+                    found += [Match(start, length, type_id) for type_id in types]
+        return found
+
+
+def n_features(n_types: int) -> int:
+    """n_types (int): The number of types.
+    RETURNS (int): How many things a character can be within a name.
+    """
+    return n_types * N_LENGTHS * N_PLACES
+
+
+def encode(matches: Sequence[Sequence[Match]], lengths: Ints1d) -> Ints2d:
+    """What each character of a batch of texts is within names.
+
+    matches (Sequence[Sequence[Match]]): The names found in each text.
+    lengths (Ints1d): The length of each text.
+    RETURNS (Ints2d): Numbers of features, from 1, the longest names' first; 0 where
+        there is none (characters, N_COLUMNS).
+    """
+    features = np.zeros((int(lengths.sum()), N_COLUMNS), dtype="int32")
+    offsets = (np.cumsum(lengths) - lengths).tolist()
+    rows = [
+        (offset + start, length, type_id)
+        for offset, of_text in zip(offsets, matches)
+        for start, length, type_id in of_text
+    ]
+    if not rows:
+        return features
+    starts, sizes, types = np.array(rows).T
+    ends = np.cumsum(sizes)
+    place = np.arange(ends[-1]) - np.repeat(ends - sizes, sizes)
+    chars = np.repeat(starts, sizes) + place
+    sizes_here = np.repeat(sizes, sizes)
+    position = np.full(len(place), _INSIDE)
+    position[place == sizes_here - 1] = _LAST
+    position[place == 0] = _FIRST
+    feature = np.repeat(types, sizes) * N_LENGTHS + np.minimum(sizes_here, N_LENGTHS) - 1
+    feature = feature * N_PLACES + position + 1
+    # Of each character, the longest names first; then count them.
+    order = np.lexsort((feature, -sizes_here, chars))
+    chars, feature = chars[order], feature[order]
+    is_new = np.append(True, chars[1:] != chars[:-1])
+    first = np.flatnonzero(is_new)
+    column = np.arange(len(chars)) - first[np.cumsum(is_new) - 1]
+    kept = column < N_COLUMNS
+    features[chars[kept], column[kept]] = feature[kept]
+    return features
+
+
+def encode_one(matches: Sequence[Match], size: int, offset: int = 0) -> List[List[int]]:
+    """`encode` for one short text, which plain Python makes faster.
+
+    matches (Sequence[Match]): The names found in it.
+    size (int): Its length.
+    offset (int): Added to every feature.
+    RETURNS (List[List[int]]): N_COLUMNS numbers a character.
+    """
+    rows: List[List[int]] = [[] for _ in range(size)]
+    for start, length, type_id in sorted(matches, key=lambda m: (-m.length, m.type)):
+        first = (type_id * N_LENGTHS + min(length, N_LENGTHS) - 1) * N_PLACES + 1 + offset
+        last = start + length - 1
+        rows[start].append(first + _FIRST)
+        for i in range(start + 1, last):
+            rows[i].append(first + _INSIDE)
+        if last > start:
+            rows[last].append(first + _LAST)
+    return [(row + [0] * N_COLUMNS)[:N_COLUMNS] for row in rows]
+
+
+def perturb(
+    matches: Sequence[Sequence[Match]],
+    lengths: Ints1d,
+    n_types: int,
+    *,
+    dropout: float,
+    distractors: float,
+) -> List[List[Match]]:
+    """Make a catalogue less complete and less right than it is, for training: a tagger
+    must neither need a name to be listed nor believe every name that is. Draws from
+    numpy's generator.
+
+    matches (Sequence[Sequence[Match]]): The names found in each text.
+    lengths (Ints1d): The length of each text.
+    n_types (int): The number of types.
+    dropout (float): Share of the names to forget.
+    distractors (float): How many names to make up, a text, on average: stretches of any
+        type that lie anywhere.
+    RETURNS (List[List[Match]]): What is left and what is new.
+    """
+    changed = [
+        [match for match in of_text if np.random.random_sample() >= dropout]
+        for of_text in matches
+    ]
+    for of_text, size, n_new in zip(
+        changed, lengths.tolist(), np.random.poisson(distractors, len(lengths)).tolist()
+    ):
+        for _ in range(n_new):
+            length = 1 + np.random.randint(min(size, 6)) if size else 0
+            if length:
+                start = np.random.randint(size - length + 1)
+                of_text.append(Match(start, length, np.random.randint(n_types)))
+    return changed
+
+
+_SHARED: Dict[Tuple[int, ...], Tuple[int, ...]] = {}
+
+
+def _shared(numbers: Iterable[int]) -> Tuple[int, ...]:
+    """The same tuple for equal numbers: a million names have few different ones."""
+    key = tuple(numbers)
+    return _SHARED.setdefault(key, key)
+
+
+def _in_word(text: str, place: int) -> bool:
+    """Whether both sides of a place belong to one word of Latin letters or digits."""
+    return 0 < place < len(text) and all(
+        char.isascii() and char.isalnum() for char in text[place - 1 : place + 1]
+    )
