@@ -32,8 +32,8 @@ _NO_INTENTS = np.zeros((1, 0), dtype="float32")
 
 
 def build_char_bilstm(
-    embed_width: int = 64,
-    hidden_width: int = 64,
+    embed_width: int = 48,
+    hidden_width: int = 48,
     depth: int = 1,
     min_count: int = 1,
     bigram_min_count: int = 2,

@@ -130,7 +130,7 @@ class _CharSentences:
 def train_char_vectors(
     texts: Iterable[str],
     *,
-    width: int = 64,
+    width: int = 48,
     window: int = 5,
     min_count: int = 1,
     epochs: int = 5,

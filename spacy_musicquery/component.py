@@ -48,11 +48,15 @@ logger = logging.getLogger("spacy.music_query")
 
 SCORE_EXTENSION = "music_query_score"
 
+# How much an intent counts beside the tag of a character. More of it would be learnt at
+# the cost of the tags.
+INTENT_WEIGHT = 0.3
+
 default_model_config = """
 [model]
 @architectures = "spacy_musicquery.CharBiLSTM.v1"
-embed_width = 64
-hidden_width = 64
+embed_width = 48
+hidden_width = 48
 depth = 1
 min_count = 1
 bigram_min_count = 2
@@ -443,10 +447,8 @@ class MusicQuery(TrainablePipe):
             return loss, gradients
         gold_intents = np.array([self._gold_intent(example) for example in examples])
         intent_loss, d_intents = cross_entropy(scores.intents, gold_intents)
-        # An intent counts as much as the tag of one character: more of it would be
-        # learnt at the cost of the tags.
         n_tags = max((gold_tags != bio.MISSING).sum(), 1)
-        weight = (gold_intents != bio.MISSING).sum() / n_tags
+        weight = INTENT_WEIGHT * (gold_intents != bio.MISSING).sum() / n_tags
         d_intents *= weight
         return loss + weight * intent_loss, gradients._replace(intents=d_intents)
 
@@ -664,8 +666,9 @@ class MusicQuery(TrainablePipe):
             "cfg": lambda: srsly.json_dumps(self.cfg),
             "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
             "model": lambda: saving.seal(self.model.to_bytes()),
-            "catalogue": lambda: self._catalogue_to_bytes(),
         }
+        if self.model.attrs["catalogue"].types:
+            writers["catalogue"] = self._catalogue_to_bytes
         return util.to_bytes(writers, exclude)
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "MusicQuery":

@@ -90,7 +90,7 @@ def test_train_on_own_messages_with_vectors(project):
     own = project / "own.json"
     own.write_text(json.dumps(messages), encoding="utf8")
     config = load_config(project / "configs" / "quick.cfg")
-    config["components"]["music_query"]["model"]["embed_width"] = 64
+    config["components"]["music_query"]["model"]["embed_width"] = 48
     config.to_disk(project / "configs" / "quick.cfg")
     vectors = {"raw_text": "own.json", "char_vectors": "corpus/char_vectors.bin"}
     run(project, "train", train="own.json", dev="own.json", **vectors)

@@ -25,7 +25,7 @@ def vectors(
         help="Where to save them: text, or binary if the name ends in .bin",
     ),
     width: int = typer.Option(
-        64, "--width", "-w", help="Width of the vectors: the model's embed_width", min=1
+        48, "--width", "-w", help="Width of the vectors: the model's embed_width", min=1
     ),
     window: int = typer.Option(
         5, "--window", help="Characters around one that count as its context", min=1
