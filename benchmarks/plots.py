@@ -41,7 +41,8 @@ def draw_ablation(results: Dict[str, Dict[str, List[float]]], path: Path) -> Non
     The PNG file."""
     variants = list(results)[::-1]
     tasks = list(results[variants[0]])
-    figure, axes = plt.subplots(1, len(tasks), figsize=(10, 4), sharey=True)
+    figure, axes = plt.subplots(1, len(tasks), figsize=(2 + 4 * len(tasks), 4), sharey=True)
+    axes = axes if len(tasks) > 1 else [axes]
     for axis, task in zip(axes, tasks):
         for place, variant in enumerate(variants):
             scores = [100 * score for score in results[variant][task]]
