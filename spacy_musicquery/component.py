@@ -730,12 +730,12 @@ class MusicQuery(TrainablePipe):
         """Take new settings back if the model that belongs to them cannot be had."""
         settings = dict(self.cfg)
         n_tags = self.model.maybe_get_dim("nO")
-        n_intents = self.model.attrs["n_intents"]
+        attrs = {name: self.model.attrs[name] for name in ("n_intents", "catalogue")}
         try:
             yield
         except Exception:
             self.cfg = settings
-            self.model.attrs["n_intents"] = n_intents
+            self.model.attrs.update(attrs)
             if n_tags is not None:
                 self.model.set_dim("nO", n_tags, force=True)
             raise
