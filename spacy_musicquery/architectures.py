@@ -69,8 +69,9 @@ def build_char_bilstm(
         conditional random field); otherwise every character by itself (softmax).
     char_dropout (float): Share of characters that training replaces by the
         unknown one, so that its embedding is learnt, from 0 to below 1.
-    name_dropout (float): Share of the catalogue's names that training overlooks, from
-        0 to below 1, if there is a catalogue; see `catalogue.perturb`.
+    name_dropout (float): Share of the texts in which training overlooks the whole
+        catalogue, and of the names that it overlooks in the others, from 0 to below 1;
+        see `catalogue.perturb`.
     name_distractors (float): How many names training makes up in a text, on average.
     fullwidth (bool): Treat full-width forms as their ASCII counterparts.
     lowercase (bool): Treat upper case as lower case.

@@ -182,18 +182,19 @@ def perturb(
     matches (Sequence[Sequence[Match]]): The names found in each text.
     lengths (Ints1d): The length of each text.
     n_types (int): The number of types.
-    dropout (float): Share of the names to forget.
+    dropout (float): Share of the texts whose names are all forgotten, as if there were
+        no catalogue, and of the names to forget in the others.
     distractors (float): How many names to make up, a text, on average: stretches of any
         type that lie anywhere.
     RETURNS (List[List[Match]]): What is left and what is new.
     """
+    is_seen = np.random.random_sample(len(matches)) >= dropout
+    n_made_up = np.random.poisson(distractors, len(matches)) * is_seen
     changed = [
-        [match for match in of_text if np.random.random_sample() >= dropout]
-        for of_text in matches
+        [m for m in of_text if seen and np.random.random_sample() >= dropout]
+        for of_text, seen in zip(matches, is_seen.tolist())
     ]
-    for of_text, size, n_new in zip(
-        changed, lengths.tolist(), np.random.poisson(distractors, len(lengths)).tolist()
-    ):
+    for of_text, size, n_new in zip(changed, lengths.tolist(), n_made_up.tolist()):
         for _ in range(n_new):
             length = 1 + np.random.randint(min(size, 6)) if size else 0
             if length:

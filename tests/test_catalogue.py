@@ -154,9 +154,10 @@ def test_training_forgets_names_and_makes_some_up():
     kept = sum(
         match in changed[i] for i, of_text in enumerate(matches) for match in of_text
     )
-    assert 0.73 < kept / 4000 < 0.79
+    assert 0.53 < kept / 4000 < 0.59  # 0.75 of the names of 0.75 of the texts
+    assert 0.25 < sum(not of_text for of_text in changed) / 2000 < 0.35
     made_up = [m for of_text in changed for m in of_text if m not in matches[0]]
-    assert 0.4 < len(made_up) / 2000 < 0.55
+    assert 0.3 < len(made_up) / 2000 < 0.42
     assert all(m.start >= 0 and m.start + m.length <= 8 and m.type < 3 for m in made_up)
     assert {m.type for m in made_up} == {0, 1, 2}
     none = perturb([[]], np.array([0]), n_types=1, dropout=0.0, distractors=9.0)
