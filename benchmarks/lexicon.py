@@ -1,6 +1,6 @@
 """What a catalogue is worth and what it costs.
 
-python benchmarks/catalogue.py --cais DIR --chat DIR PIPELINE [PLAIN] [--out DIR]
+python benchmarks/lexicon.py --cais DIR --chat DIR PIPELINE [PLAIN] [--out DIR]
 
 PIPELINE was trained on CAIS' music queries with a catalogue of the names in its slots:
 
@@ -54,9 +54,9 @@ def main() -> None:
     cost = [measure_cost(options.pipeline, size, records) for size in tqdm(SIZES, unit="")]
     options.out.mkdir(parents=True, exist_ok=True)
     results = {"worth": worth, "cost": cost}
-    (options.out / "catalogue.json").write_text(json.dumps(results, indent=1), "utf8")
+    (options.out / "lexicon.json").write_text(json.dumps(results, indent=1), "utf8")
     table = markdown_table(worth) + "\n\n" + markdown_table(cost)
-    (options.out / "catalogue.md").write_text(table, "utf8")
+    (options.out / "lexicon.md").write_text(table, "utf8")
     print(table)
 
 
