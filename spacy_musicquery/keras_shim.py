@@ -35,7 +35,7 @@ from .onnx_graph import Precision, build_graph, graph_weights
 from .onnx_session import EmissionSession
 from .types import Floats2d, Floats3d, FloatsXd, Ints1d, Ints3d
 
-_FORMAT = 3
+_FORMAT = 4
 
 
 class KerasShim(Shim):
