@@ -137,7 +137,7 @@ def encode(matches: Sequence[Sequence[Match]], lengths: Ints1d) -> Ints2d:
     feature = np.repeat(types, sizes) * N_LENGTHS + np.minimum(sizes_here, N_LENGTHS) - 1
     feature = feature * N_PLACES + position + 1
     # Of each character, the longest names first; then count them.
-    order = np.lexsort((feature, -sizes_here, chars))
+    order = np.lexsort((chars - place, np.repeat(types, sizes), -sizes_here, chars))
     chars, feature = chars[order], feature[order]
     is_new = np.append(True, chars[1:] != chars[:-1])
     first = np.flatnonzero(is_new)
@@ -156,7 +156,9 @@ def encode_one(matches: Sequence[Match], size: int, offset: int = 0) -> List[Lis
     RETURNS (List[List[int]]): N_COLUMNS numbers a character.
     """
     rows: List[List[int]] = [[] for _ in range(size)]
-    for start, length, type_id in sorted(matches, key=lambda m: (-m.length, m.type)):
+    for start, length, type_id in sorted(
+        matches, key=lambda m: (-m.length, m.type, m.start)
+    ):
         first = (type_id * N_LENGTHS + min(length, N_LENGTHS) - 1) * N_PLACES + 1 + offset
         last = start + length - 1
         rows[start].append(first + _FIRST)
