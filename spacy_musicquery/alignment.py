@@ -1,10 +1,12 @@
-"""Character offsets to spaCy spans, and spans among other entities."""
+"""Character offsets to spaCy spans, with a score, and spans among other entities."""
 
-from typing import List, Literal, NamedTuple, Sequence, Tuple
+from typing import Any, List, Literal, NamedTuple, Sequence, Tuple
 
 from spacy.tokens import Doc, Span
 
 AlignmentMode = Literal["strict", "contract", "expand"]
+
+SCORE_EXTENSION = "music_query_score"
 
 
 class FoundSpan(NamedTuple):
@@ -91,3 +93,20 @@ def add_ents(doc: Doc, spans: Sequence[Span], *, overwrite: bool) -> None:
 def _disjoint(spans: Sequence[Span], others: Sequence[Span]) -> Tuple[Span, ...]:
     taken = {i for other in others for i in range(other.start, other.end)}
     return tuple(s for s in spans if taken.isdisjoint(range(s.start, s.end)))
+
+
+def install_extensions() -> None:
+    """Declare `span._.music_query_score`, unless that has been done. A process that
+    unpickles a component starts without it, so whatever annotates calls this too."""
+    if not Span.has_extension(SCORE_EXTENSION):
+        Span.set_extension(SCORE_EXTENSION, default=None)
+
+
+def set_score(span: Span, score: float) -> None:
+    """Do what `span._.music_query_score = score` does, in a tenth of the time.
+
+    span (Span): The span.
+    score (float): Its score.
+    """
+    key: Any = ("._.", SCORE_EXTENSION, span.start_char, span.end_char)
+    span.doc.user_data[key] = score

@@ -15,9 +15,9 @@ from typing import (
     Tuple,
 )
 
-from spacy.tokens import Doc
 from spacy.training import Example
 
+from .corpus import doc_to_record
 from .records import Span
 
 Kind = Literal["boundary", "label", "missed", "false alarm", "false alarm, no query"]
@@ -93,12 +93,12 @@ def read_messages(examples: Iterable[Example]) -> List[Message]:
     """examples (Iterable[Example]): Predicted and reference docs.
     RETURNS (List[Message]): Their texts and entities.
     """
-    return [
-        Message(
-            example.reference.text, _spans(example.reference), _spans(example.predicted)
-        )
-        for example in examples
-    ]
+    messages = []
+    for row, example in enumerate(examples, start=1):
+        gold = doc_to_record(row, example.reference)
+        found = doc_to_record(row, example.predicted)
+        messages.append(Message(gold.text, gold.spans, found.spans))
+    return messages
 
 
 def count_kinds(messages: Iterable[Message]) -> Dict[Kind, int]:
@@ -172,7 +172,3 @@ def _rates(
 
 def _overlap(one: Span, other: Span) -> int:
     return min(one[1], other[1]) - max(one[0], other[0])
-
-
-def _spans(doc: Doc) -> Tuple[Span, ...]:
-    return tuple((ent.start_char, ent.end_char, ent.label_) for ent in doc.ents)

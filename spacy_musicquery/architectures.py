@@ -8,9 +8,13 @@ from thinc.api import Model
 from thinc.model import deserialize_attr, serialize_attr
 
 from .bigrams import BigramInventory
-from .catalogue import Catalogue, n_features, perturb
-from .catalogue import encode as encode_names
-from .catalogue import encode_one as encode_names_of_one
+from .catalogue import (
+    Catalogue,
+    encode_matches,
+    encode_matches_of_one,
+    n_features,
+    perturb,
+)
 from .encoding import UNK_ID, CharInventory, padded_batches
 from .errors import Errors, SavedModelError, bad_setting
 from .keras_shim import KerasShim
@@ -273,8 +277,7 @@ def _rows_of_names(
             dropout=model.attrs["name_dropout"],
             distractors=model.attrs["name_distractors"],
         )
-    features = encode_names(matches, lengths)
-    return np.where(features > 0, features + _before_names(sizes), 0).astype("int32")
+    return encode_matches(matches, lengths, _before_names(sizes))
 
 
 def _before_names(sizes: NetworkSizes) -> int:
@@ -285,7 +288,7 @@ def _before_names(sizes: NetworkSizes) -> int:
 def _encode_one(
     model: Model[List[str], Emissions], sizes: NetworkSizes, text: str
 ) -> Ints2d:
-    """Both of one short text, which plain Python makes faster."""
+    """`_rows_of_vectors` and `_rows_of_names` of one short text, which plain Python makes faster."""
     chars = model.attrs["inventory"].encode_one(text)
     columns = [chars]
     if sizes.n_bigrams:
@@ -297,7 +300,7 @@ def _encode_one(
     matches = catalogue.find(text) if len(catalogue) else None
     if matches:
         before = _before_names(sizes)
-        names = encode_names_of_one(matches, len(text), before)
+        names = encode_matches_of_one(matches, len(text), before)
         rows = [(*row, *of_char) for row, of_char in zip(rows, names)]
     return np.array(list(rows), dtype="int32")
 

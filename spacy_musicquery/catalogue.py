@@ -1,16 +1,17 @@
 """A catalogue of names with a type (artist, title, ...), and where they occur in texts.
 
 Names are found by looking up every stretch of a text that begins like a name in a
-dictionary. Of the libraries that were tried, pyahocorasick is as fast but needs three
-times the memory and seconds to load a million names, ahocorasick_rs cannot be saved, and
-marisa-trie is several times slower.
+dictionary. Of the libraries that were tried, pyahocorasick is as fast but far larger and
+slower to load with a million names, ahocorasick_rs cannot be saved, and marisa-trie is
+slower.
 """
 
-from typing import Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
 from .encoding import CharInventory
+from .errors import Errors, excerpt
 from .types import Ints1d, Ints2d
 
 # How many of the names that a character is part of are seen; the longest come first.
@@ -102,6 +103,22 @@ class Catalogue:
         return found
 
 
+def require_names(name: str, names: Any) -> None:
+    """Refuse what is no dictionary of lists of strings.
+
+    name (str): Who was given it, for the error.
+    names (Any): What should be names by type.
+    RAISES (ValueError): If it is something else.
+    """
+    is_sound = isinstance(names, Mapping) and all(
+        isinstance(of_type, (list, tuple, set, frozenset))
+        and all(isinstance(item, str) for item in of_type)
+        for of_type in names.values()
+    )
+    if not is_sound:
+        raise ValueError(Errors.MQ016.format(name=name, value=excerpt(repr(names))))
+
+
 def n_features(n_types: int) -> int:
     """n_types (int): The number of types.
     RETURNS (int): How many things a character can be within a name.
@@ -109,19 +126,22 @@ def n_features(n_types: int) -> int:
     return n_types * N_LENGTHS * N_PLACES
 
 
-def encode(matches: Sequence[Sequence[Match]], lengths: Ints1d) -> Ints2d:
+def encode_matches(
+    matches: Sequence[Sequence[Match]], lengths: Ints1d, offset: int = 0
+) -> Ints2d:
     """What each character of a batch of texts is within names.
 
     matches (Sequence[Sequence[Match]]): The names found in each text.
     lengths (Ints1d): The length of each text.
-    RETURNS (Ints2d): Numbers of features, from 1, the longest names' first; 0 where
+    offset (int): Added to every feature.
+    RETURNS (Ints2d): Numbers of features, from 1 + offset, the longest names' first; 0 where
         there is none (characters, N_COLUMNS).
     """
     features = np.zeros((int(lengths.sum()), N_COLUMNS), dtype="int32")
-    offsets = (np.cumsum(lengths) - lengths).tolist()
+    text_starts = (np.cumsum(lengths) - lengths).tolist()
     rows = [
-        (offset + start, length, type_id)
-        for offset, of_text in zip(offsets, matches)
+        (text_start + start, length, type_id)
+        for text_start, of_text in zip(text_starts, matches)
         for start, length, type_id in of_text
     ]
     if not rows:
@@ -135,7 +155,7 @@ def encode(matches: Sequence[Sequence[Match]], lengths: Ints1d) -> Ints2d:
     position[place == sizes_here - 1] = _LAST
     position[place == 0] = _FIRST
     feature = np.repeat(types, sizes) * N_LENGTHS + np.minimum(sizes_here, N_LENGTHS) - 1
-    feature = feature * N_PLACES + position + 1
+    feature = feature * N_PLACES + position + 1 + offset
     # Of each character, the longest names first; then count them.
     order = np.lexsort((chars - place, np.repeat(types, sizes), -sizes_here, chars))
     chars, feature = chars[order], feature[order]
@@ -147,8 +167,10 @@ def encode(matches: Sequence[Sequence[Match]], lengths: Ints1d) -> Ints2d:
     return features
 
 
-def encode_one(matches: Sequence[Match], size: int, offset: int = 0) -> List[List[int]]:
-    """`encode` for one short text, which plain Python makes faster.
+def encode_matches_of_one(
+    matches: Sequence[Match], size: int, offset: int = 0
+) -> List[List[int]]:
+    """`encode_matches` for one short text, which plain Python makes faster.
 
     matches (Sequence[Match]): The names found in it.
     size (int): Its length.

@@ -18,7 +18,6 @@ from typing import (
     Tuple,
     Union,
     cast,
-    get_args,
 )
 
 import numpy as np
@@ -26,15 +25,25 @@ import srsly
 from spacy import util
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc, SpanGroup
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from wasabi import msg
 
 from . import bio, saving
-from .alignment import AlignmentMode, FoundSpan, add_ents, align, strip_blanks
+from .alignment import (
+    SCORE_EXTENSION,
+    AlignmentMode,
+    FoundSpan,
+    add_ents,
+    align,
+    install_extensions,
+    set_score,
+    strip_blanks,
+)
 from .architectures import get_shim, model_catalogue
+from .catalogue import require_names
 from .char_vectors import CharVectors
 from .encoding import split_by_length
 from .errors import Errors, Warnings, bad_setting, excerpt
@@ -42,11 +51,10 @@ from .intents import best_intent
 from .layout import EMBEDDING
 from .losses import TagLoss, cross_entropy, make_negative_log_likelihood
 from .scorer import music_query_score
+from .settings import check_settings
 from .types import EmissionGradients, Emissions, Floats2d, Ints1d
 
 logger = logging.getLogger("spacy.music_query")
-
-SCORE_EXTENSION = "music_query_score"
 
 # How much an intent counts beside the tag of a character. More of it would be learnt at
 # the cost of the tags.
@@ -129,56 +137,6 @@ def make_music_query(
         loss=loss,
         scorer=scorer,
     )
-
-
-def check_settings(name: str, settings: Dict[str, Any]) -> None:
-    """Refuse settings of a wrong type or outside their range.
-
-    name (str): The component's name, for the error.
-    settings (Dict[str, Any]): What `MusicQuery.cfg` holds.
-    RAISES (ValueError): If a setting has a value that is not allowed.
-    """
-    threshold = settings["threshold"]
-    if type(threshold) not in (int, float) or not 0.0 <= threshold <= 1.0:
-        raise bad_setting(name, "threshold", threshold, "a number from 0 to 1")
-    for switch in ("overwrite", "learn_intents"):
-        if type(settings[switch]) is not bool:
-            raise bad_setting(name, switch, settings[switch], "true or false")
-    key = settings["spans_key"]
-    if not isinstance(key, str) or not key:
-        raise bad_setting(name, "spans_key", key, "a string that is not empty")
-    mode = settings["alignment_mode"]
-    if mode not in get_args(AlignmentMode):
-        expected = "one of " + ", ".join(get_args(AlignmentMode))
-        raise bad_setting(name, "alignment_mode", mode, expected)
-
-
-def install_extensions() -> None:
-    """Declare `span._.music_query_score`, unless that has been done. A process that
-    unpickles a component starts without it, so whatever annotates calls this too."""
-    if not Span.has_extension(SCORE_EXTENSION):
-        Span.set_extension(SCORE_EXTENSION, default=None)
-
-
-def set_score(span: Span, score: float) -> None:
-    """Do what `span._.music_query_score = score` does, in a tenth of the time.
-
-    span (Span): The span.
-    score (float): Its score.
-    """
-    key: Any = ("._.", SCORE_EXTENSION, span.start_char, span.end_char)
-    span.doc.user_data[key] = score
-
-
-def _require_names(name: str, names: Any) -> None:
-    """Refuse what is no dictionary of lists of strings."""
-    is_sound = isinstance(names, Mapping) and all(
-        isinstance(of_type, (list, tuple, set, frozenset))
-        and all(isinstance(item, str) for item in of_type)
-        for of_type in names.values()
-    )
-    if not is_sound:
-        raise ValueError(Errors.MQ016.format(name=name, value=excerpt(repr(names))))
 
 
 class Prediction(NamedTuple):
@@ -368,7 +326,7 @@ class MusicQuery(TrainablePipe):
             set_score(span, score)
         add_ents(doc, spans, overwrite=self.cfg["overwrite"])
         if found.cats:
-            doc.cats = {**doc.cats, **found.cats}
+            doc.cats.update(found.cats)
 
     def _tell_of_misalignment(self, doc: Doc, n_moved: int) -> None:
         """Say once that queries were changed to fit the tokens."""
@@ -531,7 +489,7 @@ class MusicQuery(TrainablePipe):
         if isinstance(labels, str):
             raise ValueError(Errors.MQ012.format(name=self.name, labels=labels))
         if catalogue is not None:
-            _require_names(self.name, catalogue)
+            require_names(self.name, catalogue)
         texts: List[str] = []
         seen_labels: Set[str] = set()
         seen_intents: Set[str] = set()
@@ -620,7 +578,7 @@ class MusicQuery(TrainablePipe):
         types = self.model.attrs["catalogue"].types
         if not types:
             raise ValueError(Errors.MQ014.format(name=self.name))
-        _require_names(self.name, names)
+        require_names(self.name, names)
         for type_name in names:
             if type_name not in types:
                 raise ValueError(

@@ -28,9 +28,9 @@ class CharBiLSTM(keras.Model):
     """Embedding -> dropout -> (bidirectional LSTM -> dropout) x depth -> Dense. The
     embedding of a character is its own vector plus those of the two pairs that it
     makes with its neighbours, if there are any, and those of what it is within names
-    of a catalogue. A convolution from the dropped-out
-    embedding to the tags, if there is one, is added to what Dense gives. If there are intents, another Dense
-    scores them from what each unit of the last layer makes of its strongest character.
+    of a catalogue. A convolution from the embedding to the tags, if there is one, is
+    added to what Dense gives. If there are intents, another Dense scores them from what
+    each unit of the last layer makes of its strongest character.
     """
 
     def __init__(self, sizes: NetworkSizes, seed: int) -> None:
@@ -60,7 +60,7 @@ class CharBiLSTM(keras.Model):
             )
         self.n_chars = sizes.n_chars
         self.n_columns = 3 if sizes.n_bigrams else 1
-        self.first_name = sizes.n_chars + 2 * sizes.n_bigrams
+        self.names_start = sizes.n_chars + 2 * sizes.n_bigrams
         self.bilstms = [
             keras.layers.Bidirectional(
                 _lstm(sizes.hidden_width, seeds),
@@ -117,7 +117,7 @@ class CharBiLSTM(keras.Model):
         if self.lexicon is not None:
             names = ids[..., self.n_columns :]
             is_name = keras.ops.cast(names > 0, "float32")[..., None]
-            vectors = self.lexicon(keras.ops.maximum(names - self.first_name, 0))
+            vectors = self.lexicon(keras.ops.maximum(names - self.names_start, 0))
             embedded += keras.ops.sum(vectors * is_name, axis=2)
         hidden = dropped = _drop(embedded, dropout, seed)
         for i, bilstm in enumerate(self.bilstms, start=1):

@@ -17,8 +17,8 @@ from spacy_musicquery.catalogue import (
     N_PLACES,
     Catalogue,
     Match,
-    encode,
-    encode_one,
+    encode_matches,
+    encode_matches_of_one,
     perturb,
 )
 from spacy_musicquery.corpus import record_to_doc
@@ -116,7 +116,7 @@ def test_names_may_be_added_while_others_look():
 
 
 def test_a_character_is_first_inside_or_last_in_a_name():
-    features = encode([[Match(1, 3, 1), Match(0, 1, 0)]], np.array([5]))
+    features = encode_matches([[Match(1, 3, 1), Match(0, 1, 0)]], np.array([5]))
     base = (N_LENGTHS + 2) * N_PLACES + 1  # the second type, three characters
     assert features[:, 0].tolist() == [1, base, base + 1, base + 2, 0]
     assert not features[:, 1:].any()
@@ -124,7 +124,7 @@ def test_a_character_is_first_inside_or_last_in_a_name():
 
 def test_the_longest_names_come_first():
     matches = [Match(0, length, 0) for length in range(1, 7)]
-    row = encode([matches], np.array([6]))[0].tolist()
+    row = encode_matches([matches], np.array([6]))[0].tolist()
     lengths = [(feature - 1) // N_PLACES + 1 for feature in row]
     assert lengths == [5, 5, 4, 3] and len(row) == N_COLUMNS
 
@@ -139,9 +139,11 @@ def test_one_text_and_many_are_encoded_alike(data):
         )
         drawn = data.draw(st.lists(spans, max_size=6, unique=True)) if size else []
         matches.append([Match(*m) for m in drawn if m[0] + m[1] <= size])
-    together = encode(matches, np.array(lengths))
+    together = encode_matches(matches, np.array(lengths))
     assert together.shape == (sum(lengths), N_COLUMNS)
-    alone = [row for m, size in zip(matches, lengths) for row in encode_one(m, size)]
+    alone = [
+        row for m, size in zip(matches, lengths) for row in encode_matches_of_one(m, size)
+    ]
     assert together.tolist() == alone
 
 

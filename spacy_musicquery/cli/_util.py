@@ -27,6 +27,12 @@ from ..records import (
     read_records,
 )
 
+MODEL_ARGUMENT = typer.Argument(
+    ..., metavar="MODEL", help="Pipeline: a directory or a package name"
+)
+DATA_ARGUMENT = typer.Argument(
+    ..., metavar="DATA", help="Annotated messages: .spacy, .json, .jsonl or two-column"
+)
 LABEL_OPTION = typer.Option(DEFAULT_LABEL, "--label", help="Label of music_query strings")
 SPANS_KEY_OPTION = typer.Option(
     DEFAULT_SPANS_KEY, "--spans-key", help="Key of a record's offsets: spans, slots, ..."

@@ -6,13 +6,11 @@ from wasabi import msg
 
 from ..catalogue_files import read_catalogue
 from ..component import MusicQuery
-from ._util import load_pipeline, plain_errors, refuse
+from ._util import MODEL_ARGUMENT, load_pipeline, plain_errors, refuse
 
 
 def catalogue(
-    model: str = typer.Argument(
-        ..., metavar="MODEL", help="Pipeline: a directory or a package name"
-    ),
+    model: str = MODEL_ARGUMENT,
     paths: List[Path] = typer.Argument(
         ...,
         metavar="FILES...",

@@ -17,7 +17,9 @@ from ..analysis import (
 )
 from ..error_page import Table, describe, make_page
 from ._util import (
+    DATA_ARGUMENT,
     LABEL_OPTION,
+    MODEL_ARGUMENT,
     SPANS_KEY_OPTION,
     load_pipeline,
     percent,
@@ -30,12 +32,8 @@ from ._util import (
 
 
 def errors(
-    model: str = typer.Argument(
-        ..., metavar="MODEL", help="Pipeline: a directory or a package name"
-    ),
-    data_path: Path = typer.Argument(
-        ..., metavar="DATA", help="Annotated messages: .spacy, .json, .jsonl or two-column"
-    ),
+    model: str = MODEL_ARGUMENT,
+    data_path: Path = DATA_ARGUMENT,
     train_path: Optional[Path] = typer.Option(
         None, "--train", help="What it was trained on: tells seen from unseen queries"
     ),

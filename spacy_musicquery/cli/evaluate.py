@@ -6,7 +6,9 @@ import typer
 from wasabi import msg
 
 from ._util import (
+    DATA_ARGUMENT,
     LABEL_OPTION,
+    MODEL_ARGUMENT,
     SPANS_KEY_OPTION,
     load_pipeline,
     percent,
@@ -16,12 +18,8 @@ from ._util import (
 
 
 def evaluate(
-    model: str = typer.Argument(
-        ..., metavar="MODEL", help="Pipeline: a directory or a package name"
-    ),
-    data_path: Path = typer.Argument(
-        ..., metavar="DATA", help="Annotated messages: .spacy, .json, .jsonl or two-column"
-    ),
+    model: str = MODEL_ARGUMENT,
+    data_path: Path = DATA_ARGUMENT,
     output_path: Optional[Path] = typer.Option(
         None, "--output", "-o", help="JSON file for all scores"
     ),

@@ -5,6 +5,7 @@ from wasabi import msg
 
 from ..catalogue_files import write_catalogue
 from ._util import (
+    DATA_ARGUMENT,
     LABEL_OPTION,
     SPANS_KEY_OPTION,
     plain_errors,
@@ -14,9 +15,7 @@ from ._util import (
 
 
 def names(
-    input_path: Path = typer.Argument(
-        ..., metavar="IN", help="Annotated messages: .spacy, .json, .jsonl or two-column"
-    ),
+    data_path: Path = DATA_ARGUMENT,
     output_path: Path = typer.Argument(
         ..., metavar="OUT", help="Folder for the names, a .txt file for each label"
     ),
@@ -25,7 +24,7 @@ def names(
 ) -> None:
     """List the names in annotated messages, to train with as a catalogue."""
     with plain_errors():
-        records, problems = read_any_records(input_path, label=label, spans_key=spans_key)
+        records, problems = read_any_records(data_path, label=label, spans_key=spans_key)
         stop_at_problems(problems, remedy="Correct the rows.")
         found = {(name, text[a:b]) for _, text, spans, _ in records for a, b, name in spans}
         by_label = {
