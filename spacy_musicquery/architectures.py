@@ -12,6 +12,7 @@ from .catalogue import (
     Catalogue,
     encode_matches,
     encode_matches_of_one,
+    join_matches,
     n_features,
     perturb,
 )
@@ -37,7 +38,7 @@ _NO_INTENTS = np.zeros((1, 0), dtype="float32")
 
 def build_char_bilstm(
     embed_width: int = 48,
-    hidden_width: int = 48,
+    hidden_width: int = 32,
     depth: int = 1,
     min_count: int = 1,
     bigram_min_count: int = 2,
@@ -268,16 +269,18 @@ def _rows_of_names(
     catalogue = model.attrs["catalogue"]
     if not len(catalogue):
         return None
-    matches = [catalogue.find(text) for text in texts]
     if is_train:
-        matches = perturb(
-            matches,
+        perturbed = perturb(
+            [catalogue.find(text) for text in texts],
             lengths,
             len(catalogue.types),
             dropout=model.attrs["name_dropout"],
             distractors=model.attrs["name_distractors"],
         )
-    return encode_matches(matches, lengths, _before_names(sizes))
+        matches = join_matches(perturbed, lengths)
+    else:
+        matches = catalogue.find_all(texts, lengths)
+    return encode_matches(matches, int(lengths.sum()), _before_names(sizes))
 
 
 def _before_names(sizes: NetworkSizes) -> int:

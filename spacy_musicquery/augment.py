@@ -163,19 +163,31 @@ def make_homophones(level: float = 1.0, share: float = 0.1, seed: int = 0) -> Au
     if type(share) not in (int, float) or not 0.0 < share <= 1.0:
         expected = "a number above 0 and at most 1"
         raise bad_setting("homophones.v1", "share", share, expected)
-    homophones = _homophones()
+    _homophones()
 
-    def mishear(message: Message, generator: random.Random) -> Optional[Message]:
+    def vary(message: Message, generator: random.Random) -> Optional[Message]:
         text, spans = message
-        heard = [
-            generator.choice(homophones[char])
-            if char in homophones and generator.random() < share
-            else char
-            for char in text
-        ]
-        return "".join(heard), spans
+        return mishear(text, share, generator), spans
 
-    return _augmenter(mishear, level, seed)
+    return _augmenter(vary, level, seed)
+
+
+def mishear(text: str, share: float, generator: random.Random) -> str:
+    """Replace characters by others of the same sound.
+
+    text (str): The text.
+    share (float): Share of the characters to replace.
+    generator (random.Random): Draws them.
+    RETURNS (str): A text of the same length.
+    RAISES (ImportError): `pypinyin` is not installed.
+    """
+    homophones = _homophones()
+    return "".join(
+        generator.choice(homophones[char])
+        if char in homophones and generator.random() < share
+        else char
+        for char in text
+    )
 
 
 def replace_spans(text: str, spans: Sequence[Span], replacements: Sequence[str]) -> Message:

@@ -73,6 +73,12 @@ class BigramInventory:
         pairs = zip([PAD_ID, *ids], [*ids, PAD_ID])
         return [get(left << 32 | right, 0) for left, right in pairs]
 
+    def ids_of(self, pairs: Ints2d) -> Ints1d:
+        """pairs (Ints2d): The ids of the characters of pairs that are known (pairs, 2).
+        RETURNS (Ints1d): The pairs' own ids.
+        """
+        return self._keys.searchsorted(_keys(pairs[:, 0].astype("int64"), pairs[:, 1])) + 1
+
     def to_dict(self) -> Dict:
         """RETURNS (Dict): What `from_dict` needs, in types that msgpack can hold."""
         return {"pairs": self.pairs}

@@ -1,17 +1,19 @@
 """A catalogue of names with a type (artist, title, ...), and where they occur in texts.
 
-Names are found by looking up every stretch of a text that begins like a name in a
-dictionary. Of the libraries that were tried, pyahocorasick is as fast but far larger and
-slower to load with a million names, ahocorasick_rs cannot be saved, and marisa-trie is
-slower.
+In a single text, names are found by looking up every stretch that begins like a name in
+a dictionary; in many texts, by a `NameIndex`. Of the libraries that were tried,
+pyahocorasick is far larger and slower to load with a million names, ahocorasick_rs
+cannot be saved, and marisa-trie is slower.
 """
 
+import threading
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
 from .encoding import CharInventory
 from .errors import Errors, excerpt
+from .name_index import Matches, NameIndex
 from .types import Ints1d, Ints2d
 
 # How many of the names that a character is part of are seen; the longest come first.
@@ -21,6 +23,9 @@ N_LENGTHS = 5
 # Where in a name a character stands: first, inside, last. That of one is the first.
 N_PLACES = 3
 _FIRST, _INSIDE, _LAST = range(N_PLACES)
+
+# One thread at a time adds names, to whatever catalogue.
+_ADDING = threading.Lock()
 
 
 class Match(NamedTuple):
@@ -46,6 +51,7 @@ class Catalogue:
         self._types_of_name: Dict[str, Tuple[int, ...]] = {}
         # The lengths of the names that begin with two characters (or are one).
         self._lengths: Dict[str, Tuple[int, ...]] = {}
+        self._index = NameIndex.empty()
 
     def __len__(self) -> int:
         """The number of different names."""
@@ -57,19 +63,26 @@ class Catalogue:
         names (Mapping[str, Iterable[str]]): Names by type, one of `types`. Blank ones
             are left out.
         """
-        for type_name, of_type in names.items():
-            type_id = self.types.index(type_name)
-            # All at once: a million calls would take seconds.
-            normalized = self._normalizer.normalize("\n".join(of_type)).split("\n")
-            for normal in map(str.strip, normalized):
-                if not normal:
-                    continue
-                known = self._types_of_name.get(normal, ())
-                if type_id not in known:
-                    self._types_of_name[normal] = _shared((*known, type_id))
-                lengths = self._lengths.get(normal[:2], ())
-                if len(normal) not in lengths:
-                    self._lengths[normal[:2]] = _shared(sorted((*lengths, len(normal))))
+        with _ADDING:
+            new_names: List[str] = []
+            new_types: List[int] = []
+            for type_name, of_type in names.items():
+                type_id = self.types.index(type_name)
+                # All at once: a million calls would take seconds.
+                normalized = self._normalizer.normalize("\n".join(of_type)).split("\n")
+                for normal in map(str.strip, normalized):
+                    if not normal:
+                        continue
+                    known = self._types_of_name.get(normal, ())
+                    if type_id not in known:
+                        self._types_of_name[normal] = _shared((*known, type_id))
+                        new_names.append(normal)
+                        new_types.append(type_id)
+                    lengths = self._lengths.get(normal[:2], ())
+                    if len(normal) not in lengths:
+                        self._lengths[normal[:2]] = _shared(sorted((*lengths, len(normal))))
+            if new_names:
+                self._index = self._index.joined(new_names, new_types)
 
     def names(self) -> Dict[str, List[str]]:
         """RETURNS (Dict[str, List[str]]): The names, normalised, by type."""
@@ -78,6 +91,15 @@ class Catalogue:
             for type_id in type_ids:
                 names[self.types[type_id]].append(name)
         return names
+
+    def find_all(self, texts: Sequence[str], sizes: Ints1d) -> Matches:
+        """Find the names in many texts at once; see `find`.
+
+        texts (Sequence[str]): The texts.
+        sizes (Ints1d): The length of each.
+        RETURNS (Matches): The names in all of them.
+        """
+        return self._index.find(self._normalizer.normalize("".join(texts)), sizes)
 
     def find(self, text: str) -> List[Match]:
         """Find the names in a text. In the middle of a word of Latin letters or digits
@@ -126,38 +148,31 @@ def n_features(n_types: int) -> int:
     return n_types * N_LENGTHS * N_PLACES
 
 
-def encode_matches(
-    matches: Sequence[Sequence[Match]], lengths: Ints1d, offset: int = 0
-) -> Ints2d:
+def encode_matches(matches: Matches, n_chars: int, offset: int = 0) -> Ints2d:
     """What each character of a batch of texts is within names.
 
-    matches (Sequence[Sequence[Match]]): The names found in each text.
-    lengths (Ints1d): The length of each text.
+    matches (Matches): The names found in them.
+    n_chars (int): How many characters all texts have.
     offset (int): Added to every feature.
     RETURNS (Ints2d): Numbers of features, from 1 + offset, the longest names' first; 0 where
         there is none (characters, N_COLUMNS).
     """
-    features = np.zeros((int(lengths.sum()), N_COLUMNS), dtype="int32")
-    text_starts = (np.cumsum(lengths) - lengths).tolist()
-    rows = [
-        (text_start + start, length, type_id)
-        for text_start, of_text in zip(text_starts, matches)
-        for start, length, type_id in of_text
-    ]
-    if not rows:
+    features = np.zeros((n_chars, N_COLUMNS), dtype="int32")
+    starts, sizes, types = matches
+    if not len(starts):
         return features
-    starts, sizes, types = np.array(rows).T
+    # The longest names first; then each character finds its own in this order.
+    order = np.lexsort((starts, types, -sizes))
+    starts, sizes, types = starts[order], sizes[order], types[order]
     ends = np.cumsum(sizes)
     place = np.arange(ends[-1]) - np.repeat(ends - sizes, sizes)
     chars = np.repeat(starts, sizes) + place
-    sizes_here = np.repeat(sizes, sizes)
     position = np.full(len(place), _INSIDE)
-    position[place == sizes_here - 1] = _LAST
-    position[place == 0] = _FIRST
-    feature = np.repeat(types, sizes) * N_LENGTHS + np.minimum(sizes_here, N_LENGTHS) - 1
-    feature = feature * N_PLACES + position + 1 + offset
-    # Of each character, the longest names first; then count them.
-    order = np.lexsort((chars - place, np.repeat(types, sizes), -sizes_here, chars))
+    position[ends - 1] = _LAST
+    position[ends - sizes] = _FIRST
+    of_name = (types * N_LENGTHS + np.minimum(sizes, N_LENGTHS) - 1) * N_PLACES + 1 + offset
+    feature = np.repeat(of_name, sizes) + position
+    order = np.argsort(chars, kind="stable")
     chars, feature = chars[order], feature[order]
     is_new = np.append(True, chars[1:] != chars[:-1])
     first = np.flatnonzero(is_new)
@@ -165,6 +180,20 @@ def encode_matches(
     kept = column < N_COLUMNS
     features[chars[kept], column[kept]] = feature[kept]
     return features
+
+
+def join_matches(matches: Sequence[Sequence[Match]], lengths: Ints1d) -> Matches:
+    """matches (Sequence[Sequence[Match]]): The names found in each text.
+    lengths (Ints1d): The length of each text.
+    RETURNS (Matches): The names in all of them.
+    """
+    text_starts = (np.cumsum(lengths) - lengths).tolist()
+    rows = [
+        (text_start + start, length, type_id)
+        for text_start, of_text in zip(text_starts, matches)
+        for start, length, type_id in of_text
+    ]
+    return Matches(*np.array(rows, dtype="int64").reshape(-1, 3).T)
 
 
 def encode_matches_of_one(
@@ -238,6 +267,5 @@ def _shared(numbers: Iterable[int]) -> Tuple[int, ...]:
 
 def _in_word(text: str, place: int) -> bool:
     """Whether both sides of a place belong to one word of Latin letters or digits."""
-    return 0 < place < len(text) and all(
-        char.isascii() and char.isalnum() for char in text[place - 1 : place + 1]
-    )
+    sides = text[place - 1 : place + 1] if place else ""
+    return len(sides) == 2 and sides.isascii() and sides.isalnum()

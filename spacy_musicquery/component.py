@@ -47,9 +47,11 @@ from .catalogue import require_names
 from .char_vectors import CharVectors
 from .encoding import split_by_length
 from .errors import Errors, Warnings, bad_setting, excerpt
+from .growth import grow
 from .intents import best_intent
 from .layout import EMBEDDING
 from .losses import TagLoss, cross_entropy, make_negative_log_likelihood
+from .pretrained import find_pretrained, known_labels
 from .scorer import music_query_score
 from .settings import check_settings
 from .types import EmissionGradients, Emissions, Floats2d, Ints1d
@@ -64,7 +66,7 @@ default_model_config = """
 [model]
 @architectures = "spacy_musicquery.CharBiLSTM.v1"
 embed_width = 48
-hidden_width = 48
+hidden_width = 32
 depth = 1
 min_count = 1
 bigram_min_count = 2
@@ -94,6 +96,7 @@ DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
     ],
     default_config={
         "model": DEFAULT_MODEL,
+        "pretrained": "box",
         "threshold": 0.0,
         "overwrite": False,
         "spans_key": "music_query",
@@ -116,6 +119,7 @@ def make_music_query(
     nlp: Language,
     name: str,
     model: Model[List[str], Emissions],
+    pretrained: Optional[str],
     threshold: float,
     overwrite: bool,
     spans_key: str,
@@ -129,6 +133,7 @@ def make_music_query(
         nlp.vocab,
         model,
         name,
+        pretrained=pretrained,
         threshold=threshold,
         overwrite=overwrite,
         spans_key=spans_key,
@@ -165,6 +170,7 @@ class MusicQuery(TrainablePipe):
         model: Model[List[str], Emissions],
         name: str = "music_query",
         *,
+        pretrained: Optional[str] = None,
         threshold: float = 0.0,
         overwrite: bool = False,
         spans_key: str = "music_query",
@@ -179,6 +185,10 @@ class MusicQuery(TrainablePipe):
         model (Model[List[str], Emissions]): Texts to emissions, such as
             `spacy_musicquery.CharBiLSTM.v1` builds.
         name (str): The component instance name.
+        pretrained (Optional[str]): What the component knows before it is trained or
+            loaded: "box" for the model that comes with this package, a path for the
+            `music_query` of a saved pipeline, None for nothing. It is read when it is
+            first needed, and `initialize` starts from it.
         threshold (float): Spans with a lower score are not annotated, 0 to 1.
         overwrite (bool): Where a query overlaps entities that are already there:
             True replaces them, False leaves them and keeps the query in `doc.spans`
@@ -210,6 +220,11 @@ class MusicQuery(TrainablePipe):
         }
         check_settings(name, self.cfg)
         self._configured = dict(self.cfg)
+        # spaCy asks for the labels before it loads what it has saved.
+        self.cfg.update(known_labels(pretrained, name))
+        self._pretrained = pretrained
+        self._awaits_pretrained = pretrained is not None
+        self._labels_to_learn: List[str] = []
         self._n_updates = 0
         self._told_of_misalignment = False
         self._told_of_parameters = False
@@ -244,6 +259,7 @@ class MusicQuery(TrainablePipe):
         RETURNS (List[Prediction]): The queries of each doc whose score reaches the
             threshold, and its intents.
         """
+        self._read_pretrained()
         texts = [doc.text for doc in docs]
         found = [Prediction([], {}) for _ in texts]
         if not any(texts):
@@ -297,6 +313,7 @@ class MusicQuery(TrainablePipe):
         RETURNS (List[Floats2d]): One array a doc (characters, tags); the columns
             are `tags`, every row sums to 1.
         """
+        self._read_pretrained()
         emissions = self.model.predict([doc.text for doc in docs])
         probabilities = bio.tag_probabilities(
             emissions.data, emissions.lengths, emissions.chain
@@ -362,6 +379,7 @@ class MusicQuery(TrainablePipe):
         RETURNS (Dict[str, float]): The updated losses.
         RAISES (ValueError): If the emissions or the loss are not finite.
         """
+        self._read_pretrained()
         if losses is None:
             losses = {}
         losses.setdefault(self.name, 0.0)
@@ -461,6 +479,16 @@ class MusicQuery(TrainablePipe):
                 Errors.MQ010.format(name=self.name, what=what, step=self._n_updates)
             )
 
+    def _read_pretrained(self) -> None:
+        """Read what the component shall know before it is trained, unless it has been
+        read, or loading has made it needless."""
+        if self._awaits_pretrained and self._pretrained is not None:
+            path = find_pretrained(self._pretrained, self.name)
+            with self._unchanged_on_error():
+                # There may be other tags by now.
+                self.model.set_dim("nO", cast(Any, None), force=True)
+                self.from_disk(path, exclude=["vocab"])
+
     def initialize(
         self,
         get_examples: Callable[[], Iterable[Example]],
@@ -470,7 +498,8 @@ class MusicQuery(TrainablePipe):
         char_vectors: Optional[CharVectors] = None,
         catalogue: Optional[Dict[str, List[str]]] = None,
     ) -> None:
-        """Set the component up for training: labels, character inventory, weights.
+        """Set the component up for training: labels, character inventory, weights. If
+        it is pretrained, it keeps what that has, and grows by what is new.
 
         get_examples (Callable[[], Iterable[Example]]): Returns a representative
             sample of examples.
@@ -511,20 +540,34 @@ class MusicQuery(TrainablePipe):
         # Labels that were added by hand count, unless this starts over.
         added = () if self.model.has_dim("nO") else self.labels
         wanted = [*added, *(sorted(seen_labels) if labels is None else labels)]
+        known_names: Dict[str, List[str]] = {}
+        if self._pretrained is not None:
+            self._awaits_pretrained = True  # once more, whatever was learnt since
+            self._read_pretrained()
+            wanted = [*self.labels, *self._labels_to_learn, *wanted]
+            intents = list(dict.fromkeys([*self.intents, *intents]))
+            known_names = self.catalogue
         if not wanted:
             raise ValueError(Errors.MQ005.format(name=self.name, n=len(texts)))
+        new_names = catalogue or {}
+        types = [*known_names, *sorted(set(new_names) - set(known_names))]
         with self._unchanged_on_error():
             self.cfg = {**self.cfg, "labels": [], "intents": intents}
             for label in wanted:
                 self._append_label(label)
             self.model.set_dim("nO", len(self.tags), force=True)
             self.model.attrs["n_intents"] = len(intents)
-            self.model.attrs["catalogue"] = model_catalogue(
-                self.model, sorted(catalogue or ())
-            )
-            self.model.attrs["catalogue"].add(catalogue or {})
-            self.model.initialize(X=texts)
+            self.model.attrs["catalogue"] = model_catalogue(self.model, types)
+            self.model.attrs["catalogue"].add(known_names)
+            self.model.attrs["catalogue"].add(new_names)
+            if self._pretrained is None:
+                self.model.initialize(X=texts)
+            else:
+                grow(self.model, texts)
         if char_vectors is not None:
+            if self._pretrained is not None:
+                expected = "null beside pretrained character vectors"
+                raise bad_setting(self.name, "pretrained", self._pretrained, expected)
             self._use_char_vectors(char_vectors)
         self._told_of_parameters = False
         self._tell_of_parameters()
@@ -553,6 +596,10 @@ class MusicQuery(TrainablePipe):
         RAISES (ValueError): If the pipeline was trained without a catalogue, or without
             one of the types.
         """
+        self._read_pretrained()
+        self._replace_catalogue(names)
+
+    def _replace_catalogue(self, names: Mapping[str, Iterable[str]]) -> None:
         catalogue = model_catalogue(self.model, self.model.attrs["catalogue"].types)
         catalogue.add(self._checked_names(names))
         self.model.attrs["catalogue"] = catalogue
@@ -563,6 +610,7 @@ class MusicQuery(TrainablePipe):
         names (Mapping[str, Iterable[str]]): Names by type.
         RAISES (ValueError): As `set_catalogue`.
         """
+        self._read_pretrained()
         self.model.attrs["catalogue"].add(self._checked_names(names))
 
     @property
@@ -570,6 +618,7 @@ class MusicQuery(TrainablePipe):
         """RETURNS (Dict[str, List[str]]): The names of the catalogue, normalised as
         messages are, by type.
         """
+        self._read_pretrained()
         return self.model.attrs["catalogue"].names()
 
     def _checked_names(
@@ -589,7 +638,8 @@ class MusicQuery(TrainablePipe):
         return names
 
     def add_label(self, label: str) -> int:
-        """Add a label, before the model is initialized.
+        """Add a label, before the model is initialized. A pretrained component has it
+        once it is initialized.
 
         label (str): The label.
         RETURNS (int): 0 if the label is already present, otherwise 1.
@@ -597,6 +647,9 @@ class MusicQuery(TrainablePipe):
         """
         if label in self.labels:
             return 0
+        if self._pretrained is not None and label:
+            self._labels_to_learn.append(label)
+            return 1
         if self.model.has_dim("nO"):
             raise ValueError(
                 Errors.MQ007.format(
@@ -620,6 +673,7 @@ class MusicQuery(TrainablePipe):
         exclude (Iterable[str]): Names of serialization fields to leave out.
         RETURNS (bytes): The serialized component.
         """
+        self._read_pretrained()
         writers = {
             "cfg": lambda: srsly.json_dumps(self.cfg),
             "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
@@ -645,6 +699,7 @@ class MusicQuery(TrainablePipe):
         }
         with self._unchanged_on_error():
             util.from_bytes(bytes_data, readers, exclude)
+        self._awaits_pretrained = False
         return self
 
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
@@ -653,6 +708,7 @@ class MusicQuery(TrainablePipe):
         path (Union[str, Path]): The directory; made if need be.
         exclude (Iterable[str]): Names of serialization fields to leave out.
         """
+        self._read_pretrained()
         writers = {
             "cfg": lambda p: srsly.write_json(p, self._settings_to_save()),
             "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
@@ -681,6 +737,7 @@ class MusicQuery(TrainablePipe):
         }
         with self._unchanged_on_error():
             util.from_disk(path, readers, exclude)
+        self._awaits_pretrained = False
         return self
 
     @contextmanager
@@ -708,9 +765,11 @@ class MusicQuery(TrainablePipe):
         settings = {**self.cfg, **saving.read_settings(data, self.name)}
         check_settings(self.name, settings)
         self.cfg = settings
+        for label in settings["labels"]:
+            self.vocab.strings.add(label)
 
     def _catalogue_to_bytes(self) -> bytes:
-        return saving.seal(srsly.msgpack_dumps(self.catalogue))
+        return saving.write_names(self.catalogue)
 
     def _load_catalogue_file(self, path: Path) -> None:
         # Pipelines without a catalogue have no such file.
@@ -720,7 +779,7 @@ class MusicQuery(TrainablePipe):
     def _load_catalogue(self, data: bytes) -> None:
         names = saving.read_names(data, self.name)
         if names:
-            self.set_catalogue(names)
+            self._replace_catalogue(names)
 
     def _load_model(self, data: bytes) -> None:
         saving.load_model(

@@ -35,8 +35,7 @@ def normalization_table(fullwidth: bool, lowercase: bool) -> Dict[int, int]:
     table: Dict[int, int] = {}
     if lowercase:
         codes = np.delete(np.arange(_END_OF_CASED, dtype="<u4"), _DOTTED_CAPITAL_I)
-        lower_chars = codes.tobytes().decode(*_UTF32).lower()
-        lower = np.frombuffer(lower_chars.encode(*_UTF32), dtype="<u4")
+        lower = code_points(codes.tobytes().decode(*_UTF32).lower())
         changed = codes != lower
         table.update(zip(codes[changed].tolist(), lower[changed].tolist()))
     if fullwidth:
@@ -45,6 +44,13 @@ def normalization_table(fullwidth: bool, lowercase: bool) -> Dict[int, int]:
         for code, ascii_code in forms.items():
             table[code] = table.get(ascii_code, ascii_code)
     return table
+
+
+def code_points(text: str) -> np.ndarray:
+    """text (str): Any text. A lone surrogate is no character, but passes.
+    RETURNS (np.ndarray): The code point of each character, as uint32.
+    """
+    return np.frombuffer(text.encode(*_UTF32), dtype="<u4")
 
 
 class CharInventory:
@@ -89,12 +95,24 @@ class CharInventory:
         min_count (int): How often a character must occur, once normalised.
         RETURNS (CharInventory): The new inventory, normalising as this one does.
         """
+        none = CharInventory(fullwidth=self.fullwidth, lowercase=self.lowercase)
+        return none.grown_by(texts, min_count=min_count)
+
+    def grown_by(self, texts: Iterable[str], *, min_count: int) -> "CharInventory":
+        """An inventory with more characters; those of this one keep their ids.
+
+        texts (Iterable[str]): Where the new characters come from, commonest first.
+        min_count (int): How often one must occur there, once normalised.
+        RETURNS (CharInventory): The new inventory, normalising as this one does.
+        """
         counts: Counter = Counter()
         for text in texts:
             counts.update(self.normalize(text))
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        frequent = (char for char, count in ranked if count >= min_count)
+        known = set(self.chars)
         return CharInventory(
-            [char for char, count in ranked if count >= min_count],
+            [*self.chars, *(char for char in frequent if char not in known)],
             fullwidth=self.fullwidth,
             lowercase=self.lowercase,
         )
@@ -106,9 +124,7 @@ class CharInventory:
         RETURNS (Tuple[Ints1d, Ints1d]): The ids of all characters in a row
             (total characters,), and the length of each text (texts,).
         """
-        # A lone surrogate is no character, but it must not raise here either.
-        joined = "".join(texts).encode(*_UTF32)
-        codes = np.frombuffer(joined, dtype="<u4")
+        codes = code_points("".join(texts))
         lengths = np.fromiter(map(len, texts), dtype="int32", count=len(texts))
         return self._lookup.take(codes, mode="clip"), lengths
 

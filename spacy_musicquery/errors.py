@@ -84,6 +84,11 @@ class Errors:
     )
 
     # Saved pipelines
+    MQ017 = (
+        "[MQ017] {name}: pretrained = {path}: there is no saved music_query component. "
+        "Name the directory of a saved pipeline that has one, 'box' for the model that "
+        "comes with this package, or null to start from nothing."
+    )
     MQ020 = (
         "[MQ020] {name}: cannot load from {path}: {problem}. The pipeline directory is "
         "damaged or was only partly copied: copy or save it again, or train it again."
@@ -94,7 +99,8 @@ class Errors:
     )
     MQ022 = (
         "[MQ022] {name}: the saved model has {setting} = {saved!r}, but the config it is "
-        "loaded into says {configured!r}. Load it with the config it was saved with."
+        "loaded into says {configured!r}. Load it with the config it was saved with; or "
+        "set pretrained to null, to train a model of other settings from nothing."
     )
 
     # Character vectors
@@ -175,6 +181,10 @@ class Errors:
         "[MQ055] {path}: no messages found. Write one a line, in files that end in .txt."
     )
     MQ056 = "[MQ056] a joined corpus needs at least one corpus to join."
+    MQ057 = (
+        "[MQ057] phrases in {path}: {problem}. The module spacy_musicquery.generator says "
+        "how they are written."
+    )
     MQ060 = (
         "[MQ060] catalogue: {path}: {problem}. A catalogue is a text file with one name a "
         "line (or a .csv or .parquet file with a column of names), its type in its name: "

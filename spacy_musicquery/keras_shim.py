@@ -154,7 +154,7 @@ class KerasShim(Shim):
         array (FloatsXd): Its new value, of the same shape.
         trainable (bool): Whether training may change it from now on.
         """
-        self._set_arrays({**self.arrays, name: np.array(array, dtype="float32")})
+        self.set_arrays({**self.arrays, name: np.array(array, dtype="float32")})
         self.frozen = tuple(n for n in self.frozen if n != name)
         if not trainable:
             self.frozen += (name,)
@@ -217,7 +217,7 @@ class KerasShim(Shim):
             weights: Any = arrays[name].copy()
             arrays[name], _ = optimizer((self.id, name), weights, cast(Any, gradient))
         self._gradients = {}
-        self._set_arrays(arrays)
+        self.set_arrays(arrays)
 
     @contextlib.contextmanager
     def use_params(self, params: Dict[Any, FloatsXd]) -> Iterator[None]:
@@ -233,23 +233,31 @@ class KerasShim(Shim):
         if not replaced:
             yield
             return
-        self._set_arrays({**original, **replaced})
+        self.set_arrays({**original, **replaced})
         try:
             yield
         finally:
-            self._set_arrays(original)
+            self.set_arrays(original)
+
+    def round_to_half(self) -> None:
+        """Round all arrays to half precision. They go on being float32."""
+        self.set_arrays(
+            {n: array.astype("float16").astype("float32") for n, array in self.arrays.items()}
+        )
 
     def to_device(self, device_type: str, device_id: int) -> None:
         """Does nothing: TensorFlow places its own tensors, and the arrays stay on
         the CPU, where predicting happens."""
 
     def to_bytes(self) -> bytes:
-        """RETURNS (bytes): The arrays, sizes and graph."""
+        """RETURNS (bytes): The arrays, sizes and graph. An array that half precision can
+        hold, as `round_to_half` leaves it, takes half the space.
+        """
         message: Dict[str, Any] = {"format": _FORMAT, "sizes": None}
         if self.sizes is not None:
             message.update(
                 sizes=list(self.sizes),
-                arrays=self.arrays,
+                arrays={name: _smallest(array) for name, array in self.arrays.items()},
                 frozen=list(self.frozen),
                 graphs=self._onnx_graphs(),
             )
@@ -327,7 +335,11 @@ class KerasShim(Shim):
             self._network_is_stale = False
         return self._network
 
-    def _set_arrays(self, arrays: Dict[str, FloatsXd]) -> None:
+    def set_arrays(self, arrays: Dict[str, FloatsXd]) -> None:
+        """Replace all arrays.
+
+        arrays (Dict[str, FloatsXd]): By the names of `layout.array_shapes`.
+        """
         self.arrays = arrays
         self._network_is_stale = True
         self._session = None
@@ -387,12 +399,19 @@ def _checked_arrays(arrays: Any, sizes: NetworkSizes) -> Dict[str, FloatsXd]:
         array = arrays[name]
         _require(
             isinstance(array, np.ndarray)
-            and array.dtype == np.float32
+            and array.dtype in (np.float32, np.float16)
             and array.shape == shape,
             f"the array '{name}' does not have the shape {shape}",
         )
         _require(bool(np.isfinite(array).all()), f"the array '{name}' is not finite")
-    return {name: np.array(array) for name, array in arrays.items()}
+    return {name: np.array(array, dtype="float32") for name, array in arrays.items()}
+
+
+def _smallest(array: FloatsXd) -> FloatsXd:
+    """The array in half precision, if that changes nothing."""
+    with np.errstate(over="ignore"):
+        half = array.astype("float16")
+    return half if np.array_equal(half, array) else array
 
 
 def _require(condition: bool, problem: str) -> None:

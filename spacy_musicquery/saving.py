@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import uuid
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
@@ -21,6 +22,10 @@ _TRAINING_ONLY = (
     "name_dropout",
     "name_distractors",
 )
+
+
+# A small file must not fill the memory when it is inflated.
+_MAX_NAMES_BYTES = 1 << 29
 
 
 @contextmanager
@@ -107,17 +112,28 @@ def read_settings(data: bytes, component: str) -> Dict[str, Any]:
     return settings
 
 
+def write_names(names: Dict[str, List[str]]) -> bytes:
+    """names (Dict[str, List[str]]): Names by type.
+    RETURNS (bytes): What `read_names` reads: msgpack, compressed and sealed.
+    """
+    return seal(zlib.compress(srsly.msgpack_dumps(names), 9))
+
+
 def read_names(data: bytes, component: str) -> Dict[str, List[str]]:
     """Read a component's saved catalogue.
 
-    data (bytes): The names by type as msgpack, sealed.
+    data (bytes): What `write_names` returned.
     component (str): The component's name, for the error.
     RETURNS (Dict[str, List[str]]): The names by type.
     RAISES (SavedModelError): If they are damaged.
     """
     try:
-        return srsly.msgpack_loads(unseal(data, component))
-    except SavedModelError as error:
+        inflater = zlib.decompressobj()
+        message = inflater.decompress(unseal(data, component), _MAX_NAMES_BYTES)
+        if not inflater.eof:
+            raise ValueError("it is cut short, or larger than any catalogue")
+        return srsly.msgpack_loads(message)
+    except (SavedModelError, ValueError, zlib.error) as error:
         problem = "its catalogue is damaged"
         raise SavedModelError(
             Errors.MQ021.format(name=component, problem=problem)

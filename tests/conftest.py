@@ -22,6 +22,9 @@ MESSAGES = [
     ("明天早上叫我起床", []),
 ]
 
+# Components that shall know nothing yet.
+FROM_SCRATCH = {"pretrained": None}
+
 HARD_TEXTS = [
     "",
     " ",
@@ -47,7 +50,7 @@ def make_trained(steps=60, lang="zh", seed=0, messages=MESSAGES, drop=0.0, **con
     """A pipeline that has learnt the messages by heart."""
     fix_random_seed(seed)
     nlp = spacy.blank(lang)
-    nlp.add_pipe("music_query", config=config)
+    nlp.add_pipe("music_query", config={**FROM_SCRATCH, **config})
     examples = make_examples(nlp, messages)
     optimizer = nlp.initialize(lambda: examples)
     optimizer.learn_rate = 0.01

@@ -19,11 +19,14 @@ from spacy_musicquery.catalogue import (
     Match,
     encode_matches,
     encode_matches_of_one,
+    join_matches,
     perturb,
 )
 from spacy_musicquery.corpus import record_to_doc
 from spacy_musicquery.errors import SavedModelError
 from spacy_musicquery.records import Record
+
+from .conftest import FROM_SCRATCH
 
 Q = "MUSIC_QUERY"
 CHARS = "甲乙丙丁戊己庚辛壬癸子丑寅卯辰巳午未申酉戌亥金木水火土山石田"
@@ -89,6 +92,34 @@ def test_find_finds_what_a_plain_search_finds(names, text):
     assert sorted(catalogue.find(text)) == expected
 
 
+@given(
+    st.lists(st.text("ab1 .甲乙\x00", min_size=1, max_size=4), max_size=20),
+    st.lists(st.text("ab1 .甲乙\x00", min_size=1, max_size=4), max_size=20),
+    st.lists(st.text("aAb1 .甲乙\x00", max_size=9), max_size=8),
+)
+def test_many_texts_and_each_have_the_same_names(artists, titles, texts):
+    catalogue = filled(artist=artists, title=[])
+    for title in titles:  # one by one, as they come in
+        catalogue.add({"title": [title]})
+    sizes = np.array([len(text) for text in texts], dtype="int64")
+    together = catalogue.find_all(texts, sizes)
+    alone = join_matches([catalogue.find(text) for text in texts], sizes)
+    assert sorted(zip(*map(list, together))) == sorted(zip(*map(list, alone)))
+
+
+def test_a_large_catalogue_finds_its_names():
+    generator = random.Random(0)
+    chars = [chr(code) for code in range(0x4E00, 0x5200)]
+    names = {"".join(generator.choices(chars, k=generator.randint(2, 9))) for _ in range(9000)}
+    catalogue = filled(title=names)
+    texts = ["听" + name for name in names]
+    sizes = np.array([len(text) for text in texts])
+    starts, lengths, _ = catalogue.find_all(texts, sizes)
+    whole = set(zip(starts.tolist(), lengths.tolist()))
+    begins = (np.cumsum(sizes) - sizes + 1).tolist()
+    assert all((begin, size - 1) in whole for begin, size in zip(begins, sizes.tolist()))
+
+
 def test_names_may_be_added_while_others_look():
     catalogue = filled(artist=["周杰伦"])
     stop = threading.Event()
@@ -115,8 +146,12 @@ def test_names_may_be_added_while_others_look():
 # Features
 
 
+def encode(matches, lengths):
+    return encode_matches(join_matches(matches, np.array(lengths)), sum(lengths))
+
+
 def test_a_character_is_first_inside_or_last_in_a_name():
-    features = encode_matches([[Match(1, 3, 1), Match(0, 1, 0)]], np.array([5]))
+    features = encode([[Match(1, 3, 1), Match(0, 1, 0)]], [5])
     base = (N_LENGTHS + 2) * N_PLACES + 1  # the second type, three characters
     assert features[:, 0].tolist() == [1, base, base + 1, base + 2, 0]
     assert not features[:, 1:].any()
@@ -124,7 +159,7 @@ def test_a_character_is_first_inside_or_last_in_a_name():
 
 def test_the_longest_names_come_first():
     matches = [Match(0, length, 0) for length in range(1, 7)]
-    row = encode_matches([matches], np.array([6]))[0].tolist()
+    row = encode([matches], [6])[0].tolist()
     lengths = [(feature - 1) // N_PLACES + 1 for feature in row]
     assert lengths == [5, 5, 4, 3] and len(row) == N_COLUMNS
 
@@ -139,7 +174,7 @@ def test_one_text_and_many_are_encoded_alike(data):
         )
         drawn = data.draw(st.lists(spans, max_size=6, unique=True)) if size else []
         matches.append([Match(*m) for m in drawn if m[0] + m[1] <= size])
-    together = encode_matches(matches, np.array(lengths))
+    together = encode(matches, lengths)
     assert together.shape == (sum(lengths), N_COLUMNS)
     alone = [
         row for m, size in zip(matches, lengths) for row in encode_matches_of_one(m, size)
@@ -191,7 +226,7 @@ def pipeline_path(tmp_path_factory):
     fix_random_seed(0)
     nlp = spacy.blank("zh")
     model = {"name_dropout": 0.0, "name_distractors": 0.0, "char_dropout": 0.3}
-    component = nlp.add_pipe("music_query", config={"model": model})
+    component = nlp.add_pipe("music_query", config={**FROM_SCRATCH, "model": model})
     examples = [
         Example(nlp.make_doc(record.text), record_to_doc(nlp, record)) for record in records
     ]
@@ -253,7 +288,7 @@ def test_what_a_catalogue_is(nlp):
     for value in (["周杰伦"], {"artist": "周杰伦"}, {"artist": [3]}, None):
         with pytest.raises(ValueError, match="MQ016"):
             component.add_to_catalogue(value)
-    untrained = spacy.blank("zh").add_pipe("music_query")
+    untrained = spacy.blank("zh").add_pipe("music_query", config=FROM_SCRATCH)
     with pytest.raises(ValueError, match=r"MQ014.*initialize\.components\.music_query"):
         untrained.set_catalogue({"artist": ["周杰伦"]})
 

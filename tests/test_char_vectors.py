@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from spacy_musicquery.char_vectors import load_char_vectors
 from spacy_musicquery.cli import app
 
-from .conftest import make_examples
+from .conftest import FROM_SCRATCH, make_examples
 
 WIDTH = 6
 
@@ -22,7 +22,8 @@ def write_vectors(path, vectors, binary=False, width=WIDTH):
 
 def initialized(char_vectors, width=WIDTH):
     nlp = spacy.blank("zh")
-    component = nlp.add_pipe("music_query", config={"model": {"embed_width": width}})
+    config = {**FROM_SCRATCH, "model": {"embed_width": width}}
+    component = nlp.add_pipe("music_query", config=config)
     examples = make_examples(nlp)
     component.initialize(lambda: examples, nlp=nlp, char_vectors=char_vectors)
     return nlp, component, examples

@@ -8,7 +8,14 @@ from thinc.api import Adam, Config
 from spacy_musicquery import bio
 from spacy_musicquery.architectures import build_char_bilstm
 
-from .conftest import HARD_TEXTS, MESSAGES, found, make_examples, make_trained
+from .conftest import (
+    FROM_SCRATCH,
+    HARD_TEXTS,
+    MESSAGES,
+    found,
+    make_examples,
+    make_trained,
+)
 
 TEXTS = [text for text, _ in MESSAGES]
 
@@ -72,7 +79,7 @@ def test_labels_are_learnt_from_the_data(trained):
 
 def test_labels_may_be_given():
     nlp = spacy.blank("zh")
-    component = nlp.add_pipe("music_query")
+    component = nlp.add_pipe("music_query", config=FROM_SCRATCH)
     examples = make_examples(nlp)
     labels = ["MUSIC_QUERY", "FILM", "NEVER_SEEN"]
     component.initialize(lambda: examples, nlp=nlp, labels=labels)
@@ -92,7 +99,7 @@ def test_initialize_again_starts_afresh():
 
 
 def test_add_label():
-    component = spacy.blank("zh").add_pipe("music_query")
+    component = spacy.blank("zh").add_pipe("music_query", config=FROM_SCRATCH)
     assert component.add_label("A") == 1
     assert component.add_label("A") == 0
     assert component.labels == ("A",)
@@ -103,7 +110,7 @@ def test_add_label():
 
 def test_labels_added_by_hand_are_kept():
     nlp = spacy.blank("zh")
-    component = nlp.add_pipe("music_query")
+    component = nlp.add_pipe("music_query", config=FROM_SCRATCH)
     component.add_label("ALBUM")
     examples = make_examples(nlp)
     nlp.initialize(lambda: examples)
@@ -112,7 +119,7 @@ def test_labels_added_by_hand_are_kept():
 
 def test_labels_must_be_a_list():
     nlp = spacy.blank("zh")
-    component = nlp.add_pipe("music_query")
+    component = nlp.add_pipe("music_query", config=FROM_SCRATCH)
     examples = make_examples(nlp)
     with pytest.raises(ValueError, match=r"MQ012.*'MUSIC_QUERY'"):
         component.initialize(lambda: examples, labels="MUSIC_QUERY")
@@ -136,7 +143,7 @@ def test_messages_without_a_query_can_be_learnt_from(trained):
 
 def test_spaced_training_data_is_warned_of(caplog):
     nlp = spacy.blank("zh")
-    nlp.add_pipe("music_query")
+    nlp.add_pipe("music_query", config=FROM_SCRATCH)
     reference = Doc(nlp.vocab, words=list("我想听歌"))
     reference = Doc(nlp.vocab).from_bytes(reference.to_bytes())
     reference.has_unknown_spaces = True
@@ -158,21 +165,21 @@ def test_add_label_to_a_trained_model_says_what_to_do(trained):
 
 def test_no_query_in_the_training_data():
     nlp = spacy.blank("zh")
-    nlp.add_pipe("music_query")
+    nlp.add_pipe("music_query", config=FROM_SCRATCH)
     examples = make_examples(nlp, [("今天天气怎么样", [])])
     with pytest.raises(ValueError, match=r"MQ005.*check-data"):
         nlp.initialize(lambda: examples)
 
 
 def test_initialize_without_examples():
-    component = spacy.blank("zh").add_pipe("music_query")
+    component = spacy.blank("zh").add_pipe("music_query", config=FROM_SCRATCH)
     with pytest.raises(TypeError, match="E930"):
         component.initialize(lambda: [])
 
 
 def test_no_character_is_frequent_enough():
     nlp = spacy.blank("zh")
-    nlp.add_pipe("music_query", config={"model": {"min_count": 99}})
+    nlp.add_pipe("music_query", config={**FROM_SCRATCH, "model": {"min_count": 99}})
     examples = make_examples(nlp)
     with pytest.raises(ValueError, match=r"MQ011.*min_count = 99"):
         nlp.initialize(lambda: examples)
@@ -180,14 +187,14 @@ def test_no_character_is_frequent_enough():
 
 def test_predicting_before_training():
     nlp = spacy.blank("zh")
-    nlp.add_pipe("music_query")
+    nlp.add_pipe("music_query", config=FROM_SCRATCH)
     with pytest.raises(ValueError, match=r"MQ004.*initialize"):
         nlp("我想听晴天")
 
 
 def test_untrained_pipeline_may_be_saved(tmp_path):
     nlp = spacy.blank("zh")
-    nlp.add_pipe("music_query").add_label("A")
+    nlp.add_pipe("music_query", config=FROM_SCRATCH).add_label("A")
     nlp.to_disk(tmp_path)
     loaded = spacy.load(tmp_path)
     assert loaded.get_pipe("music_query").labels == ("A",)
@@ -322,7 +329,7 @@ def test_default_config_of_the_factory_is_complete():
     config = Config().from_str(nlp.config.to_str())["components"]["music_query"]
     model = config.pop("model")
     assert set(config) == {
-        *("factory", "threshold", "overwrite", "spans_key", "alignment_mode"),
+        *("factory", "pretrained", "threshold", "overwrite", "spans_key", "alignment_mode"),
         *("learn_intents", "loss", "scorer"),
     }
     arguments = build_char_bilstm.__annotations__.keys() - {"nO", "return"}

@@ -7,7 +7,7 @@ from spacy.cli.init_config import init_config
 from spacy.cli.train import train
 from spacy.util import load_config, registry
 
-from .conftest import MESSAGES, found, make_examples, make_trained
+from .conftest import FROM_SCRATCH, MESSAGES, found, make_examples, make_trained
 
 TEXTS = [text for text, _ in MESSAGES]
 EXPECTED = [spans for _, spans in MESSAGES]
@@ -89,7 +89,11 @@ def test_frozen_component_stays_and_another_trains(run_train, trained_path):
     overrides = {
         "nlp.pipeline": ["music_query", "second"],
         "components.music_query": {"source": str(trained_path)},
-        "components.second": {"factory": "music_query", "spans_key": "second"},
+        "components.second": {
+            **FROM_SCRATCH,
+            "factory": "music_query",
+            "spans_key": "second",
+        },
         "training.frozen_components": ["music_query"],
         "training.annotating_components": ["music_query"],
         "initialize.components": {},

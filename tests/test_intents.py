@@ -15,6 +15,8 @@ from spacy_musicquery.corpus import record_to_doc
 from spacy_musicquery.intents import best_intent, list_intents
 from spacy_musicquery.records import Record, read_records
 
+from .conftest import FROM_SCRATCH
+
 Q = "MUSIC_QUERY"
 RECORDS = [
     Record(1, "我想听周杰伦的晴天", ((3, 9, Q),), "PlayMusic"),
@@ -35,7 +37,7 @@ def make_examples(nlp, records=RECORDS):
 def train(**config):
     fix_random_seed(0)
     nlp = spacy.blank("zh")
-    nlp.add_pipe("music_query", config=config)
+    nlp.add_pipe("music_query", config={**FROM_SCRATCH, **config})
     examples = make_examples(nlp)
     optimizer = nlp.initialize(lambda: examples)
     optimizer.learn_rate = 0.01
@@ -89,7 +91,7 @@ def test_nothing_is_written_where_nothing_was_learnt():
 
 def test_intents_may_be_given():
     nlp = spacy.blank("zh")
-    component = nlp.add_pipe("music_query")
+    component = nlp.add_pipe("music_query", config=FROM_SCRATCH)
     examples = make_examples(nlp)
     given = {"labels": [Q], "intents": [*INTENTS, "Other"]}
     component.initialize(lambda: examples, labels=given)

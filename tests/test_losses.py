@@ -11,7 +11,7 @@ from spacy_musicquery.bio import MISSING
 from spacy_musicquery.losses import make_focal_loss, make_negative_log_likelihood
 from spacy_musicquery.types import Emissions
 
-from .conftest import found, make_examples
+from .conftest import FROM_SCRATCH, found, make_examples
 
 LENGTHS = np.array([3, 1, 0, 4])
 NO_INTENTS = np.zeros((4, 0))
@@ -113,7 +113,8 @@ def test_weights_decide_where_the_data_do_not(name, crf):
         fix_random_seed(0)
         nlp = spacy.blank("zh")
         loss = {"@losses": f"spacy_musicquery.{name}.v1", weight: 5.0}
-        nlp.add_pipe("music_query", config={"loss": loss, "model": {"crf": crf}})
+        config = {**FROM_SCRATCH, "loss": loss, "model": {"crf": crf}}
+        nlp.add_pipe("music_query", config=config)
         examples = make_examples(nlp, messages)
         optimizer = nlp.initialize(lambda examples=examples: examples)
         optimizer.learn_rate = 0.01

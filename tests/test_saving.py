@@ -86,7 +86,7 @@ DAMAGES = {
     ),
     "an array of another shape": (
         lambda d: change_model(
-            d / "model", lambda m: m.update(sizes=[9, 5, 48, 48, 1, 9, 1, 0, 7, 0])
+            d / "model", lambda m: m.update(sizes=[9, 5, 48, 32, 1, 9, 1, 0, 7, 0])
         ),
         "'embedding' does not have the shape",
     ),
@@ -121,7 +121,7 @@ def test_damaged_bytes_give_a_clear_error(trained):
 @pytest.mark.parametrize(
     "setting,message",
     [
-        ({"hidden_width": 32}, r"hidden_width = 48.*says 32"),
+        ({"hidden_width": 16}, r"hidden_width = 32.*says 16"),
         ({"lowercase": False}, r"lowercase = True.*says False"),
     ],
 )

@@ -10,8 +10,10 @@ from .convert import convert
 from .errors import errors
 from .evaluate import evaluate
 from .extract import extract
+from .generate import generate
 from .names import names
 from .negatives import negatives
+from .pack import pack
 from .vectors import vectors
 
 app = typer.Typer(
@@ -29,6 +31,8 @@ for command in (
     errors,
     names,
     catalogue,
+    generate,
+    pack,
     cais_records,
 ):
     app.command(command.__name__.replace("_", "-"))(command)

@@ -60,6 +60,14 @@ def plain_errors() -> Iterator[None]:
         raise typer.Exit(1) from error
 
 
+def box_pipeline() -> Language:
+    """RETURNS (Language): A pipeline with the model that comes with this package."""
+    config = {"nlp": {"tokenizer": {"@tokenizers": "spacy_musicquery.CharTokenizer.v1"}}}
+    nlp = spacy.blank("zh", config=config)
+    nlp.add_pipe("music_query")
+    return nlp
+
+
 def load_pipeline(path: str) -> Language:
     """path (str): The directory or package name of a pipeline.
     RETURNS (Language): The pipeline.

@@ -1,17 +1,17 @@
 import json
 import sys
-from typing import Any, Dict, Iterator, List, Optional, cast
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional
 
 import typer
+from spacy import displacy
 from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
+from wasabi import msg
 
 from ..component import MusicQuery
-from ._util import load_pipeline, plain_errors
-
-DEFAULT_MODEL = "training/default/model-best"
-
+from ._util import box_pipeline, load_pipeline, plain_errors
 
 def extract(
     texts: Optional[List[str]] = typer.Argument(
@@ -20,8 +20,17 @@ def extract(
         help="Messages; without any, the lines of standard input",
         show_default=False,
     ),
-    model: str = typer.Option(
-        DEFAULT_MODEL, "--model", "-m", help="Pipeline: a directory or a package name"
+    model: Optional[str] = typer.Option(
+        None,
+        "--model",
+        "-m",
+        help="Pipeline: a directory or a package name; the model in the box without it",
+    ),
+    threshold: Optional[float] = typer.Option(
+        None, help="Leave out queries with a lower score", min=0.0, max=1.0
+    ),
+    html_path: Optional[Path] = typer.Option(
+        None, "--html", help="Write a page with the queries marked, instead of printing"
     ),
 ) -> None:
     """Print the music queries of messages, one JSON object a line.
@@ -29,16 +38,29 @@ def extract(
     {"text": ..., "music_query": [{"text", "start", "end", "label", "score"}]}
     """
     with plain_errors():
-        nlp = load_pipeline(model)
+        nlp = load_pipeline(model) if model else box_pipeline()
+        if threshold is not None:
+            for component in _components(nlp):
+                component.cfg["threshold"] = threshold
         sys.stdout.reconfigure(encoding="utf8")  # type: ignore[union-attr]
+        marked: List[Dict[str, Any]] = []
         # A bar on the terminal would run through results printed there.
         hidden = True if sys.stdout.isatty() else None
         with tqdm(unit=" messages", disable=hidden, leave=False) as progress:
             for batch in [texts] if texts else _stdin_batches():
                 for doc in nlp.pipe(batch):
-                    print(json.dumps(describe(nlp, doc), ensure_ascii=False))
+                    if html_path is None:
+                        print(json.dumps(describe(nlp, doc), ensure_ascii=False))
+                    else:
+                        marked.append(_as_displacy(doc))
                     progress.update(1)
                 sys.stdout.flush()
+        if html_path is not None:
+            page = displacy.render(
+                marked, style="ent", manual=True, page=True, jupyter=False
+            )
+            html_path.write_text(page, encoding="utf8")
+            msg.good(f"{len(marked):,} messages: {html_path}")
 
 
 def describe(nlp: Language, doc: Doc) -> Dict[str, Any]:
@@ -47,10 +69,7 @@ def describe(nlp: Language, doc: Doc) -> Dict[str, Any]:
     RETURNS (Dict[str, Any]): Its text and queries, as the command prints them.
     """
     queries = []
-    pipes = [cast(MusicQuery, nlp.get_pipe(name)) for name in nlp.pipe_names]
-    for key in dict.fromkeys(
-        p.cfg["spans_key"] for p in pipes if isinstance(p, MusicQuery)
-    ):
+    for key in dict.fromkeys(pipe.cfg["spans_key"] for pipe in _components(nlp)):
         group = doc.spans[key]
         queries += [
             {
@@ -63,6 +82,19 @@ def describe(nlp: Language, doc: Doc) -> Dict[str, Any]:
             for span, score in zip(group, group.attrs["scores"])
         ]
     return {"text": doc.text, "music_query": queries}
+
+
+def _as_displacy(doc: Doc) -> Dict[str, Any]:
+    """What displaCy draws; its own way of asking a Doc warns of every one without."""
+    ents = [
+        {"start": ent.start_char, "end": ent.end_char, "label": ent.label_}
+        for ent in doc.ents
+    ]
+    return {"text": doc.text, "ents": ents}
+
+
+def _components(nlp: Language) -> List[MusicQuery]:
+    return [pipe for _, pipe in nlp.pipeline if isinstance(pipe, MusicQuery)]
 
 
 def _stdin_batches() -> Iterator[List[str]]:

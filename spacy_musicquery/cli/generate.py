@@ -1,0 +1,44 @@
+from pathlib import Path
+from typing import Any, Dict, List
+
+import srsly
+import typer
+from tqdm import tqdm
+from wasabi import msg
+
+from ..catalogue_files import read_catalogue
+from ..generator import Grammar, checked_settings
+from ..generator import generate as generate_records
+from ..records import Record
+from ._util import plain_errors, refuse
+
+
+def generate(
+    phrases_path: Path = typer.Argument(
+        ..., metavar="PHRASES", help="A folder of carriers.txt, queries.txt, chat.txt, ..."
+    ),
+    catalogue_paths: List[Path] = typer.Argument(
+        ..., metavar="CATALOGUE...", help="Files of names, or folders of them"
+    ),
+    output_path: Path = typer.Option(..., "--out", help="The .jsonl file to write"),
+    settings_path: Path = typer.Option(
+        ..., "--settings", help="A JSON file: how many messages, and how much of what"
+    ),
+) -> None:
+    """Generate annotated messages from phrases and names, to train on."""
+    with plain_errors():
+        if output_path.suffix != ".jsonl":
+            refuse("--out", output_path, "the name must end in .jsonl")
+        if not settings_path.is_file():
+            refuse("--settings", settings_path, "no such file")
+        settings = checked_settings(srsly.read_json(settings_path))
+        grammar = Grammar(phrases_path, read_catalogue(catalogue_paths))
+        records = tqdm(generate_records(grammar, settings), total=settings.size, unit=" messages")
+        output_path.parent.mkdir(parents=True, exist_ok=True)
+        srsly.write_jsonl(output_path, map(_as_json, records))
+    msg.good(f"{settings.size:,} messages: {output_path}")
+
+
+def _as_json(record: Record) -> Dict[str, Any]:
+    spans = [{"start": s, "end": e, "label": label} for s, e, label in record.spans]
+    return {"text": record.text, "spans": spans}

@@ -1,0 +1,48 @@
+from pathlib import Path
+from typing import List
+
+import srsly
+import typer
+from wasabi import msg
+
+from ..component import MusicQuery
+from ..pretrained import make_record
+from ..records import DEFAULT_LABEL, DEFAULT_SPANS_KEY
+from ..scorer import music_query_score
+from ._util import (
+    MODEL_ARGUMENT,
+    load_pipeline,
+    plain_errors,
+    predict,
+    read_examples,
+    refuse,
+)
+
+
+def pack(
+    model: str = MODEL_ARGUMENT,
+    output_path: Path = typer.Argument(..., metavar="OUT", help="Folder for the component"),
+    sources: List[Path] = typer.Option(
+        [], help="A file or folder that it was made from; may be said several times"
+    ),
+    dev_path: Path = typer.Option(..., "--dev", help="Annotated messages to score it on"),
+) -> None:
+    """Save the music_query of a pipeline alone, to start others from (`pretrained`), with
+    a record of what it was made from and how good it is.
+    """
+    with plain_errors():
+        nlp = load_pipeline(model)
+        component = next(pipe for _, pipe in nlp.pipeline if isinstance(pipe, MusicQuery))
+        for source in sources:
+            if not source.exists():
+                refuse("--sources", source, "no such file or folder")
+        examples = read_examples(
+            nlp, dev_path, label=DEFAULT_LABEL, spans_key=DEFAULT_SPANS_KEY
+        )
+        predict(nlp, examples)
+        component.to_disk(output_path, exclude=["vocab"])
+        scores = music_query_score(examples)
+        record = make_record(output_path, sources, scores)
+        srsly.write_json(output_path / "record.json", record)
+    size = sum(file.stat().st_size for file in output_path.iterdir()) / 1e6
+    msg.good(f"{output_path}: {size:.2f} MB, F1 {scores['ents_f']:.2%} on {dev_path}")
