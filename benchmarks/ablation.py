@@ -1,33 +1,33 @@
-"""What each part of the recommended settings is worth: without it, over several seeds.
+"""What each part of the settings is worth: without it, over several seeds.
 
 python benchmarks/ablation.py --cais DIR [--seeds 3] [--jobs 2] [--out DIR]
 
-DIR holds CAIS' train.jsonl and valid.jsonl. Trains configs/default.cfg with one part
-changed at a time, on music queries and on the 24 slot labels, and prints the mean and
+DIR holds CAIS' train.jsonl and valid.jsonl. Trains configs/finetune.cfg, and
+configs/default.cfg with one part changed at a time, on music queries and on the 24 slot labels, and prints the mean and
 the standard deviation of the entity F1 on valid. What has been trained before is not
 trained again. Leaves OUT/ablation.json, ablation.md and ablation.png.
 """
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 from typing import Dict, List
 
+from commands import CONFIGS, ROOT, run_spacy, train
 from plots import draw_ablation
 from tqdm import tqdm
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
 MODEL = "components.music_query.model"
 TASKS = {"queries": "spans", "slots": "slots"}
+# "from nothing" is configs/default.cfg, which the other ones but the first change.
 VARIANTS: Dict[str, Dict[str, object]] = {
-    "recommended": {},
+    "from the box": {"config": "finetune.cfg"},
+    "from nothing": {},
+    "with the catalogue": {"paths.catalogue": ROOT / "assets" / "catalogue"},
     "without bigrams": {f"{MODEL}.bigram_min_count": 0},
     "without the window": {f"{MODEL}.window": 0},
     "without CRF (softmax)": {f"{MODEL}.crf": "false"},
@@ -45,17 +45,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "results")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--jobs", type=int, default=2, help="Trainings at a time")
     options = parser.parse_args()
     runs = options.out / "ablation"
     for task in options.tasks:
         for part in ("train", "valid"):
             source = options.cais / f"{part}.jsonl"
-            spacy("music-query", "convert", source, runs / task / f"{part}.spacy",
+            run_spacy("music-query", "convert", source, runs / task / f"{part}.spacy",
                   "--spans-key", TASKS[task])  # fmt: skip
-    tasks = list(product(VARIANTS, options.tasks, range(options.seeds)))
+    tasks = list(product(options.variants, options.tasks, range(options.seeds)))
     with ThreadPoolExecutor(options.jobs) as pool:
-        futures = [pool.submit(train, runs, *task) for task in tasks]
+        futures = [pool.submit(measure, runs, *task) for task in tasks]
         scores = [future.result() for future in tqdm(futures, unit=" trainings")]
     results: Dict[str, Dict[str, List[float]]] = {}
     for (variant, task, _), score in zip(tasks, scores):
@@ -67,37 +68,27 @@ def main() -> None:
     print(table)
 
 
-def train(runs: Path, variant: str, task: str, seed: int) -> float:
-    """Train a variant, unless that has been done. The best F1 on valid."""
-    run = runs / task / f"{variant.replace(' ', '_')}.{seed}"
-    meta = run / "model-last" / "meta.json"  # written when training is over
-    if not meta.exists():
-        changes = {
+def measure(runs: Path, variant: str, task: str, seed: int) -> float:
+    """Train a variant. The best F1 on valid."""
+    changes = dict(VARIANTS[variant])
+    performance = train(
+        CONFIGS / str(changes.pop("config", "default.cfg")),
+        runs / task / f"{variant.replace(' ', '_')}.{seed}",
+        {
             "paths.train": runs / task / "train.spacy",
             "paths.dev": runs / task / "valid.spacy",
             "system.seed": seed,
             "components.music_query.learn_intents": "false",
-            **VARIANTS[variant],
-        }
-        config = ROOT / "configs" / "default.cfg"
-        overrides = [f"--{setting}={value}" for setting, value in changes.items()]
-        spacy("train", config, "--output", run, *overrides)
-    best = json.loads((run / "model-best" / "meta.json").read_text(encoding="utf8"))
-    return best["performance"]["ents_f"]
-
-
-def spacy(*args: object) -> None:
-    threads = {
-        f"{name}_THREADS": "1" for name in ("OMP_NUM", "TF_NUM_INTRAOP", "TF_NUM_INTEROP")
-    }
-    command = [sys.executable, "-m", "spacy", *map(str, args)]
-    environment = {**os.environ, **threads}
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+            **changes,
+        },
+    )
+    return performance["ents_f"]
 
 
 def markdown_table(results: Dict[str, Dict[str, List[float]]]) -> str:
-    tasks = list(results["recommended"])
-    n_seeds = len(results["recommended"][tasks[0]])
+    first = next(iter(results.values()))
+    tasks = list(first)
+    n_seeds = len(first[tasks[0]])
     lines = [
         f"| F1 on CAIS valid, mean of {n_seeds} seeds | {' | '.join(tasks)} |",
         "|---" * (len(tasks) + 1) + "|",

@@ -73,6 +73,20 @@ def draw_reliability(bins: List[Dict[str, float]], error: float, path: Path) -> 
     _save(figure, path)
 
 
+def draw_learning_curve(rows: List[Dict[str, Any]], names: List[str], path: Path) -> None:
+    """rows (List[Dict]): What `learning_curve.py` measured. names (List[str]): The
+    starts. path (Path): The PNG file."""
+    figure, axis = plt.subplots(figsize=(6, 4))
+    for name, color in zip(names, (OURS, PEER)):
+        points = [(row["messages"], 100 * row[name]["ents_f"]) for row in rows if name in row]
+        axis.plot(*zip(*points), "o-", color=color, label=name)
+    axis.set_xscale("symlog", linthresh=10)
+    axis.set(xlabel="messages to train on", ylabel="F1 on CAIS valid")
+    axis.grid(alpha=0.3)
+    axis.legend(frameon=False)
+    _save(figure, path)
+
+
 def _bars(results: Dict[str, Any], path: Path) -> None:
     systems = results["systems"]
     names = list(systems)

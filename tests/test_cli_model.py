@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -41,6 +42,32 @@ def test_extract_in_a_fresh_process(trained_path):
     assert first["text"] == TEXT and 0.9 < score <= 1
     assert query == {"text": "周杰伦的晴天", "start": 3, "end": 9, "label": "MUSIC_QUERY"}
     assert second == {"text": "今天天气怎么样", "music_query": []}
+
+
+def test_extract_with_the_model_in_the_box():
+    first, second = lines(invoke("extract", TEXT, "今天天气怎么样"))
+    assert [query["text"] for query in first["music_query"]] == ["周杰伦的晴天"]
+    assert second["music_query"] == []
+
+
+def test_extract_leaves_out_what_is_less_sure(trained_path):
+    sure, all_of_them = (
+        lines(invoke("extract", TEXT, "--model", trained_path, "--threshold", threshold))
+        for threshold in (1, 0)
+    )
+    assert not sure[0]["music_query"] and all_of_them[0]["music_query"]
+    assert invoke("extract", TEXT, "--threshold", 2).exit_code != 0
+
+
+def test_extract_to_a_page(trained_path, tmp_path):
+    page = tmp_path / "page.html"
+    options = ("--model", trained_path, "--html", page)
+    result = invoke("extract", TEXT, "<b>今天</b>天气怎么样", *options)
+    assert result.exit_code == 0 and "2 messages" in result.output
+    html = page.read_text(encoding="utf8")
+    (marked,) = re.findall(r"<mark.*?>\s*(\S+)\s*<span", html, re.DOTALL)
+    assert marked == "周杰伦的晴天"
+    assert "<b>" not in html and "&lt;b&gt;今天" in html
 
 
 def test_extract_from_standard_input(trained_path):

@@ -142,7 +142,7 @@ def test_command(phrases, tmp_path):
     catalogue.mkdir()
     for type_name, names in NAMES.items():
         (catalogue / f"{type_name}.txt").write_text("\n".join(names), encoding="utf8")
-    shares = {kind: 0.1 for kind in KINDS}
+    shares = dict.fromkeys(KINDS, 0.1)
     srsly.write_json(tmp_path / "settings.json", {"size": 50, **shares})
     out = tmp_path / "out" / "messages.jsonl"
     arguments = ["generate", phrases, catalogue, "--settings", tmp_path / "settings.json"]

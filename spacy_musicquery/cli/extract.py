@@ -13,6 +13,7 @@ from wasabi import msg
 from ..component import MusicQuery
 from ._util import box_pipeline, load_pipeline, plain_errors
 
+
 def extract(
     texts: Optional[List[str]] = typer.Argument(
         None,

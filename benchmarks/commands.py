@@ -1,0 +1,34 @@
+"""Run the project's commands, and read what trainings leave."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Dict
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIGS = ROOT / "configs"
+_POOLS = ("OMP_NUM", "TF_NUM_INTRAOP", "TF_NUM_INTEROP")
+
+
+def run_spacy(*args: object) -> None:
+    """Run `python -m spacy` with these arguments, on one core, without its output."""
+    environment = {**os.environ, **{f"{pool}_THREADS": "1" for pool in _POOLS}}
+    command = [sys.executable, "-m", "spacy", *map(str, args)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+
+
+def train(config: Path, run: Path, settings: Dict[str, object]) -> Dict[str, Any]:
+    """Train, unless that has been done.
+
+    config (Path): The config.
+    run (Path): Where to.
+    settings (Dict[str, object]): Settings to change, by their dotted names.
+    RETURNS (Dict[str, Any]): The scores of the best checkpoint.
+    """
+    if not (run / "model-last" / "meta.json").exists():  # written when training is over
+        changes = [f"--{name}={value}" for name, value in settings.items()]
+        run_spacy("train", config, "--output", run, *changes)
+    meta = (run / "model-best" / "meta.json").read_text(encoding="utf8")
+    return json.loads(meta)["performance"]
