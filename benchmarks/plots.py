@@ -87,6 +87,20 @@ def draw_learning_curve(rows: List[Dict[str, Any]], names: List[str], path: Path
     _save(figure, path)
 
 
+def draw_lexicon(rows: List[Dict[str, str]], path: Path) -> None:
+    """rows (List[Dict]): What `lexicon.py` measured. path (Path): The PNG file."""
+    names = [row["catalogue"] for row in rows]
+    figure, axes = plt.subplots(1, 3, figsize=(12, 2.8), sharey=True)
+    for axis, key in zip(axes, ("F1", "recall on new queries", "false alarms on chat")):
+        values = [float(row[key].split()[0]) for row in rows]
+        axis.bar_label(axis.barh(names, values, color=OURS), fontsize=8)
+        axis.set_title(key, fontsize=10)
+        axis.margins(x=0.2)
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0].invert_yaxis()
+    _save(figure, path)
+
+
 def _bars(results: Dict[str, Any], path: Path) -> None:
     systems = results["systems"]
     names = list(systems)

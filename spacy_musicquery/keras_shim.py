@@ -373,6 +373,9 @@ def _network_module() -> Any:
     """
     # TensorFlow greets every process with a page about CPU instructions.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # The operations are small: sharing them among threads costs more than it saves.
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
     try:
         import keras
         import tensorflow  # noqa: F401

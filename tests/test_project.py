@@ -167,7 +167,7 @@ def test_readme_names_only_what_there_is(request):
     assert set(re.findall(r"--vars\.(\w+)", readme)) <= set(project_file["vars"])
     commands = {command.name for command in app.registered_commands}
     assert set(re.findall(r"spacy music-query ([a-z-]+)", readme)) <= commands
-    config = load_config(request.config.rootpath / "configs" / "default.cfg")
+    config = load_config(request.config.rootpath / "configs" / "finetune.cfg")
     block = readme[readme.index("[components.music_query]") :].split("```")[0]
     settings = config["components"]["music_query"]
     for name, value in re.findall(r"^(\w+) = ([^\s#]+)", block, flags=re.MULTILINE):
