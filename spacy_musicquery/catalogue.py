@@ -70,19 +70,35 @@ class Catalogue:
                 type_id = self.types.index(type_name)
                 # All at once: a million calls would take seconds.
                 normalized = self._normalizer.normalize("\n".join(of_type)).split("\n")
-                for normal in map(str.strip, normalized):
-                    if not normal:
-                        continue
-                    known = self._types_of_name.get(normal, ())
-                    if type_id not in known:
-                        self._types_of_name[normal] = _shared((*known, type_id))
-                        new_names.append(normal)
-                        new_types.append(type_id)
-                    lengths = self._lengths.get(normal[:2], ())
-                    if len(normal) not in lengths:
-                        self._lengths[normal[:2]] = _shared(sorted((*lengths, len(normal))))
+                of_type = self._new_of_type(map(str.strip, normalized), type_id)
+                new_names += of_type
+                new_types += [type_id] * len(of_type)
             if new_names:
+                self._note_lengths(new_names)
                 self._index = self._index.joined(new_names, new_types)
+
+    def _new_of_type(self, names: Iterable[str], type_id: int) -> List[str]:
+        """Note the type of some names; returns those that did not have it yet."""
+        known = self._types_of_name
+        different = dict.fromkeys(filter(None, names))
+        others = [name for name in different if name in known]
+        new = [name for name in different if name not in known]
+        known.update(dict.fromkeys(new, _shared((type_id,))))
+        for name in others:
+            if type_id not in known[name]:
+                known[name] = _shared((*known[name], type_id))
+                new.append(name)
+        return new
+
+    def _note_lengths(self, names: Iterable[str]) -> None:
+        of_beginning = self._lengths
+        for name in names:
+            beginning, length = name[:2], len(name)
+            lengths = of_beginning.get(beginning)
+            if lengths is None:
+                of_beginning[beginning] = _shared((length,))
+            elif length not in lengths:
+                of_beginning[beginning] = _shared(sorted((*lengths, length)))
 
     def names(self) -> Dict[str, List[str]]:
         """RETURNS (Dict[str, List[str]]): The names, normalised, by type."""

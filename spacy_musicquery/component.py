@@ -1,6 +1,7 @@
 """The `music_query` pipeline component."""
 
 import logging
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import (
@@ -61,6 +62,9 @@ logger = logging.getLogger("spacy.music_query")
 # How much an intent counts beside the tag of a character. More of it would be learnt at
 # the cost of the tags.
 INTENT_WEIGHT = 0.3
+# One thread at a time reads what is pretrained, as components cannot carry locks to
+# other processes.
+_READING = threading.Lock()
 
 default_model_config = """
 [model]
@@ -482,12 +486,15 @@ class MusicQuery(TrainablePipe):
     def _read_pretrained(self) -> None:
         """Read what the component shall know before it is trained, unless it has been
         read, or loading has made it needless."""
-        if self._awaits_pretrained and self._pretrained is not None:
-            path = find_pretrained(self._pretrained, self.name)
-            with self._unchanged_on_error():
-                # There may be other tags by now.
-                self.model.set_dim("nO", cast(Any, None), force=True)
-                self.from_disk(path, exclude=["vocab"])
+        if not self._awaits_pretrained:
+            return
+        with _READING:
+            if self._awaits_pretrained:  # still, when other threads have read
+                path = find_pretrained(cast(str, self._pretrained), self.name)
+                with self._unchanged_on_error():
+                    # There may be other tags by now.
+                    self.model.set_dim("nO", cast(Any, None), force=True)
+                    self.from_disk(path, exclude=["vocab"])
 
     def initialize(
         self,

@@ -2,6 +2,7 @@
 of a saved pipeline, and how it grows."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -70,6 +71,15 @@ def test_the_first_use_may_be_any(tmp_path):
     nlp, component = fresh()
     examples = make_examples(nlp, NEW[2:])
     assert nlp.update(examples, sgd=Adam(0.001))["music_query"] >= 0
+
+
+def test_many_threads_may_be_first():
+    for _ in range(3):
+        nlp = spacy.blank("zh")
+        nlp.add_pipe("music_query")
+        with ThreadPoolExecutor(8) as pool:
+            docs = pool.map(nlp, ["我想听周杰伦的晴天"] * 8)
+            assert all(found(doc) == [(3, 9, "MUSIC_QUERY")] for doc in docs)
 
 
 def test_a_saved_pipeline_needs_nothing_else(trained_path, tmp_path):

@@ -158,6 +158,32 @@ def test_local_assets_are_there(project, capsys):
     assert capsys.readouterr().out.count("Asset already exists") == 2
 
 
+def test_box(project):
+    """The model in the box, smaller and sooner."""
+    settings = srsly.read_json(project / "configs" / "box_corpus.json")
+    srsly.write_json(project / "configs" / "box_corpus.json", {**settings, "size": 400})
+    config = load_config(project / "configs" / "box.cfg")
+    config["training"].update(max_steps=10, eval_frequency=5)
+    config.to_disk(project / "configs" / "box.cfg")
+    run(project, "box")
+    box = project / "spacy_musicquery" / "box"
+    record = srsly.read_json(box / "record.json")
+    assert list(record["sources"]) == [
+        *("assets/corpus", "assets/catalogue"),
+        *("configs/box_corpus.json", "configs/box.cfg"),
+    ]
+    nlp = spacy.blank("zh")
+    component = nlp.add_pipe("music_query", config={"pretrained": str(box)})
+    assert component.labels == ("MUSIC_QUERY",)
+    assert "周杰伦" in component.catalogue["artist"]
+    # Whatever is trained with the recommended settings can start from it.
+    finetune = load_config(project / "configs" / "finetune.cfg")
+    model = finetune["components"]["music_query"]["model"]
+    box_model = config["components"]["music_query"]["model"]
+    for size in ("embed_width", "hidden_width", "depth", "window", "crf"):
+        assert model[size] == box_model[size]
+
+
 def test_readme_names_only_what_there_is(request):
     """Every workflow, command and setting that the README shows exists."""
     readme = (request.config.rootpath / "README.md").read_text(encoding="utf8")
