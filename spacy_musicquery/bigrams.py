@@ -81,7 +81,9 @@ class BigramInventory:
 
     def to_dict(self) -> Dict:
         """RETURNS (Dict): What `from_dict` needs, in types that msgpack can hold."""
-        return {"pairs": self.pairs}
+        # Half the size wherever ids fit, as they do but for immense inventories.
+        fits = self.pairs.max(initial=0) <= np.iinfo("uint16").max
+        return {"pairs": self.pairs.astype("uint16") if fits else self.pairs}
 
     @classmethod
     def from_dict(cls, data: Dict) -> "BigramInventory":

@@ -6,6 +6,7 @@ pyahocorasick is far larger and slower to load with a million names, ahocorasick
 cannot be saved, and marisa-trie is slower.
 """
 
+import re
 import threading
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple
 
@@ -23,6 +24,8 @@ N_LENGTHS = 5
 # Where in a name a character stands: first, inside, last. That of one is the first.
 N_PLACES = 3
 _FIRST, _INSIDE, _LAST = range(N_PLACES)
+
+_WORD = re.compile("[a-z0-9]{2}", re.IGNORECASE)
 
 # One thread at a time adds names, to whatever catalogue.
 _ADDING = threading.Lock()
@@ -126,19 +129,25 @@ class Catalogue:
         """
         text = self._normalizer.normalize(text)
         size = len(text)
-        found: List[Match] = []
-        for start in range(size):
-            lengths = self._lengths.get(text[start : start + 2], ())
-            if start + 1 < size and text[start] in self._lengths:
-                lengths = (1, *lengths)
-            for length in lengths:
-                end = start + length
-                if end > size:
+        lengths_of, types_of = self._lengths.get, self._types_of_name.get
+        found: List[Tuple[int, int, Tuple[int, ...]]] = []
+        for start, char in enumerate(text):
+            types = types_of(char)
+            if types:
+                found.append((start, 1, types))
+            for length in lengths_of(text[start : start + 2], ()):
+                if start + length > size:
                     break
-                types = self._types_of_name.get(text[start:end])
-                if types and not (_in_word(text, start) or _in_word(text, end)):
-                    found += [Match(start, length, type_id) for type_id in types]
-        return found
+                types = types_of(text[start : start + length])
+                if types and length > 1:
+                    found.append((start, length, types))
+        if _WORD.search(text):
+            found = [
+                (start, length, types)
+                for start, length, types in found
+                if not (_in_word(text, start) or _in_word(text, start + length))
+            ]
+        return [Match(start, length, t) for start, length, types in found for t in types]
 
 
 def require_names(name: str, names: Any) -> None:
