@@ -185,6 +185,10 @@ class Errors:
         "[MQ057] phrases in {path}: {problem}. The module spacy_musicquery.generator says "
         "how they are written."
     )
+    MQ058 = (
+        "[MQ058] the page to try a pipeline on needs Streamlit, which could not be "
+        'imported ({error}). Run: pip install "spacy-musicquery[page]"'
+    )
     MQ060 = (
         "[MQ060] catalogue: {path}: {problem}. A catalogue is a text file with one name a "
         "line (or a .csv or .parquet file with a column of names), its type in its name: "

@@ -14,6 +14,7 @@ from .generate import generate
 from .names import names
 from .negatives import negatives
 from .pack import pack
+from .try_page import try_
 from .vectors import vectors
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 for command in (
     extract,
+    try_,
     convert,
     negatives,
     check_data,
@@ -35,5 +37,6 @@ for command in (
     pack,
     cais_records,
 ):
-    app.command(command.__name__.replace("_", "-"))(command)
+    # A name that Python keeps for itself ends in an underscore.
+    app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 spacy_app.add_typer(app)

@@ -30,6 +30,12 @@ from ..records import (
 MODEL_ARGUMENT = typer.Argument(
     ..., metavar="MODEL", help="Pipeline: a directory or a package name"
 )
+MODEL_OPTION = typer.Option(
+    None,
+    "--model",
+    "-m",
+    help="Pipeline: a directory or a package name; the model in the box without it",
+)
 DATA_ARGUMENT = typer.Argument(
     ..., metavar="DATA", help="Annotated messages: .spacy, .json, .jsonl or two-column"
 )
@@ -68,11 +74,14 @@ def box_pipeline() -> Language:
     return nlp
 
 
-def load_pipeline(path: str) -> Language:
-    """path (str): The directory or package name of a pipeline.
+def load_pipeline(path: Optional[str]) -> Language:
+    """path (Optional[str]): The directory or package name of a pipeline; None for one
+        with the model in the box.
     RETURNS (Language): The pipeline.
     RAISES (ValueError): If there is none, or it has no `music_query` component.
     """
+    if path is None:
+        return box_pipeline()
     try:
         nlp = spacy.load(path)
     except OSError as error:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from wasabi import msg
 
 from ..component import MusicQuery
-from ._util import box_pipeline, load_pipeline, plain_errors
+from ._util import MODEL_OPTION, load_pipeline, plain_errors
 
 
 def extract(
@@ -21,12 +21,7 @@ def extract(
         help="Messages; without any, the lines of standard input",
         show_default=False,
     ),
-    model: Optional[str] = typer.Option(
-        None,
-        "--model",
-        "-m",
-        help="Pipeline: a directory or a package name; the model in the box without it",
-    ),
+    model: Optional[str] = MODEL_OPTION,
     threshold: Optional[float] = typer.Option(
         None, help="Leave out queries with a lower score", min=0.0, max=1.0
     ),
@@ -39,7 +34,7 @@ def extract(
     {"text": ..., "music_query": [{"text", "start", "end", "label", "score"}]}
     """
     with plain_errors():
-        nlp = load_pipeline(model) if model else box_pipeline()
+        nlp = load_pipeline(model)
         if threshold is not None:
             for component in _components(nlp):
                 component.cfg["threshold"] = threshold
