@@ -10,6 +10,7 @@ found; leaves OUT/silence.json, silence.md and silence.png.
 
 import argparse
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
@@ -27,16 +28,26 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "results")
     parser.add_argument("--config", type=Path, default=CONFIGS / "finetune.cfg")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2, help="Trainings at a time")
     options = parser.parse_args()
     domains = sorted(options.chat.glob("*.txt"))
     corpora = options.out / "silence"
     prepare(options.cais, domains, corpora)
     names = [domain.stem for domain in domains]
-    results: List[Dict[str, Any]] = []
-    for left_out in tqdm([None, *names], desc="trainings", unit=""):
-        seen = [name for name in names if name != left_out]
-        results.append(measure(left_out, seen, corpora, options.config, options.seed))
-        (options.out / "silence.json").write_text(json.dumps(results, indent=2))
+    with ThreadPoolExecutor(options.jobs) as pool:
+        futures = [
+            pool.submit(
+                measure,
+                left_out,
+                [name for name in names if name != left_out],
+                corpora,
+                options.config,
+                options.seed,
+            )
+            for left_out in (None, *names)
+        ]
+        results = [future.result() for future in tqdm(futures, unit=" trainings")]
+    (options.out / "silence.json").write_text(json.dumps(results, indent=2))
     table = markdown_table(results)
     (options.out / "silence.md").write_text(table, encoding="utf8")
     draw_silence(results, options.out / "silence.png")
