@@ -1,6 +1,7 @@
 """Registered model builders: a tagger as a thinc Model from texts to emissions."""
 
-from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple, cast, get_args
+from itertools import chain
+from typing import Callable, Dict, List, Optional, Sequence, Tuple, cast, get_args
 
 import numpy as np
 import srsly
@@ -298,14 +299,15 @@ def _encode_one(
         pairs = model.attrs["bigrams"].encode_one(chars)
         columns.append([sizes.n_chars + pair for pair in pairs])
         columns.append([sizes.n_chars + sizes.n_bigrams + pair for pair in pairs[1:]])
-    rows: Iterable[Sequence[int]] = zip(*columns)
+    rows: List[Sequence[int]] = list(zip(*columns))
     catalogue = model.attrs["catalogue"]
     matches = catalogue.find(text) if len(catalogue) else None
     if matches:
-        before = _before_names(sizes)
-        names = encode_matches_of_one(matches, len(text), before)
+        names = encode_matches_of_one(matches, len(text), _before_names(sizes))
         rows = [(*row, *of_char) for row, of_char in zip(rows, names)]
-    return np.array(list(rows), dtype="int32")
+    width = len(rows[0])
+    flat = np.fromiter(chain.from_iterable(rows), "int32", len(rows) * width)
+    return flat.reshape(len(rows), width)
 
 
 @serialize_attr.register(Catalogue)

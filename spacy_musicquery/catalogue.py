@@ -8,6 +8,7 @@ cannot be saved, and marisa-trie is slower.
 
 import re
 import threading
+from operator import itemgetter
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple
 
 import numpy as np
@@ -25,6 +26,7 @@ N_LENGTHS = 5
 N_PLACES = 3
 _FIRST, _INSIDE, _LAST = range(N_PLACES)
 
+_LENGTH = itemgetter(1)
 _WORD = re.compile("[a-z0-9]{2}", re.IGNORECASE)
 
 # One thread at a time adds names, to whatever catalogue.
@@ -71,14 +73,20 @@ class Catalogue:
             new_types: List[int] = []
             for type_name, of_type in names.items():
                 type_id = self.types.index(type_name)
-                # All at once: a million calls would take seconds.
-                normalized = self._normalizer.normalize("\n".join(of_type)).split("\n")
-                of_type = self._new_of_type(map(str.strip, normalized), type_id)
-                new_names += of_type
-                new_types += [type_id] * len(of_type)
+                new_of_type = self._new_of_type(self._normalized(of_type), type_id)
+                new_names += new_of_type
+                new_types += [type_id] * len(new_of_type)
             if new_names:
                 self._note_lengths(new_names)
                 self._index = self._index.joined(new_names, new_types)
+
+    def _normalized(self, names: Iterable[str]) -> Iterable[str]:
+        """All at once, as a million calls would take seconds; and without a copy of
+        names that are normal already, as saved ones are."""
+        names = list(names)
+        joined = "\n".join(names)
+        normal = self._normalizer.normalize(joined)
+        return map(str.strip, names if normal == joined else normal.split("\n"))
 
     def _new_of_type(self, names: Iterable[str], type_id: int) -> List[str]:
         """Note the type of some names; returns those that did not have it yet."""
@@ -89,7 +97,7 @@ class Catalogue:
         known.update(dict.fromkeys(new, _shared((type_id,))))
         for name in others:
             if type_id not in known[name]:
-                known[name] = _shared((*known[name], type_id))
+                known[name] = _shared(sorted((*known[name], type_id)))
                 new.append(name)
         return new
 
@@ -180,14 +188,14 @@ def encode_matches(matches: Matches, n_chars: int, offset: int = 0) -> Ints2d:
     n_chars (int): How many characters all texts have.
     offset (int): Added to every feature.
     RETURNS (Ints2d): Numbers of features, from 1 + offset, the longest names' first; 0 where
-        there is none (characters, N_COLUMNS).
+        there is none (characters, n): as many columns as the character with most names
+        needs, and no more than N_COLUMNS.
     """
-    features = np.zeros((n_chars, N_COLUMNS), dtype="int32")
     starts, sizes, types = matches
     if not len(starts):
-        return features
+        return np.zeros((n_chars, 0), dtype="int32")
     # The longest names first; then each character finds its own in this order.
-    order = np.lexsort((starts, types, -sizes))
+    order = np.lexsort((types, starts, -sizes))
     starts, sizes, types = starts[order], sizes[order], types[order]
     ends = np.cumsum(sizes)
     place = np.arange(ends[-1]) - np.repeat(ends - sizes, sizes)
@@ -203,6 +211,7 @@ def encode_matches(matches: Matches, n_chars: int, offset: int = 0) -> Ints2d:
     first = np.flatnonzero(is_new)
     column = np.arange(len(chars)) - first[np.cumsum(is_new) - 1]
     kept = column < N_COLUMNS
+    features = np.zeros((n_chars, column[kept].max() + 1), dtype="int32")
     features[chars[kept], column[kept]] = feature[kept]
     return features
 
@@ -226,15 +235,15 @@ def encode_matches_of_one(
 ) -> List[List[int]]:
     """`encode_matches` for one short text, which plain Python makes faster.
 
-    matches (Sequence[Match]): The names found in it.
+    matches (Sequence[Match]): The names found in it, by start.
     size (int): Its length.
     offset (int): Added to every feature.
-    RETURNS (List[List[int]]): N_COLUMNS numbers a character.
+    RETURNS (List[List[int]]): As many numbers a character as the one with most names
+        needs, and no more than N_COLUMNS.
     """
     rows: List[List[int]] = [[] for _ in range(size)]
-    for start, length, type_id in sorted(
-        matches, key=lambda m: (-m.length, m.type, m.start)
-    ):
+    # As equal ones keep their order: by length, start and type, as they are in a batch.
+    for start, length, type_id in sorted(matches, key=_LENGTH, reverse=True):
         first = (type_id * N_LENGTHS + min(length, N_LENGTHS) - 1) * N_PLACES + 1 + offset
         last = start + length - 1
         rows[start].append(first + _FIRST)
@@ -242,7 +251,8 @@ def encode_matches_of_one(
             rows[i].append(first + _INSIDE)
         if last > start:
             rows[last].append(first + _LAST)
-    return [(row + [0] * N_COLUMNS)[:N_COLUMNS] for row in rows]
+    width = min(max(map(len, rows), default=0), N_COLUMNS)
+    return [(row + [0] * width)[:width] for row in rows]
 
 
 def perturb(

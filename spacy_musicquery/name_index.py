@@ -19,7 +19,7 @@ _P_INVERSE = pow(_P, -1, 1 << 64)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
 # Slots of the filter, for each name: what it lets pass needlessly must be looked up.
-_SLOTS_PER_NAME = 16
+_SLOTS_PER_NAME = 8
 _LEAST_BITS, _MOST_BITS = 14, 26
 
 
