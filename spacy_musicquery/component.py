@@ -524,6 +524,9 @@ class MusicQuery(TrainablePipe):
         validate_get_examples(get_examples, "MusicQuery.initialize")
         if isinstance(labels, str):
             raise ValueError(Errors.MQ012.format(name=self.name, labels=labels))
+        if char_vectors is not None and self._pretrained is not None:
+            expected = "null beside pretrained character vectors"
+            raise bad_setting(self.name, "pretrained", self._pretrained, expected)
         if catalogue is not None:
             require_names(self.name, catalogue)
         texts: List[str] = []
@@ -572,9 +575,6 @@ class MusicQuery(TrainablePipe):
             else:
                 grow(self.model, texts)
         if char_vectors is not None:
-            if self._pretrained is not None:
-                expected = "null beside pretrained character vectors"
-                raise bad_setting(self.name, "pretrained", self._pretrained, expected)
             self._use_char_vectors(char_vectors)
         self._told_of_parameters = False
         self._tell_of_parameters()
@@ -652,9 +652,9 @@ class MusicQuery(TrainablePipe):
         RETURNS (int): 0 if the label is already present, otherwise 1.
         RAISES (ValueError): If the model is already set up for other labels.
         """
-        if label in self.labels:
+        if label in self.labels or label in self._labels_to_learn:
             return 0
-        if self._pretrained is not None and label:
+        if self._pretrained is not None and isinstance(label, str) and label:
             self._labels_to_learn.append(label)
             return 1
         if self.model.has_dim("nO"):

@@ -164,6 +164,9 @@ def test_labels_added_by_hand_are_learnt(trained_path):
     component = nlp.add_pipe("music_query", config={"pretrained": str(trained_path)})
     assert component.add_label("FILM") == 0
     assert component.add_label("ALBUM") == 1
+    assert component.add_label("ALBUM") == 0
+    with pytest.raises(ValueError, match="non-empty string"):
+        component.add_label(3)
     nlp.initialize(lambda: make_examples(nlp, NEW[2:]))
     assert component.labels == ("FILM", "MUSIC_QUERY", "ALBUM")
 
