@@ -78,7 +78,9 @@ def draw_learning_curve(rows: List[Dict[str, Any]], names: List[str], path: Path
     starts. path (Path): The PNG file."""
     figure, axis = plt.subplots(figsize=(6, 4))
     for name, color in zip(names, (OURS, PEER)):
-        points = [(row["messages"], 100 * row[name]["ents_f"]) for row in rows if name in row]
+        points = [
+            (row["messages"], 100 * row[name]["ents_f"]) for row in rows if name in row
+        ]
         axis.plot(*zip(*points), "o-", color=color, label=name)
     axis.set_xscale("symlog", linthresh=10)
     axis.set(xlabel="messages to train on", ylabel="F1 on CAIS valid")

@@ -189,6 +189,10 @@ class Errors:
         "[MQ058] the page to try a pipeline on needs Streamlit, which could not be "
         'imported ({error}). Run: pip install "spacy-musicquery[page]"'
     )
+    MQ059 = (
+        "[MQ059] ReplayCorpus: the reader of the {name} messages gives none. Check its "
+        "path, or train without replay."
+    )
     MQ060 = (
         "[MQ060] catalogue: {path}: {problem}. A catalogue is a text file with one name a "
         "line (or a .csv or .parquet file with a column of names), its type in its name: "

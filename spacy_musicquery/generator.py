@@ -42,6 +42,8 @@ _N_COMMON = 60
 # A title is oftener all that a request says than an artist is.
 _BARE = ("{work}", "{work}", "{query}")
 _ENDINGS = "。。。。！？!~，"
+# A name with a full stop behind it is an answer, see mentions.answers.txt.
+_ENDINGS_OF_BARE = "！!~，"
 
 
 class GeneratorSettings(NamedTuple):
@@ -126,7 +128,11 @@ class Grammar:
         by_place: DefaultDict[str, List[Tuple[str, float]]] = defaultdict(list)
         for row in self.lines["queries"]:
             cells = row.split("\t")
-            if len(cells) != 3 or not _is_weight(cells[1]) or cells[2].count("|") not in (0, 2):
+            if (
+                len(cells) != 3
+                or not _is_weight(cells[1])
+                or cells[2].count("|") not in (0, 2)
+            ):
                 problem = f"{row!r} is no place, weight and pattern with tabs between"
                 raise ValueError(Errors.MQ057.format(path=folder, problem=problem))
             place, weight, pattern = cells
@@ -153,7 +159,9 @@ class Grammar:
 
 
 def _read_phrases(folder: Path) -> Dict[str, List[str]]:
-    lines: Dict[str, List[str]] = {kind: [] for kind in ("carriers", "queries", *EDGES, *KINDS)}
+    lines: Dict[str, List[str]] = {
+        kind: [] for kind in ("carriers", "queries", *EDGES, *KINDS)
+    }
     for path in sorted(folder.glob("*.txt")):
         kind = path.name.split(".")[0]
         if kind in lines:
@@ -214,7 +222,10 @@ class _Writer:
         if self._happens(self.settings.misheard):
             # Speech recognition that mishears one word often mishears others.
             text, spans = message
-            message = mishear(text, self.random.choice((0.05, 0.1, 0.2)), self.random), spans
+            message = (
+                mishear(text, self.random.choice((0.05, 0.1, 0.2)), self.random),
+                spans,
+            )
         return message
 
     def _happens(self, share: float) -> bool:
@@ -282,7 +293,8 @@ class _Writer:
                 start = self.random.randint(0, len(stretch) - size)
                 return stretch[start : start + size]
         one, other = (
-            self.random.choice(self.grammar.names[type_name]).split(" ")[0] for _ in range(2)
+            self.random.choice(self.grammar.names[type_name]).split(" ")[0]
+            for _ in range(2)
         )
         cut = 1 if type_name == "artist" else (len(one) + 1) // 2
         return one[:cut] + other[min(cut, len(other) - 1) :]
@@ -290,11 +302,14 @@ class _Writer:
     def _decorated(self, message: Message) -> Message:
         """With fillers, punctuation, and other messages before and after it."""
         text, spans = message
+        endings = (
+            _ENDINGS_OF_BARE if spans[:1] == [(0, len(text), DEFAULT_LABEL)] else _ENDINGS
+        )
         if self._happens(self.settings.opened):
             opener = self.random.choice(self.grammar.lines["openers"])
             text, spans = _behind(opener, (text, spans))
         if text[-1] not in _ENDINGS and self._happens(self.settings.punctuated):
-            text += self.random.choice(_ENDINGS)
+            text += self.random.choice(endings)
         if self._happens(self.settings.surrounded):
             where = self.random.choice(("before", "after", "both"))
             if where != "before":

@@ -31,9 +31,7 @@ def grow(model: Model[List[str], Emissions], texts: List[str]) -> None:
     shim = get_shim(model)
     sizes, old = shim.sizes, shim.arrays
     assert sizes is not None
-    inventory = model.attrs["inventory"].grown_by(
-        texts, min_count=model.attrs["min_count"]
-    )
+    inventory = model.attrs["inventory"].grown_by(texts, min_count=model.attrs["min_count"])
     pairs, places = model.attrs["bigrams"], np.zeros(0, dtype="int64")
     if sizes.n_bigrams:
         pairs, places = _grown_bigrams(

@@ -31,11 +31,11 @@ from .bio import crf_chain, softmax_chain
 from .errors import Errors, SavedModelError
 from .layout import TRANSITIONS, NetworkSizes, array_shapes
 from .linear_chain import LinearChain
-from .onnx_graph import Precision, build_graph, graph_weights
+from .onnx_graph import Precision, build_graph, graph_weights, stacked_vectors
 from .onnx_session import EmissionSession
 from .types import Floats2d, Floats3d, FloatsXd, Ints1d, Ints3d
 
-_FORMAT = 4
+_FORMAT = 5
 
 
 class KerasShim(Shim):
@@ -242,7 +242,10 @@ class KerasShim(Shim):
     def round_to_half(self) -> None:
         """Round all arrays to half precision. They go on being float32."""
         self.set_arrays(
-            {n: array.astype("float16").astype("float32") for n, array in self.arrays.items()}
+            {
+                n: array.astype("float16").astype("float32")
+                for n, array in self.arrays.items()
+            }
         )
 
     def to_device(self, device_type: str, device_id: int) -> None:
@@ -319,6 +322,7 @@ class KerasShim(Shim):
         return EmissionSession(
             self._onnx_graphs()[self.precision],
             graph_weights(self.arrays, self.precision),
+            stacked_vectors(self.arrays),
             threads=self.threads,
             spinning=self.spinning,
         )

@@ -4,10 +4,11 @@ The graph holds no weights: it declares them as external data, and the session
 binds the arrays when it is made. So the weights are stored once, and a pipeline
 carries a graph of about a kilobyte that needs no `onnx` to be loaded.
 
-Inputs are `ids` (texts, longest, n) and `lengths` (texts,), both int32; an id is a row of
-the stacked vectors of characters, bigrams and names, and a character's are added. The output
-is `emissions` (texts, longest, tags), and `intents` (texts, intents) if there are
-any. Rows of emissions beyond a text's length are undefined.
+Inputs are `vectors` (longest, texts, width), those of the characters, zero beyond the end of
+a text, and `lengths` (texts,), int32. Looking the vectors up is left to numpy, which adds
+several a character in a third of the time. The output is `emissions` (texts, longest,
+tags), and `intents` (texts, intents) if there are any. Rows of emissions beyond a text's
+length are undefined.
 """
 
 from functools import lru_cache
@@ -22,11 +23,11 @@ from .types import Floats2d, Floats3d, FloatsXd
 
 Precision = Literal["float32", "int8"]
 
-INPUTS = ("ids", "lengths")
+INPUTS = ("vectors", "lengths")
 EMISSIONS = "emissions"
 INTENTS = "intents"
 
-# LSTM, Gather and Reshape in these forms came with opset 14 (ONNX 1.9, 2021);
+# LSTM and Reshape in these forms came with opset 14 (ONNX 1.9, 2021);
 # asking for no more keeps old runtimes able to load the graph.
 _OPSET = 14
 _IR_VERSION = 7
@@ -51,12 +52,7 @@ def build_graph(sizes: NetworkSizes, precision: Precision) -> bytes:
 
     shapes = array_shapes(sizes)
     weights = graph_weights({n: np.zeros(s, "f") for n, s in shapes.items()}, precision)
-    nodes = [
-        # The LSTM wants (longest, texts, width).
-        helper.make_node("Transpose", ["ids"], ["ids_by_step"], perm=[1, 0, 2]),
-        helper.make_node("Gather", [EMBEDDING, "ids_by_step"], ["vectors"]),
-        helper.make_node("ReduceSum", ["vectors", "parts_axis"], ["hidden_0"], keepdims=0),
-    ]
+    nodes = []
     for i in range(sizes.depth):
         nodes += [
             _lstm_node(i, sizes.hidden_width, precision),
@@ -64,35 +60,34 @@ def build_graph(sizes: NetworkSizes, precision: Precision) -> bytes:
             helper.make_node(
                 "Transpose", [f"directions_{i}"], [f"side_{i}"], perm=[0, 2, 1, 3]
             ),
-            helper.make_node("Reshape", [f"side_{i}", "joined_shape"], [f"hidden_{i + 1}"]),
+            helper.make_node("Reshape", [f"side_{i}", "joined_shape"], [_hidden(i + 1)]),
         ]
-    nodes += [
-        helper.make_node(
-            "Transpose", [f"hidden_{sizes.depth}"], ["hidden"], perm=[1, 0, 2]
-        ),
-        helper.make_node("MatMul", ["hidden", "output.kernel"], ["scores"]),
-    ]
+    hidden = _hidden(sizes.depth)
+    nodes.append(helper.make_node("MatMul", [hidden, "output.kernel"], ["scores"]))
     bias = "output.bias"
     if sizes.window:
         # Transposed, with the kernel turned round, the convolution is the same: each
         # character adds to the scores of its neighbours, which ONNX Runtime does much
         # faster. It wants (texts, width, longest).
         nodes += [
-            helper.make_node("Transpose", ["hidden_0"], ["by_width"], perm=[1, 2, 0]),
+            helper.make_node("Transpose", [_hidden(0)], ["by_width"], perm=[1, 2, 0]),
             helper.make_node(
                 "ConvTranspose",
                 ["by_width", WINDOW, bias],
                 ["window_by_tag"],
                 pads=[sizes.window // 2] * 2,
             ),
-            helper.make_node("Transpose", ["window_by_tag"], ["window"], perm=[0, 2, 1]),
+            helper.make_node("Transpose", ["window_by_tag"], ["window"], perm=[2, 0, 1]),
         ]
         bias = "window"
-    nodes.append(helper.make_node("Add", ["scores", bias], [EMISSIONS]))
+    nodes += [
+        helper.make_node("Add", ["scores", bias], ["by_step"]),
+        helper.make_node("Transpose", ["by_step"], [EMISSIONS], perm=[1, 0, 2]),
+    ]
     if sizes.n_intents:
         # Beyond the end of a text, an LSTM's output is zero.
         nodes += [
-            helper.make_node("ReduceMax", ["hidden"], ["strongest"], axes=[1], keepdims=0),
+            helper.make_node("ReduceMax", [hidden], ["strongest"], axes=[0], keepdims=0),
             helper.make_node("Relu", ["strongest"], ["positive"]),
             helper.make_node("MatMul", ["positive", "intents.kernel"], ["intent_scores"]),
             helper.make_node("Add", ["intent_scores", "intents.bias"], [INTENTS]),
@@ -102,12 +97,13 @@ def build_graph(sizes: NetworkSizes, precision: Precision) -> bytes:
     initializers.append(
         helper.make_tensor("joined_shape", TensorProto.INT64, [3], joined_shape)
     )
-    initializers.append(helper.make_tensor("parts_axis", TensorProto.INT64, [1], [2]))
     graph = helper.make_graph(
         nodes,
         "char_bilstm",
         [
-            helper.make_tensor_value_info("ids", TensorProto.INT32, ["n", "t", "parts"]),
+            helper.make_tensor_value_info(
+                "vectors", TensorProto.FLOAT, ["t", "n", sizes.embed_width]
+            ),
             helper.make_tensor_value_info("lengths", TensorProto.INT32, ["n"]),
         ],
         [
@@ -143,11 +139,6 @@ def graph_weights(
         for name, array in arrays.items()
         if name.startswith(("output.", "intents."))
     }
-    weights[EMBEDDING] = np.concatenate(
-        [arrays[name] for name in (EMBEDDING, BIGRAMS, LEXICON) if name in arrays]
-    ).astype("float32")
-    # What stands beyond the end of a text must not reach into it.
-    weights[EMBEDDING][PAD_ID] = 0.0
     if WINDOW in arrays:
         kernel = arrays[WINDOW].astype("float32")[::-1].transpose(1, 2, 0)
         weights[WINDOW] = np.ascontiguousarray(kernel)
@@ -175,6 +166,19 @@ def graph_weights(
     return weights
 
 
+def stacked_vectors(arrays: Dict[str, FloatsXd]) -> Floats2d:
+    """The vectors of characters, bigrams and names, one stack after the other.
+
+    arrays (Dict[str, FloatsXd]): By the names of `layout.array_shapes`.
+    RETURNS (Floats2d): A copy (vectors, width).
+    """
+    stacks = [arrays[name] for name in (EMBEDDING, BIGRAMS, LEXICON) if name in arrays]
+    vectors = np.concatenate(stacks).astype("float32", copy=False)
+    # What stands beyond the end of a text must not reach into it.
+    vectors[PAD_ID] = 0.0
+    return vectors
+
+
 def quantize(matrices: Floats3d) -> Tuple[np.ndarray, Floats2d]:
     """Round weights to 8 bits, symmetrically, with a scale for every column.
 
@@ -192,7 +196,7 @@ def _lstm_node(layer: int, hidden_width: int, precision: Precision) -> Any:
     from onnx import helper
 
     weights = [f"bilstm_{layer}.{part}" for part in "WRB"]
-    inputs = [f"hidden_{layer}", *weights, "lengths"]
+    inputs = [_hidden(layer), *weights, "lengths"]
     kind = {"op_type": "LSTM"}
     if precision == "int8":
         scales = [f"{w}_{part}" for w in weights[:2] for part in ("scale", "zero")]
@@ -205,6 +209,11 @@ def _lstm_node(layer: int, hidden_width: int, precision: Precision) -> Any:
         direction="bidirectional",
         **kind,
     )
+
+
+def _hidden(layer: int) -> str:
+    """What goes into a layer, or out of the last one: (longest, texts, width)."""
+    return f"hidden_{layer}" if layer else "vectors"
 
 
 def _output_shapes(sizes: NetworkSizes) -> Dict[str, List[Any]]:

@@ -4,7 +4,7 @@ import threading
 from typing import Any, Dict, List, Optional
 
 from .onnx_graph import INPUTS
-from .types import FloatsXd, Ints1d, Ints3d
+from .types import Floats2d, FloatsXd, Ints1d, Ints3d
 
 
 class EmissionSession:
@@ -19,18 +19,21 @@ class EmissionSession:
         self,
         graph: bytes,
         weights: Dict[str, FloatsXd],
+        vectors: Floats2d,
         *,
         threads: int = 1,
         spinning: bool = False,
     ) -> None:
         """graph (bytes): What `onnx_graph.build_graph` wrote.
         weights (Dict[str, FloatsXd]): What `onnx_graph.graph_weights` returned.
+        vectors (Floats2d): What `onnx_graph.stacked_vectors` returned.
         threads (int): How many threads one call may use.
         spinning (bool): Whether idle threads wait actively, which slows whatever
             else the machine does.
         """
         self.graph = graph
         self.weights = weights
+        self.vectors = vectors
         self.threads = threads
         self.spinning = spinning
         self._session: Optional[Any] = None
@@ -40,13 +43,18 @@ class EmissionSession:
     def __call__(self, ids: Ints3d, lengths: Ints1d) -> List[FloatsXd]:
         """Compute emissions, and scores of intents if the graph has them.
 
-        ids (Ints3d): Padded ids (texts, longest, n).
+        ids (Ints3d): Padded ids (texts, longest, n): the rows of the vectors that make
+            a character's together.
         lengths (Ints1d): The length of each text, none 0 (texts,).
         RETURNS (List[FloatsXd]): Emissions (texts, longest, tags), of which those
             beyond the end of a text mean nothing; and intents (texts, intents), if any.
         """
         session = self._session or self._make_session()
-        return session.run(None, dict(zip(INPUTS, (ids, lengths))))
+        first, *others = ids.T
+        vectors = self.vectors.take(first, axis=0)
+        for rows in others:
+            vectors += self.vectors.take(rows, axis=0)
+        return session.run(None, dict(zip(INPUTS, (vectors, lengths))))
 
     def _make_session(self) -> Any:
         with self._lock:

@@ -23,7 +23,9 @@ def test_half_precision_takes_half_the_space_and_changes_little(tmp_path):
     for name, array in arrays.items():
         assert rounded[name].dtype == np.float32
         np.testing.assert_allclose(rounded[name], array, rtol=1e-3, atol=1e-6)
-        assert np.array_equal(rounded[name], nlp.get_pipe("music_query").model.shims[0].arrays[name])
+        assert np.array_equal(
+            rounded[name], nlp.get_pipe("music_query").model.shims[0].arrays[name]
+        )
     for text, spans in MESSAGES:
         assert found(loaded(text)) == spans
 

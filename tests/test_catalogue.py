@@ -110,7 +110,9 @@ def test_many_texts_and_each_have_the_same_names(artists, titles, texts):
 def test_a_large_catalogue_finds_its_names():
     generator = random.Random(0)
     chars = [chr(code) for code in range(0x4E00, 0x5200)]
-    names = {"".join(generator.choices(chars, k=generator.randint(2, 9))) for _ in range(9000)}
+    names = {
+        "".join(generator.choices(chars, k=generator.randint(2, 9))) for _ in range(9000)
+    }
     catalogue = filled(title=names)
     texts = ["听" + name for name in names]
     sizes = np.array([len(text) for text in texts])

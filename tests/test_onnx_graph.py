@@ -12,7 +12,12 @@ from spacy_musicquery import bio
 from spacy_musicquery.architectures import build_char_bilstm, forward
 from spacy_musicquery.keras_shim import KerasShim
 from spacy_musicquery.layout import NetworkSizes, array_shapes
-from spacy_musicquery.onnx_graph import build_graph, graph_weights, quantize
+from spacy_musicquery.onnx_graph import (
+    build_graph,
+    graph_weights,
+    quantize,
+    stacked_vectors,
+)
 from spacy_musicquery.onnx_session import EmissionSession
 
 from .conftest import MESSAGES
@@ -33,7 +38,8 @@ def random_shim(depth, n_bigrams=N_BIGRAMS, n_intents=0, window=3):
 
 def make_session(shim, **options):
     graph = build_graph(shim.sizes, "float32")
-    return EmissionSession(graph, graph_weights(shim.arrays, "float32"), **options)
+    weights = graph_weights(shim.arrays, "float32")
+    return EmissionSession(graph, weights, stacked_vectors(shim.arrays), **options)
 
 
 def random_batch(n_bigrams=N_BIGRAMS):

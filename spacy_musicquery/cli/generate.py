@@ -33,7 +33,9 @@ def generate(
             refuse("--settings", settings_path, "no such file")
         settings = checked_settings(srsly.read_json(settings_path))
         grammar = Grammar(phrases_path, read_catalogue(catalogue_paths))
-        records = tqdm(generate_records(grammar, settings), total=settings.size, unit=" messages")
+        records = tqdm(
+            generate_records(grammar, settings), total=settings.size, unit=" messages"
+        )
         output_path.parent.mkdir(parents=True, exist_ok=True)
         srsly.write_jsonl(output_path, map(_as_json, records))
     msg.good(f"{settings.size:,} messages: {output_path}")
