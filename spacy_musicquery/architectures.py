@@ -294,20 +294,17 @@ def _encode_one(
 ) -> Ints2d:
     """`_rows_of_vectors` and `_rows_of_names` of one short text, which plain Python makes faster."""
     chars = model.attrs["inventory"].encode_one(text)
-    columns = [chars]
+    columns: List[Sequence[int]] = [chars]
     if sizes.n_bigrams:
         pairs = model.attrs["bigrams"].encode_one(chars)
-        columns.append([sizes.n_chars + pair for pair in pairs])
+        columns.append([sizes.n_chars + pair for pair in pairs[:-1]])
         columns.append([sizes.n_chars + sizes.n_bigrams + pair for pair in pairs[1:]])
-    rows: List[Sequence[int]] = list(zip(*columns))
     catalogue = model.attrs["catalogue"]
     matches = catalogue.find(text) if len(catalogue) else None
     if matches:
-        names = encode_matches_of_one(matches, len(text), _before_names(sizes))
-        rows = [(*row, *of_char) for row, of_char in zip(rows, names)]
-    width = len(rows[0])
-    flat = np.fromiter(chain.from_iterable(rows), "int32", len(rows) * width)
-    return flat.reshape(len(rows), width)
+        columns += encode_matches_of_one(matches, len(text), _before_names(sizes))
+    flat = np.fromiter(chain.from_iterable(columns), "int32", len(columns) * len(chars))
+    return flat.reshape(len(columns), len(chars)).T
 
 
 @serialize_attr.register(Catalogue)

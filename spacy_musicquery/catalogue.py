@@ -8,8 +8,10 @@ cannot be saved, and marisa-trie is slower.
 
 import re
 import threading
+from functools import lru_cache
+from itertools import zip_longest
 from operator import itemgetter
-from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
@@ -33,12 +35,8 @@ _WORD = re.compile("[a-z0-9]{2}", re.IGNORECASE)
 _ADDING = threading.Lock()
 
 
-class Match(NamedTuple):
-    """A name that occurs in a text: its first character, how many it has, its type."""
-
-    start: int
-    length: int
-    type: int
+# A name that occurs in a text: its first character, how many it has, its type.
+Match = Tuple[int, int, int]
 
 
 class Catalogue:
@@ -155,7 +153,7 @@ class Catalogue:
                 for start, length, types in found
                 if not (_in_word(text, start) or _in_word(text, start + length))
             ]
-        return [Match(start, length, t) for start, length, types in found for t in types]
+        return [(start, length, t) for start, length, types in found for t in types]
 
 
 def require_names(name: str, names: Any) -> None:
@@ -232,27 +230,29 @@ def join_matches(matches: Sequence[Sequence[Match]], lengths: Ints1d) -> Matches
 
 def encode_matches_of_one(
     matches: Sequence[Match], size: int, offset: int = 0
-) -> List[List[int]]:
+) -> List[Tuple[int, ...]]:
     """`encode_matches` for one short text, which plain Python makes faster.
 
     matches (Sequence[Match]): The names found in it, by start.
     size (int): Its length.
     offset (int): Added to every feature.
-    RETURNS (List[List[int]]): As many numbers a character as the one with most names
+    RETURNS (List[Tuple[int, ...]]): The columns: as many as the character with most names
         needs, and no more than N_COLUMNS.
     """
     rows: List[List[int]] = [[] for _ in range(size)]
     # As equal ones keep their order: by length, start and type, as they are in a batch.
     for start, length, type_id in sorted(matches, key=_LENGTH, reverse=True):
-        first = (type_id * N_LENGTHS + min(length, N_LENGTHS) - 1) * N_PLACES + 1 + offset
-        last = start + length - 1
-        rows[start].append(first + _FIRST)
-        for i in range(start + 1, last):
-            rows[i].append(first + _INSIDE)
-        if last > start:
-            rows[last].append(first + _LAST)
-    width = min(max(map(len, rows), default=0), N_COLUMNS)
-    return [(row + [0] * width)[:width] for row in rows]
+        for i, feature in enumerate(_features(type_id, length, offset), start):
+            rows[i].append(feature)
+    return list(zip_longest(*rows, fillvalue=0))[:N_COLUMNS]
+
+
+@lru_cache(maxsize=1024)
+def _features(type_id: int, length: int, offset: int) -> Tuple[int, ...]:
+    """What the characters of a name are."""
+    first = (type_id * N_LENGTHS + min(length, N_LENGTHS) - 1) * N_PLACES + 1 + offset
+    inside = [first + _INSIDE] * (length - 2)
+    return (first + _FIRST, *inside, first + _LAST)[:length]
 
 
 def perturb(
@@ -287,7 +287,7 @@ def perturb(
             length = 1 + np.random.randint(min(size, 6)) if size else 0
             if length:
                 start = np.random.randint(size - length + 1)
-                of_text.append(Match(start, length, np.random.randint(n_types)))
+                of_text.append((start, length, np.random.randint(n_types)))
     return changed
 
 

@@ -48,7 +48,7 @@ from .catalogue import require_names
 from .char_vectors import CharVectors
 from .encoding import split_by_length
 from .errors import Errors, Warnings, bad_setting, excerpt
-from .growth import grow
+from .growth import grow, new_examples
 from .intents import best_intent
 from .layout import EMBEDDING
 from .losses import TagLoss, cross_entropy, make_negative_log_likelihood
@@ -533,7 +533,8 @@ class MusicQuery(TrainablePipe):
         seen_labels: Set[str] = set()
         seen_intents: Set[str] = set()
         spaced: Optional[str] = None
-        for example in get_examples():
+        examples = get_examples()
+        for example in examples if self._pretrained is None else new_examples(examples):
             texts.append(example.reference.text)
             seen_labels.update(ent.label_ for ent in example.reference.ents)
             seen_intents.update(example.reference.cats)

@@ -1,7 +1,7 @@
 """Records to spaCy Docs, and a reader that trains from record files directly."""
 
 from pathlib import Path
-from typing import Callable, Iterable, Iterator, List, Sequence, Tuple, Union
+from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
@@ -47,15 +47,24 @@ def make_record_corpus(
     return read
 
 
-def make_negatives(path: Union[str, Path]) -> Callable[[Language], Iterator[Example]]:
+def make_negatives(
+    path: Optional[Union[str, Path]],
+) -> Callable[[Language], Iterator[Example]]:
     """Train silence on ordinary messages, none of which holds a query.
 
-    path (Union[str, Path]): A text file, a message a line, or a folder of .txt files.
+    path (Optional[Union[str, Path]]): A text file, a message a line, or a folder of .txt
+        files; a .spacy file of such messages; None for no messages.
     RETURNS (Callable): Yields examples, given the pipeline.
     RAISES (ValueError): When read, if there is no message.
     """
 
     def read(nlp: Language) -> Iterator[Example]:
+        if path is None:
+            return
+        if Path(path).suffix == ".spacy":
+            for doc in read_docs(Path(path), nlp.vocab):
+                yield Example(nlp.make_doc(doc.text), doc)
+            return
         for record in read_negatives(Path(path)):
             yield Example(nlp.make_doc(record.text), record_to_doc(nlp, record))
 

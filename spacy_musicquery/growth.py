@@ -1,9 +1,10 @@
 """Grow a trained model for new data: new characters, pairs, names' types, labels and
 intents are added behind what it knows, and all that it has learnt stays."""
 
-from typing import List, Tuple
+from typing import Dict, Iterable, Iterator, List, Tuple
 
 import numpy as np
+from spacy.training import Example
 from thinc.api import Model
 
 from .architectures import get_shim
@@ -16,6 +17,21 @@ from .types import Emissions, FloatsXd, Ints1d
 # What is new begins as the unknown that it was until now, and a little beside it, so
 # that training can tell the new ones from each other.
 _SPREAD = 0.1
+# Marks the reference docs of messages such as the pipeline has learnt from already.
+REPLAYED = "music_query_replayed"
+
+
+def new_examples(examples: Iterable[Example]) -> Iterator[Example]:
+    """What a trained pipeline may have to grow by.
+
+    examples (Iterable[Example]): Its training data.
+    YIELDS (Example): Those that are not replayed, each once, however often it comes.
+    """
+    seen: Dict[int, Example] = {}  # kept, so that no other one gets its id
+    for example in examples:
+        replayed = example.reference.user_data.get(REPLAYED)
+        if not replayed and seen.setdefault(id(example), example) is example:
+            yield example
 
 
 def grow(model: Model[List[str], Emissions], texts: List[str]) -> None:

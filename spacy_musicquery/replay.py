@@ -13,6 +13,7 @@ from .catalogue_files import read_catalogue
 from .corpus import record_to_doc
 from .errors import Errors, bad_setting
 from .generator import Grammar, checked_settings, generate
+from .growth import REPLAYED
 
 Reader = Callable[[Language], Iterable[Example]]
 
@@ -22,7 +23,8 @@ def make_replay_corpus(
 ) -> Callable[[Language], Iterator[Example]]:
     """Train on new messages with old ones between them, so that what was learnt from
     those is not lost. The fewer of both come again and again until the share is right,
-    so a few dozen new messages are enough.
+    so a few dozen new messages are enough. A pretrained component does not grow by the
+    characters and labels of the old ones.
 
     new (Callable): A reader of the new messages.
     old (Callable): A reader of the old ones.
@@ -39,6 +41,8 @@ def make_replay_corpus(
         for name, examples in (("new", new_examples), ("old", old_examples)):
             if not examples:
                 raise ValueError(Errors.MQ059.format(name=name))
+        for example in old_examples:
+            example.reference.user_data[REPLAYED] = True
         size = max(len(old_examples) / share, len(new_examples) / (1.0 - share))
         mixed = [
             *islice(cycle(old_examples), round(size * share)),

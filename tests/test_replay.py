@@ -129,3 +129,20 @@ def test_generated_silence_holds_no_query(sources):
 def test_settings_that_are_not_allowed_are_refused_before_reading(settings):
     with pytest.raises(ValueError, match="MQ003"):
         make_generated_corpus("nowhere", "nowhere", settings)
+
+
+def test_a_pretrained_component_grows_by_new_messages_only(make_corpus, trained_path):
+    nlp = spacy.blank("zh")
+    component = nlp.add_pipe("music_query", config={"pretrained": str(trained_path)})
+    corpus = make_corpus(2, 6)
+    known = set(
+        spacy.load(trained_path).get_pipe("music_query").model.attrs["inventory"].chars
+    )
+    assert not known & set("闲聊05")
+    nlp.initialize(lambda: corpus(nlp))
+    grown = set(component.model.attrs["inventory"].chars) - known
+    assert grown == set("放晴天01") - known
+    # Starting from nothing, all are new.
+    fresh = spacy.blank("zh").add_pipe("music_query", config={"pretrained": None})
+    fresh.initialize(lambda: corpus(nlp))
+    assert set("闲聊05") <= set(fresh.model.attrs["inventory"].chars)
