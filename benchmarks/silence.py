@@ -16,6 +16,7 @@ from typing import Any, Dict, List, Optional
 
 from commands import CONFIGS, run_spacy, train
 from plots import draw_silence
+from spacy.tokens import DocBin
 from tqdm import tqdm
 
 HERE = Path(__file__).resolve().parent
@@ -67,23 +68,19 @@ def measure(
     left_out: Optional[str], seen: List[str], corpora: Path, config: Path, seed: int
 ) -> Dict[str, Any]:
     run = corpora / (f"without_{left_out}" if left_out else "with_all")
-    for folder, requests, part in (
-        ("train", "train", "train"),
-        ("dev", "valid", "held_out"),
-    ):
-        copy(corpora / f"{requests}.spacy", run / folder)
-        for name in seen:
-            copy(corpora / f"{name}.{part}.spacy", run / folder)
+    (run / "dev").mkdir(parents=True, exist_ok=True)
+    join([corpora / f"{name}.train.spacy" for name in seen], run / "chat.spacy")
+    join([corpora / f"{name}.held_out.spacy" for name in seen], run / "dev" / "chat.spacy")
+    join([corpora / "valid.spacy"], run / "dev" / "requests.spacy")
     train(
         config,
         run,
         {
-            "paths.train": run / "train",
+            "paths.train": corpora / "train.spacy",
+            "paths.chat": run / "chat.spacy",
             "paths.dev": run / "dev",
             "system.seed": seed,
             "components.music_query.learn_intents": "false",
-            # Its pairs of characters would make the model twice as large.
-            "components.music_query.model.bigram_min_count": 5,
         },
     )
     model = run / "model-best"
@@ -104,9 +101,11 @@ def scores(model: Path, data: Path) -> Dict[str, Any]:
     return json.loads(path.read_text(encoding="utf8"))
 
 
-def copy(file: Path, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / file.name).write_bytes(file.read_bytes())
+def join(files: List[Path], file: Path) -> None:
+    docs = DocBin()
+    for one in files:
+        docs.merge(DocBin().from_disk(one))
+    docs.to_disk(file)
 
 
 def music_query(*args: object) -> None:

@@ -142,6 +142,23 @@ def test_cais_from_a_folder_of_records(project, tmp_path):
     assert sorted(folder.iterdir()) == before
 
 
+@pytest.mark.parametrize("start", ["default.cfg", "finetune.cfg"])
+def test_cais_with_chat(project, raw_cais, start):
+    config = load_config(project / "configs" / start)
+    config["training"].update(max_steps=20, eval_frequency=10)
+    config["system"]["replay_size"] = 300
+    config.to_disk(project / "configs" / "quick.cfg")
+    chat = project / "chat"
+    chat.mkdir()
+    lines = [f"今天是{day}号，天气不错" for day in range(1, 21)]
+    (chat / "weather.txt").write_text("\n".join(lines), encoding="utf8")
+    run(project, "cais-chat", chat="chat")
+    scores = srsly.read_json(project / "metrics" / "cais_chat_silence.json")
+    assert scores["music_query_query_free"] == 2
+    nlp = spacy.load(project / "training" / "cais_chat" / "model-best")
+    assert nlp.config["paths"]["chat"] == "corpus/cais_chat/train/chat.spacy"
+
+
 def test_cais_without_the_corpus_says_how_to_get_it(project, capfd):
     with pytest.raises(SystemExit):
         project_run(project, "cais")
