@@ -29,8 +29,8 @@ def new_examples(examples: Iterable[Example]) -> Iterator[Example]:
     """
     seen: Dict[int, Example] = {}  # kept, so that no other one gets its id
     for example in examples:
-        replayed = example.reference.user_data.get(REPLAYED)
-        if not replayed and seen.setdefault(id(example), example) is example:
+        if id(example) not in seen and not example.reference.user_data.get(REPLAYED):
+            seen[id(example)] = example
             yield example
 
 

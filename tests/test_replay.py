@@ -7,6 +7,7 @@ from spacy.util import registry
 from thinc.api import Config
 
 from spacy_musicquery.generator import GeneratorSettings, Grammar, generate
+from spacy_musicquery.growth import new_examples
 from spacy_musicquery.replay import make_generated_corpus, make_replay_corpus
 
 from .conftest import found
@@ -139,6 +140,7 @@ def test_a_pretrained_component_grows_by_new_messages_only(make_corpus, trained_
         spacy.load(trained_path).get_pipe("music_query").model.attrs["inventory"].chars
     )
     assert not known & set("闲聊05")
+    assert [e.reference.text for e in new_examples(corpus(nlp))].count("放晴天0") == 1
     nlp.initialize(lambda: corpus(nlp))
     grown = set(component.model.attrs["inventory"].chars) - known
     assert grown == set("放晴天01") - known
