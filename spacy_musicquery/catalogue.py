@@ -9,7 +9,7 @@ cannot be saved, and marisa-trie is slower.
 import re
 import threading
 from functools import lru_cache
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from operator import itemgetter
 from typing import Any, Dict, Iterable, List, Mapping, Sequence, Tuple
 
@@ -31,6 +31,9 @@ _FIRST, _INSIDE, _LAST = range(N_PLACES)
 _LENGTH = itemgetter(1)
 _WORD = re.compile("[a-z0-9]{2}", re.IGNORECASE)
 
+# Names that are added at a time: with more, what is needed meanwhile takes more memory
+# than the names.
+_AT_A_TIME = 100_000
 # One thread at a time adds names, to whatever catalogue.
 _ADDING = threading.Lock()
 
@@ -67,21 +70,18 @@ class Catalogue:
             are left out.
         """
         with _ADDING:
-            new_names: List[str] = []
-            new_types: List[int] = []
             for type_name, of_type in names.items():
                 type_id = self.types.index(type_name)
-                new_of_type = self._new_of_type(self._normalized(of_type), type_id)
-                new_names += new_of_type
-                new_types += [type_id] * len(new_of_type)
-            if new_names:
-                self._note_lengths(new_names)
-                self._index = self._index.joined(new_names, new_types)
+                rest = iter(of_type)
+                while some := list(islice(rest, _AT_A_TIME)):
+                    new = self._new_of_type(self._normalized(some), type_id)
+                    if new:
+                        self._note_lengths(new)
+                        self._index = self._index.joined(new, [type_id] * len(new))
 
-    def _normalized(self, names: Iterable[str]) -> Iterable[str]:
+    def _normalized(self, names: List[str]) -> Iterable[str]:
         """All at once, as a million calls would take seconds; and without a copy of
         names that are normal already, as saved ones are."""
-        names = list(names)
         joined = "\n".join(names)
         normal = self._normalizer.normalize(joined)
         return map(str.strip, names if normal == joined else normal.split("\n"))
