@@ -73,7 +73,7 @@ def _heads(token: Token, n_pieces: int) -> List[Union[Token, Tuple[Token, int]]]
     which piece of it."""
     if not token.has_dep():
         return [(token, i) for i in range(n_pieces)]
-    return [token.head] + [token] * (n_pieces - 1)
+    return [token.head, *[token] * (n_pieces - 1)]
 
 
 def _renumber_children(doc: Doc) -> None:
