@@ -113,12 +113,12 @@ def set_group(
     labels (Collection[str]): The labels of whoever has found them.
     """
     spans, scores, _ = aligned
-    char_spans = [
-        {"start": start, "end": end, "label": label, "score": score}
-        for start, end, label, score in found
-    ]
-    if key in doc.spans and "char_spans" in doc.spans[key].attrs:
-        old = doc.spans[key]
+    char_spans: List[Dict[str, Any]] = []
+    for start, end, label, score in found:
+        char_spans.append({"start": start, "end": end, "label": label, "score": score})
+    # What is behind the proxy, since every message is looked up there.
+    old = doc.spans.data.get(key)
+    if old is not None and "char_spans" in old.attrs:
         scored = list(zip(old, old.attrs["scores"]))
         scored = [(span, score) for span, score in scored if span.label_ not in labels]
         scored = sorted([*scored, *zip(spans, scores)], key=_place_of_scored)
