@@ -102,6 +102,21 @@ def test_scores_of_entities_and_of_what_was_found(mode, ents_f, trained_path):
     assert [scores[f"music_query_{name}"] for name in "prf"] == [1.0, 1.0, 1.0]
 
 
+def test_evaluate_prints_both(trained_path, tmp_path):
+    nlp = make_nlp("one", trained_path, alignment_mode="expand")
+    nlp.to_disk(tmp_path / "pipeline")
+    docs = [example.reference for example in make_examples(spacy.blank("zh"))]
+    DocBin(docs=docs).to_disk(tmp_path / "data.spacy")
+    arguments = ["evaluate", str(tmp_path / "pipeline"), str(tmp_path / "data.spacy")]
+    rows = CliRunner().invoke(app, arguments).stdout.splitlines()
+    for name, share in (("all labels", "0.00%"), ("as the model found them", "100.00%")):
+        (row,) = (row for row in rows if row.startswith(name))
+        assert row.split()[-3:] == [share] * 3
+    nlp.get_pipe("music_query").cfg["alignment_mode"] = "split"
+    nlp.to_disk(tmp_path / "pipeline")
+    assert "as the model found them" not in CliRunner().invoke(app, arguments).stdout
+
+
 def make_trained_on(tokenizer, tmp_path):
     """Train on a .spacy file that this tokenizer's pipeline has written and reads."""
     lang, settings = TOKENIZERS.get(tokenizer, ("zh", {}))

@@ -1,10 +1,10 @@
 """Whether the queries are the same whatever the tokenizer.
 
-python benchmarks/tokenizers.py --cais DIR [--pkuseg MODEL] [--out DIR]
+python benchmarks/tokenization.py --cais DIR [--pkuseg MODEL] [--out DIR]
 
 Runs the model in the box over DIR/valid.jsonl behind each tokenizer. Prints in how many
 messages the exact offsets, and the entities of each alignment mode, are others than behind
-the char tokenizer; leaves OUT/tokenizers.json and tokenizers.md. MODEL is the folder of a
+the char tokenizer; leaves OUT/tokenization.json and tokenization.md. MODEL is the folder of a
 pkuseg model, or the name of one that pkuseg may download; without it, one is trained on
 DIR/train.jsonl as jieba segments it.
 """
@@ -36,9 +36,9 @@ def main() -> None:
     options = parser.parse_args()
     rows = measure(options.cais, options.pkuseg)
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "tokenizers.json").write_text(json.dumps(rows, indent=1), "utf8")
+    (options.out / "tokenization.json").write_text(json.dumps(rows, indent=1), "utf8")
     table = markdown_table(rows)
-    (options.out / "tokenizers.md").write_text(table, encoding="utf8")
+    (options.out / "tokenization.md").write_text(table, encoding="utf8")
     print(table)
 
 
@@ -91,7 +91,7 @@ def pkuseg_pipeline(
             docs = map(jieba.make_doc, read_texts(train_path)[:N_PKUSEG_MESSAGES])
             lines = [" ".join(" ".join(t.text for t in doc).split()) for doc in docs]
             corpus.write_text("\n".join(lines), encoding="utf8")
-            spacy_pkuseg.config.config.tempFile = f"{folder}/temporary"
+            spacy_pkuseg.config.tempFile = f"{folder}/temporary"
             spacy_pkuseg.train(str(corpus), str(corpus), model, N_PKUSEG_EPOCHS)
         nlp.tokenizer.initialize(pkuseg_model=model)
     return nlp
