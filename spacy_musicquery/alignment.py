@@ -1,10 +1,16 @@
 """Character offsets to spaCy spans, with a score, and spans among other entities."""
 
-from typing import Any, List, Literal, NamedTuple, Sequence, Tuple
+from collections import Counter
+from typing import Any, Collection, Dict, List, Literal, NamedTuple, Sequence, Tuple
 
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, Span, SpanGroup
 
-AlignmentMode = Literal["strict", "contract", "expand"]
+from .retokenization import split_tokens
+
+AlignmentMode = Literal["strict", "contract", "expand", "split"]
+# What happens to queries that begin or end inside a token.
+Change = Literal["widened", "cut", "dropped"]
+CHANGES: Tuple[Change, ...] = ("widened", "cut", "dropped")
 
 SCORE_EXTENSION = "music_query_score"
 
@@ -34,35 +40,52 @@ def strip_blanks(text: str, start: int, end: int) -> Tuple[int, int]:
     return start, end
 
 
-def align(
-    doc: Doc, found: Sequence[FoundSpan], mode: AlignmentMode
-) -> Tuple[List[Span], List[float], int]:
+class Aligned(NamedTuple):
+    """Queries as spans of tokens.
+
+    spans (List[Span]): In order and without overlap.
+    scores (List[float]): Their scores.
+    changes (Dict[Change, int]): How many queries were widened, cut and dropped; nothing
+        that did not happen.
+    """
+
+    spans: List[Span]
+    scores: List[float]
+    changes: Dict[Change, int]
+
+
+def align(doc: Doc, found: Sequence[FoundSpan], mode: AlignmentMode) -> Aligned:
     """Map spans of characters to spans of tokens.
 
-    doc (Doc): The document.
+    doc (Doc): The document, whose tokens "split" modifies.
     found (Sequence[FoundSpan]): Spans in order, without overlap.
     mode (str): What happens to one that begins or ends inside a token: "expand"
-        takes the whole token in, "contract" leaves it out, "strict" drops the span.
-    RETURNS (Tuple[List[Span], List[float], int]): The spans in order and without
-        overlap (of two that grow into one token the first has it), their scores,
-        and how many were moved or dropped.
+        takes the whole token in, "contract" leaves it out, "strict" drops the span,
+        "split" splits the token.
+    RETURNS (Aligned): The spans of tokens; of two that grow into one token, the first
+        has it and the other is dropped.
     """
     if not found:
-        return [], [], 0
+        return Aligned([], [], {})
     if _tokens_are_chars(doc):
         fitting = [Span(doc, start, end, label) for start, end, label, _ in found]
-        return fitting, [score for *_, score in found], 0
-    spans: List[Span] = []
-    scores: List[float] = []
-    n_moved = 0
+        return Aligned(fitting, [score for *_, score in found], {})
+    if mode == "split":
+        split_tokens(doc, [edge for start, end, *_ in found for edge in (start, end)])
+        mode = "strict"
+    changes: Dict[Change, int] = Counter()
+    aligned = Aligned([], [], changes)
+    spans = aligned.spans
     for start, end, label, score in found:
         span = doc.char_span(start, end, label=label, alignment_mode=mode)
-        if span is None or (span.start_char, span.end_char) != (start, end):
-            n_moved += 1
-        if span is not None and (not spans or span.start >= spans[-1].end):
-            spans.append(span)
-            scores.append(score)
-    return spans, scores, n_moved
+        if span is None or (spans and span.start < spans[-1].end):
+            changes["dropped"] += 1
+            continue
+        if (span.start_char, span.end_char) != (start, end):
+            changes["widened" if mode == "expand" else "cut"] += 1
+        spans.append(span)
+        aligned.scores.append(score)
+    return aligned
 
 
 def _tokens_are_chars(doc: Doc) -> bool:
@@ -70,6 +93,48 @@ def _tokens_are_chars(doc: Doc) -> bool:
     of characters are offsets of tokens: true if the last one begins where it then must."""
     last = doc[-1]
     return last.idx == len(doc) - 1 and len(last.text_with_ws) == 1
+
+
+def set_group(
+    doc: Doc,
+    key: str,
+    aligned: Aligned,
+    found: Sequence[FoundSpan],
+    labels: Collection[str],
+) -> None:
+    """Write `doc.spans[key]` with its attrs "scores" and "char_spans". Queries with
+    other labels, which another component has written there, stay.
+
+    doc (Doc): The document, modified in place.
+    key (str): The key.
+    aligned (Aligned): The queries as spans of tokens.
+    found (Sequence[FoundSpan]): The same, and others that fit no tokens, as the model
+        found them.
+    labels (Collection[str]): The labels of whoever has found them.
+    """
+    spans, scores, _ = aligned
+    char_spans: List[Dict[str, Any]] = []
+    for start, end, label, score in found:
+        char_spans.append({"start": start, "end": end, "label": label, "score": score})
+    # What is behind the proxy, since every message is looked up there.
+    old = doc.spans.data.get(key)
+    if old is not None and "char_spans" in old.attrs:
+        scored = list(zip(old, old.attrs["scores"]))
+        scored = [(span, score) for span, score in scored if span.label_ not in labels]
+        scored = sorted([*scored, *zip(spans, scores)], key=_place_of_scored)
+        spans, scores = [span for span, _ in scored], [score for _, score in scored]
+        others = [span for span in old.attrs["char_spans"] if span["label"] not in labels]
+        char_spans = sorted([*others, *char_spans], key=_place_of_char_span)
+    attrs = {"scores": scores, "char_spans": char_spans}
+    doc.spans[key] = SpanGroup(doc, name=key, spans=spans, attrs=attrs)
+
+
+def _place_of_scored(scored: Tuple[Span, float]) -> Tuple[int, int]:
+    return scored[0].start, scored[0].end
+
+
+def _place_of_char_span(span: Dict[str, Any]) -> Tuple[int, int]:
+    return span["start"], span["end"]
 
 
 def add_ents(doc: Doc, spans: Sequence[Span], *, overwrite: bool) -> None:

@@ -26,7 +26,7 @@ import srsly
 from spacy import util
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
-from spacy.tokens import Doc, SpanGroup
+from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
@@ -34,12 +34,15 @@ from wasabi import msg
 
 from . import bio, saving
 from .alignment import (
+    CHANGES,
     SCORE_EXTENSION,
     AlignmentMode,
+    Change,
     FoundSpan,
     add_ents,
     align,
     install_extensions,
+    set_group,
     set_score,
     strip_blanks,
 )
@@ -65,6 +68,8 @@ INTENT_WEIGHT = 0.3
 # One thread at a time reads what is pretrained, as components cannot carry locks to
 # other processes.
 _READING = threading.Lock()
+# And one at a time counts.
+_COUNTING = threading.Lock()
 
 default_model_config = """
 [model]
@@ -114,6 +119,9 @@ DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
         "ents_p": 0.0,
         "ents_r": 0.0,
         "ents_per_type": None,
+        "music_query_f": None,
+        "music_query_p": None,
+        "music_query_r": None,
         "music_query_false_alarms": 0.0,
         "music_query_intent_acc": None,
         "music_query_utterance_acc": None,
@@ -164,8 +172,13 @@ class MusicQuery(TrainablePipe):
 
     Sets `doc.ents`, `doc.spans[spans_key]` with `attrs["scores"]` in the order of
     its spans, and `span._.music_query_score` of each. The score is the probability
-    that exactly this span is a query, see `bio.decode`. If it learnt intents, it sets
-    `doc.cats` as well.
+    that exactly this span is a query, see `bio.decode`. Whatever the tokens are, the
+    group's `attrs["char_spans"]` has all queries as the model found them, each a dict
+    of "start", "end", "label" and "score", in characters. If it learnt intents, it
+    sets `doc.cats` as well.
+
+    misaligned (Dict[Change, int]): How many queries did not fit the tokens since the
+        component was made or loaded, in this process: "widened", "cut", "dropped".
     """
 
     def __init__(
@@ -200,7 +213,7 @@ class MusicQuery(TrainablePipe):
         spans_key (str): Key of `doc.spans` to save the queries under.
         alignment_mode (str): What happens to a query that begins or ends inside a
             token: "expand" takes the whole token in, "contract" leaves it out,
-            "strict" drops the query.
+            "strict" drops the query, "split" splits the token.
         learn_intents (bool): Learn the intents of the training data, if it has any
             in `doc.cats`. Set it to False beside another text classifier.
         loss (Optional[TagLoss]): What training minimises over the tags; by default
@@ -230,7 +243,7 @@ class MusicQuery(TrainablePipe):
         self._awaits_pretrained = pretrained is not None
         self._labels_to_learn: List[str] = []
         self._n_updates = 0
-        self._told_of_misalignment = False
+        self.misaligned: Dict[Change, int] = dict.fromkeys(CHANGES, 0)
         self._told_of_parameters = False
         install_extensions()
 
@@ -336,32 +349,31 @@ class MusicQuery(TrainablePipe):
 
     def _annotate(self, doc: Doc, found: Prediction) -> None:
         """Write the queries and the intents of one doc."""
-        key = self.cfg["spans_key"]
-        spans, span_scores, n_moved = align(doc, found.spans, self.cfg["alignment_mode"])
-        if n_moved:
-            self._tell_of_misalignment(doc, n_moved)
-        doc.spans[key] = SpanGroup(
-            doc, name=key, spans=spans, attrs={"scores": span_scores}
-        )
-        for span, score in zip(spans, span_scores):
+        aligned = align(doc, found.spans, self.cfg["alignment_mode"])
+        if aligned.changes:
+            self._count_misaligned(doc, aligned.changes)
+        set_group(doc, self.cfg["spans_key"], aligned, found.spans, self.cfg["labels"])
+        for span, score in zip(aligned.spans, aligned.scores):
             set_score(span, score)
-        add_ents(doc, spans, overwrite=self.cfg["overwrite"])
+        add_ents(doc, aligned.spans, overwrite=self.cfg["overwrite"])
         if found.cats:
             doc.cats.update(found.cats)
 
-    def _tell_of_misalignment(self, doc: Doc, n_moved: int) -> None:
-        """Say once that queries were changed to fit the tokens."""
-        if not self._told_of_misalignment:
-            self._told_of_misalignment = True
-            actions = {"strict": "dropped", "contract": "cut", "expand": "widened"}
-            mode = self.cfg["alignment_mode"]
+    def _count_misaligned(self, doc: Doc, changes: Mapping[Change, int]) -> None:
+        """Count the queries that were changed to fit the tokens, and say so once."""
+        with _COUNTING:
+            is_first = not any(self.misaligned.values())
+            for change, n in changes.items():
+                self.misaligned[change] += n
+        if is_first:
             logger.warning(
                 Warnings.MQ101.format(
                     name=self.name,
-                    n=n_moved,
-                    action=actions[mode],
-                    mode=mode,
+                    n=sum(changes.values()),
+                    actions=" or ".join(changes),
+                    mode=self.cfg["alignment_mode"],
                     text=excerpt(doc.text),
+                    key=self.cfg["spans_key"],
                 )
             )
 

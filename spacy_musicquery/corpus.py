@@ -18,6 +18,7 @@ from .records import (
     describe_problems,
     read_records,
 )
+from .retokenization import split_tokens
 
 
 def make_record_corpus(
@@ -102,7 +103,8 @@ def record_to_doc(nlp: Language, record: Record, intents: Sequence[str] = ()) ->
         `doc.cats` if it has an intent.
     """
     edges = {edge for start, end, _ in record.spans for edge in (start, end)}
-    doc = _split_tokens(nlp.make_doc(record.text), edges)
+    doc = nlp.make_doc(record.text)
+    split_tokens(doc, edges)
     spans = (doc.char_span(start, end, label=label) for start, end, label in record.spans)
     doc.ents = [span for span in spans if span is not None]
     if record.intent is not None:
@@ -147,20 +149,3 @@ def doc_to_record(row: int, doc: Doc) -> Record:
         (ent.start_char, ent.end_char, ent.label_) for ent in doc.ents
     ]
     return Record(row, doc.text, tuple(spans), best_intent(doc))
-
-
-def _split_tokens(doc: Doc, edges: Iterable[int]) -> Doc:
-    """Split the tokens that have one of these character offsets inside."""
-    starts = {token.idx for token in doc} | {token.idx + len(token) for token in doc}
-    inner = sorted(set(edges) - starts)
-    if not inner:
-        return doc
-    words: List[str] = []
-    spaces: List[bool] = []
-    for token in doc:
-        cuts = [e - token.idx for e in inner if token.idx < e < token.idx + len(token)]
-        for begin, end in zip([0, *cuts], [*cuts, len(token)]):
-            words.append(token.text[begin:end])
-            spaces.append(False)
-        spaces[-1] = bool(token.whitespace_)
-    return Doc(doc.vocab, words=words, spaces=spaces)

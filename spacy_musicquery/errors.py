@@ -204,8 +204,9 @@ class Errors:
 class Warnings:
     MQ101 = (
         "[MQ101] {name}: {n} of the queries just found begin or end inside a token and "
-        "were {action} (alignment_mode = '{mode}'); the first in {text!r}. This is said "
-        "once. With a tokenizer of single characters, spacy.blank('zh'), it cannot happen."
+        "were {actions} (alignment_mode = '{mode}'); the first in {text!r}. What was found "
+        "stands in doc.spans['{key}'].attrs['char_spans'], and alignment_mode = 'split' "
+        "splits such tokens. This is said once; the component's `misaligned` counts on."
     )
     MQ102 = (
         "[MQ102] {name}: only {found} of {n} characters of the training data have a "

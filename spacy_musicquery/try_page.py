@@ -45,7 +45,7 @@ def show_page(path: Optional[str]) -> None:
     text = st.text_area("Message", MESSAGE, help="Ctrl+Enter shows what is found")
     # Without other components, whose entities might be in the way.
     doc = component(nlp.make_doc(text))
-    show_queries(doc)
+    show_queries(doc, component)
     show_probabilities(doc, component)
 
 
@@ -91,17 +91,13 @@ def offer_catalogue(component: MusicQuery) -> None:
         st.text(f"Added as {type_name}: {'、'.join(dict.fromkeys(names))}")
 
 
-def show_queries(doc: Doc) -> None:
-    """doc (Doc): A message that went through the component."""
+def show_queries(doc: Doc, component: MusicQuery) -> None:
+    """doc (Doc): A message that went through the component.
+    component (MusicQuery): The component.
+    """
     queries = [
-        {
-            "query": query.text,
-            "start": query.start_char,
-            "end": query.end_char,
-            "label": query.label_,
-            "score": query._.music_query_score,
-        }
-        for query in doc.ents
+        {"query": doc.text[query["start"] : query["end"]], **query}
+        for query in doc.spans[component.cfg["spans_key"]].attrs["char_spans"]
     ]
     marked = {"text": doc.text, "ents": queries, "title": None}
     st.html(displacy.render(marked, style="ent", manual=True, jupyter=False))

@@ -31,7 +31,7 @@ def test_annotations(trained):
     assert query._.music_query_score == score
     quiet = trained("今天天气怎么样")
     assert quiet.ents == () and list(quiet.spans["music_query"]) == []
-    assert quiet.spans["music_query"].attrs == {"scores": []}
+    assert quiet.spans["music_query"].attrs == {"scores": [], "char_spans": []}
 
 
 def test_annotations_survive_saving_of_the_doc(trained):

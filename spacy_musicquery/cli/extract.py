@@ -32,6 +32,8 @@ def extract(
     """Print the music queries of messages, one JSON object a line.
 
     {"text": ..., "music_query": [{"text", "start", "end", "label", "score"}]}
+
+    Offsets are those the model found, whatever tokens the pipeline has.
     """
     with plain_errors():
         nlp = load_pipeline(model)
@@ -48,7 +50,7 @@ def extract(
                     if html_path is None:
                         print(json.dumps(describe(nlp, doc), ensure_ascii=False))
                     else:
-                        marked.append(_as_displacy(doc))
+                        marked.append(_as_displacy(nlp, doc))
                     progress.update(1)
                 sys.stdout.flush()
         if html_path is not None:
@@ -66,26 +68,19 @@ def describe(nlp: Language, doc: Doc) -> Dict[str, Any]:
     """
     queries = []
     for key in dict.fromkeys(pipe.cfg["spans_key"] for pipe in _components(nlp)):
-        group = doc.spans[key]
-        queries += [
-            {
-                "text": span.text,
-                "start": span.start_char,
-                "end": span.end_char,
-                "label": span.label_,
-                "score": round(score, 4),
-            }
-            for span, score in zip(group, group.attrs["scores"])
-        ]
+        for query in doc.spans[key].attrs["char_spans"]:
+            text = doc.text[query["start"] : query["end"]]
+            queries.append({"text": text, **query, "score": round(query["score"], 4)})
     return {"text": doc.text, "music_query": queries}
 
 
-def _as_displacy(doc: Doc) -> Dict[str, Any]:
-    """What displaCy draws; its own way of asking a Doc warns of every one without."""
-    ents = [
-        {"start": ent.start_char, "end": ent.end_char, "label": ent.label_}
-        for ent in doc.ents
-    ]
+def _as_displacy(nlp: Language, doc: Doc) -> Dict[str, Any]:
+    """What displaCy draws; its own way of asking a Doc takes no exact offsets."""
+    ents: List[Dict[str, Any]] = []
+    for query in sorted(describe(nlp, doc)["music_query"], key=lambda q: q["start"]):
+        # Those of two components may overlap, which it cannot draw.
+        if not ents or query["start"] >= ents[-1]["end"]:
+            ents.append(query)
     return {"text": doc.text, "ents": ents}
 
 
