@@ -102,6 +102,10 @@ class Errors:
         "loaded into says {configured!r}. Load it with the config it was saved with; or "
         "set pretrained to null, to train a model of other settings from nothing."
     )
+    MQ023 = (
+        "[MQ023] cannot save a pipeline to {path}: {problem}. Name a new directory, or one "
+        "that holds a pipeline."
+    )
 
     # Character vectors
     MQ030 = (
