@@ -161,7 +161,7 @@ class Errors:
         "intents. They must belong together, one intent a line: fetch the corpus again."
     )
     MQ047 = "[MQ047] cannot read {path} as a DocBin of annotated docs: {error}."
-    MQ048 = "[MQ048] {path} is not UTF-8 ({error}). Save the file as UTF-8."
+    MQ048 = "[MQ048] {path}:{row}: {problem}."
     MQ049 = (
         "[MQ049] {path}: no message is left to convert: every row has a problem. Correct "
         "the rows; nothing was written."

@@ -268,6 +268,8 @@ def _require_form(message: Any, model: Model[List[str], Emissions]) -> None:
         or [type(data) for data in of_shim] != [bytes]
     ):
         raise ValueError("it is a model of another kind")
+    if not {*_STRUCTURED, "n_intents"} <= attributes.keys():
+        raise ValueError(f"it has no attributes but {list(attributes)}")
     for name, value in attributes.items():
         if name not in model.attrs or type(value) is not bytes:
             raise ValueError(f"its attribute {name!r} is unknown")
