@@ -1,13 +1,14 @@
 """Registered model builders: a tagger as a thinc Model from texts to emissions."""
 
 from itertools import chain
-from typing import Callable, Dict, List, Optional, Sequence, Tuple, cast, get_args
+from typing import Any, Callable, List, Optional, Sequence, Tuple, cast, get_args
 
 import numpy as np
 import srsly
 from thinc.api import Model
 from thinc.model import deserialize_attr, serialize_attr
 
+from . import messages
 from .bigrams import BigramInventory
 from .catalogue import (
     Catalogue,
@@ -317,7 +318,14 @@ def _serialize_catalogue(_: Catalogue, value: Catalogue, name: str, model: Model
 def _deserialize_catalogue(
     default: Catalogue, value: bytes, name: str, model: Model
 ) -> Catalogue:
-    return model_catalogue(model, srsly.msgpack_loads(value))
+    types = messages.loads(value)
+    _require(
+        isinstance(types, tuple)
+        and all(isinstance(type_name, str) and type_name for type_name in types)
+        and len(set(types)) == len(types),
+        "it holds no types of names",
+    )
+    return model_catalogue(model, types)
 
 
 def model_catalogue(model: Model[List[str], Emissions], types: Sequence[str]) -> Catalogue:
@@ -340,7 +348,19 @@ def _serialize_bigrams(
 def _deserialize_bigrams(
     default: BigramInventory, value: bytes, name: str, model: Model
 ) -> BigramInventory:
-    return BigramInventory.from_dict(srsly.msgpack_loads(value))
+    data: Any = messages.loads(value)
+    pairs = data.get("pairs") if isinstance(data, dict) else None
+    _require(
+        isinstance(pairs, np.ndarray)
+        and pairs.dtype in (np.uint16, np.int32)
+        and pairs.ndim == 2
+        and pairs.shape[1] == 2
+        and pairs.min(initial=0) >= 0,
+        "it holds no pairs of characters",
+    )
+    bigrams = BigramInventory.from_dict(data)
+    _require(bigrams.is_in_order, "its pairs of characters are out of order")
+    return bigrams
 
 
 @serialize_attr.register(CharInventory)
@@ -354,16 +374,26 @@ def _serialize_inventory(
 def _deserialize_inventory(
     default: CharInventory, value: bytes, name: str, model: Model
 ) -> CharInventory:
-    data: Dict = srsly.msgpack_loads(value)
+    data: Any = messages.loads(value)
+    chars = data.get("chars") if isinstance(data, dict) else None
+    _require(
+        isinstance(chars, str) and len(set(chars)) == len(chars),
+        "it holds no characters, or one of them twice",
+    )
     for setting in ("fullwidth", "lowercase"):
         configured = getattr(default, setting)
-        if data[setting] != configured:
+        if data.get(setting) is not configured:
             raise SavedModelError(
                 Errors.MQ022.format(
                     name="music_query",
                     setting=setting,
-                    saved=data[setting],
+                    saved=data.get(setting),
                     configured=configured,
                 )
             )
     return CharInventory.from_dict(data)
+
+
+def _require(condition: bool, problem: str) -> None:
+    if not condition:
+        raise SavedModelError(Errors.MQ021.format(name="music_query", problem=problem))

@@ -28,6 +28,11 @@ class BigramInventory:
         """The number of ids, the one of unknown pairs included."""
         return len(self.pairs) + 1
 
+    @property
+    def is_in_order(self) -> bool:
+        """RETURNS (bool): Whether the pairs are different and in order, as they must be."""
+        return bool((self._keys[1:] > self._keys[:-1]).all())
+
     @classmethod
     def learnt_from(
         cls, ids: Ints1d, lengths: Ints1d, *, min_count: int

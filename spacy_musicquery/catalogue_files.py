@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 from .errors import Errors
+from .text_lines import BadLine, read_file_lines
 
 Names = Dict[str, List[str]]
 
@@ -98,25 +99,37 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
 def _rows(path: Path, column: str) -> Iterable[Tuple[int, str]]:
     if path.suffix == ".parquet":
         return _parquet_rows(path, column)
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(Errors.MQ048.format(path=path, error=error.reason)) from error
+    lines = _lines(path)
     if path.suffix == ".csv":
         return _csv_rows(path, lines, column)
     return (
         (row, name.strip())
-        for row, line in enumerate(lines, start=1)
+        for row, line in lines
         if not line.startswith(_COMMENT)
         for name in line.split("\t")
     )
 
 
-def _csv_rows(path: Path, lines: Sequence[str], column: str) -> Iterator[Tuple[int, str]]:
-    reader = csv.DictReader(lines)
-    _require_column(path, column, reader.fieldnames or [])
-    for values in reader:
-        yield reader.line_num, (values[column] or "").strip()
+def _lines(path: Path) -> Iterator[Tuple[int, str]]:
+    for row, text in read_file_lines(path):
+        if isinstance(text, BadLine):
+            raise ValueError(Errors.MQ048.format(path=path, row=row, problem=text))
+        # Other characters end lines as well.
+        for line in text.splitlines():
+            yield row, line
+
+
+def _csv_rows(
+    path: Path, lines: Iterable[Tuple[int, str]], column: str
+) -> Iterator[Tuple[int, str]]:
+    reader = csv.DictReader(line for _, line in lines)
+    try:
+        _require_column(path, column, reader.fieldnames or [])
+        for values in reader:
+            yield reader.line_num, (values[column] or "").strip()
+    except csv.Error as error:
+        problem = f"row {reader.line_num + 1} is no row of a .csv file ({error})"
+        raise ValueError(Errors.MQ060.format(path=path, problem=problem)) from error
 
 
 def _parquet_rows(path: Path, column: str) -> Iterator[Tuple[int, str]]:

@@ -3,6 +3,7 @@
 import logging
 import threading
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import (
     Any,
@@ -32,7 +33,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from wasabi import msg
 
-from . import bio, saving
+from . import atomic, bio, saving
 from .alignment import (
     CHANGES,
     SCORE_EXTENSION,
@@ -305,11 +306,7 @@ class MusicQuery(TrainablePipe):
         error_handler = self.get_error_handler()
         install_extensions()
         for docs in util.minibatch(stream, size=batch_size):
-            try:
-                batch = list(zip(docs, self.predict(docs)))
-            except Exception as error:
-                error_handler(self.name, self, docs, error)
-                continue
+            batch = self._predicted(docs, error_handler)
             # Annotate each only when it is asked for, and let go of it then: the more
             # objects are alive, the longer Python's garbage collector takes.
             docs.clear()
@@ -322,6 +319,20 @@ class MusicQuery(TrainablePipe):
                     error_handler(self.name, self, [doc], error)
                 else:
                     yield doc
+
+    def _predicted(
+        self, docs: List[Doc], error_handler: Callable
+    ) -> List[Tuple[Doc, Prediction]]:
+        """The docs of a batch with what was found in each. Those that cannot be predicted
+        are left to the error handler, and the others go on without them."""
+        try:
+            return list(zip(docs, self.predict(docs)))
+        except Exception as error:
+            if len(docs) == 1:
+                error_handler(self.name, self, docs, error)
+                return []
+        alone = (self._predicted([doc], error_handler) for doc in docs)
+        return [pair for of_doc in alone for pair in of_doc]
 
     def tag_probabilities(self, docs: Iterable[Doc]) -> List[Floats2d]:
         """The probability of every tag for every character.
@@ -712,13 +723,14 @@ class MusicQuery(TrainablePipe):
         RAISES (SavedModelError): If the data are damaged.
         """
         readers = {
-            "cfg": self._load_settings,
+            "cfg": lambda b: self._load_settings(saving.read_settings(b, self.name)),
             "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
             "model": self._load_model,
             "catalogue": self._load_catalogue,
         }
+        message = saving.read_message(bytes_data, self.name)
         with self._unchanged_on_error():
-            util.from_bytes(bytes_data, readers, exclude)
+            util.from_dict(message, readers, exclude)
         self._awaits_pretrained = False
         return self
 
@@ -729,14 +741,19 @@ class MusicQuery(TrainablePipe):
         exclude (Iterable[str]): Names of serialization fields to leave out.
         """
         self._read_pretrained()
-        writers = {
-            "cfg": lambda p: srsly.write_json(p, self._settings_to_save()),
+        sealed: Dict[str, bytes] = {}
+        if "model" not in exclude:
+            sealed["model"] = saving.seal(self.model.to_bytes())
+        if "catalogue" not in exclude and self.model.attrs["catalogue"].types:
+            sealed["catalogue"] = self._catalogue_to_bytes()
+        digests = {name: saving.digest_of(data) for name, data in sealed.items()}
+        settings = {**self._settings_to_save(), "digests": digests}
+        writers: Dict[str, Callable[[Path], Any]] = {
+            "cfg": lambda p: srsly.write_json(p, settings),
             "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
-            "model": lambda p: p.write_bytes(saving.seal(self.model.to_bytes())),
+            **{name: partial(_write, data) for name, data in sealed.items()},
         }
-        if self.model.attrs["catalogue"].types:
-            writers["catalogue"] = lambda p: p.write_bytes(self._catalogue_to_bytes())
-        with saving.complete_files(util.ensure_path(path)) as directory:
+        with atomic.complete_files(util.ensure_path(path)) as directory:
             util.to_disk(directory, writers, exclude)
 
     def from_disk(
@@ -749,11 +766,26 @@ class MusicQuery(TrainablePipe):
         RETURNS (MusicQuery): The component itself.
         RAISES (SavedModelError): If a file is missing or damaged.
         """
+        digests: Dict[str, str] = {}
+
+        def load_settings(path: Path) -> None:
+            settings = saving.read_settings_file(path, self.name)
+            digests.update(settings["digests"])
+            self._load_settings(settings)
+
+        def read(path: Path) -> bytes:
+            return saving.read_file(path, self.name, digests.get(path.name))
+
+        def load_catalogue(path: Path) -> None:
+            # Pipelines without a catalogue have no such file.
+            if self.model.attrs["catalogue"].types:
+                self._load_catalogue(read(path))
+
         readers: Dict[str, Callable[[Path], Any]] = {
-            "cfg": lambda p: self._load_settings(saving.read_bytes(p, self.name)),
+            "cfg": load_settings,
             "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
-            "model": lambda p: self._load_model(saving.read_bytes(p, self.name)),
-            "catalogue": self._load_catalogue_file,
+            "model": lambda p: self._load_model(read(p)),
+            "catalogue": load_catalogue,
         }
         with self._unchanged_on_error():
             util.from_disk(path, readers, exclude)
@@ -781,8 +813,9 @@ class MusicQuery(TrainablePipe):
         changed = {k: v for k, v in self.cfg.items() if v != self._configured.get(k)}
         return {**changed, **self.label_data}
 
-    def _load_settings(self, data: bytes) -> None:
-        settings = {**self.cfg, **saving.read_settings(data, self.name)}
+    def _load_settings(self, saved: Mapping[str, Any]) -> None:
+        settings = {**self.cfg, **saved}
+        del settings["digests"]
         check_settings(self.name, settings)
         self.cfg = settings
         for label in settings["labels"]:
@@ -790,11 +823,6 @@ class MusicQuery(TrainablePipe):
 
     def _catalogue_to_bytes(self) -> bytes:
         return saving.write_names(self.catalogue)
-
-    def _load_catalogue_file(self, path: Path) -> None:
-        # Pipelines without a catalogue have no such file.
-        if self.model.attrs["catalogue"].types:
-            self._load_catalogue(saving.read_bytes(path, self.name))
 
     def _load_catalogue(self, data: bytes) -> None:
         names = saving.read_names(data, self.name)
@@ -809,3 +837,7 @@ class MusicQuery(TrainablePipe):
             n_tags=len(self.tags),
             n_intents=len(self.intents),
         )
+
+
+def _write(data: bytes, path: Path) -> None:
+    path.write_bytes(data)

@@ -102,6 +102,10 @@ class Errors:
         "loaded into says {configured!r}. Load it with the config it was saved with; or "
         "set pretrained to null, to train a model of other settings from nothing."
     )
+    MQ023 = (
+        "[MQ023] cannot save a pipeline to {path}: {problem}. Name a new directory, or one "
+        "that holds a pipeline."
+    )
 
     # Character vectors
     MQ030 = (
@@ -157,7 +161,7 @@ class Errors:
         "intents. They must belong together, one intent a line: fetch the corpus again."
     )
     MQ047 = "[MQ047] cannot read {path} as a DocBin of annotated docs: {error}."
-    MQ048 = "[MQ048] {path} is not UTF-8 ({error}). Save the file as UTF-8."
+    MQ048 = "[MQ048] {path}:{row}: {problem}."
     MQ049 = (
         "[MQ049] {path}: no message is left to convert: every row has a problem. Correct "
         "the rows; nothing was written."

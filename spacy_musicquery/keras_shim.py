@@ -16,10 +16,8 @@ from typing import (
     Iterator,
     List,
     Optional,
-    Sequence,
     Tuple,
     cast,
-    get_args,
 )
 
 import numpy as np
@@ -27,8 +25,9 @@ import srsly
 from thinc.api import Optimizer
 from thinc.shims import Shim
 
+from . import messages
 from .bio import crf_chain, softmax_chain
-from .errors import Errors, SavedModelError
+from .errors import Errors, SavedModelError, excerpt
 from .layout import TRANSITIONS, NetworkSizes, array_shapes
 from .linear_chain import LinearChain
 from .onnx_graph import Precision, build_graph, graph_weights, stacked_vectors
@@ -36,6 +35,10 @@ from .onnx_session import EmissionSession
 from .types import Floats2d, Floats3d, FloatsXd, Ints1d, Ints3d
 
 _FORMAT = 5
+# It also held the graphs, which nobody reads any more: they follow from the sizes.
+_FORMAT_WITH_GRAPHS = 4
+# Of any side of an array: what is larger is damage, and no arithmetic overflows.
+_MAX_SIZE = 1 << 31
 
 
 class KerasShim(Shim):
@@ -80,7 +83,6 @@ class KerasShim(Shim):
         self.arrays: Dict[str, FloatsXd] = {}
         self.frozen: Tuple[str, ...] = ()
         # Made from the above when needed:
-        self._graphs: Dict[str, bytes] = {}
         self._network: Optional[Any] = None
         self._network_is_stale = True
         self._session: Optional[EmissionSession] = None
@@ -143,7 +145,6 @@ class KerasShim(Shim):
         if sizes.crf:
             self.arrays[TRANSITIONS] = np.zeros((n_tags, n_tags), dtype="float32")
         self.frozen = ()
-        self._graphs = {}
         self._forget_derived()
         self._network = network
 
@@ -253,7 +254,7 @@ class KerasShim(Shim):
         the CPU, where predicting happens."""
 
     def to_bytes(self) -> bytes:
-        """RETURNS (bytes): The arrays, sizes and graph. An array that half precision can
+        """RETURNS (bytes): The arrays and sizes. An array that half precision can
         hold, as `round_to_half` leaves it, takes half the space.
         """
         message: Dict[str, Any] = {"format": _FORMAT, "sizes": None}
@@ -262,7 +263,6 @@ class KerasShim(Shim):
                 sizes=list(self.sizes),
                 arrays={name: _smallest(array) for name, array in self.arrays.items()},
                 frozen=list(self.frozen),
-                graphs=self._onnx_graphs(),
             )
         return srsly.msgpack_dumps(message)
 
@@ -274,28 +274,49 @@ class KerasShim(Shim):
         RAISES (SavedModelError): If the bytes are damaged, or are of another network
             than the config describes; the shim stays as it was.
         """
-        message = srsly.msgpack_loads(data)
-        _require(
-            isinstance(message, dict) and message.get("format") == _FORMAT,
-            f"it is not of format {_FORMAT}",
-        )
-        if message["sizes"] is None:
-            self.sizes, self.arrays, self.frozen, self._graphs = None, {}, (), {}
+        message = messages.loads(data)
+        _require(isinstance(message, dict), "it holds no weights")
+        version = message.pop("format", None)
+        if version == _FORMAT_WITH_GRAPHS:
+            message.pop("graphs", None)
         else:
-            sizes = self._checked_sizes(message["sizes"])
-            arrays = _checked_arrays(message.get("arrays"), sizes)
-            frozen, graphs = message.get("frozen"), message.get("graphs")
-            _require(isinstance(frozen, list), "it does not say what is frozen")
-            precisions = list(get_args(Precision))
-            complete = isinstance(graphs, dict) and list(graphs) == precisions
-            _require(complete, f"it does not hold the graphs for {precisions}")
-            self.sizes, self.arrays, self._graphs = sizes, arrays, graphs
-            self.frozen = tuple(frozen)
-        self._forget_derived()
+            _require(version == _FORMAT, f"it is not of format {_FORMAT}")
+        if message == {"sizes": None}:
+            self.set_weights(None, {}, ())
+            return self
+        known = {"sizes", "arrays", "frozen"}
+        problem = f"it holds {sorted(map(str, message))}, and not {sorted(known)}"
+        _require(message.keys() == known, problem)
+        sizes = self._checked_sizes(message["sizes"])
+        arrays = _checked_arrays(message["arrays"], sizes)
+        frozen = message["frozen"]
+        is_sound = isinstance(frozen, tuple) and all(name in arrays for name in frozen)
+        _require(is_sound, "it does not say what is frozen")
+        self.set_weights(sizes, arrays, frozen)
         return self
 
-    def _checked_sizes(self, saved: Sequence[int]) -> NetworkSizes:
-        _require(len(saved) == len(NetworkSizes._fields), f"the sizes are {saved!r}")
+    def set_weights(
+        self,
+        sizes: Optional[NetworkSizes],
+        arrays: Dict[str, FloatsXd],
+        frozen: Tuple[str, ...],
+    ) -> None:
+        """Become another network.
+
+        sizes (Optional[NetworkSizes]): Its sizes; None for a network without weights.
+        arrays (Dict[str, FloatsXd]): Its arrays, by the names of `layout.array_shapes`.
+        frozen (Tuple[str, ...]): Those that training leaves as they are.
+        """
+        self.sizes, self.arrays, self.frozen = sizes, arrays, frozen
+        self._forget_derived()
+
+    def _checked_sizes(self, saved: Any) -> NetworkSizes:
+        _require(
+            isinstance(saved, tuple)
+            and len(saved) == len(NetworkSizes._fields)
+            and all(type(size) is int and 0 <= size <= _MAX_SIZE for size in saved),
+            f"the sizes are {excerpt(repr(saved))}",
+        )
         sizes = NetworkSizes(*saved)
         for name, configured in self.settings.items():
             if getattr(sizes, name) != configured:
@@ -309,18 +330,11 @@ class KerasShim(Shim):
                 )
         return sizes
 
-    def _onnx_graphs(self) -> Dict[str, bytes]:
-        """The graphs for all precisions: where they are loaded, `onnx` may be missing."""
-        if not self._graphs:
-            assert self.sizes is not None
-            self._graphs = {p: build_graph(self.sizes, p) for p in get_args(Precision)}
-        return self._graphs
-
     def _make_session(self) -> EmissionSession:
         if self.sizes is None:
             raise ValueError(Errors.MQ004.format(name="music_query"))
         return EmissionSession(
-            self._onnx_graphs()[self.precision],
+            build_graph(self.sizes, self.precision),
             graph_weights(self.arrays, self.precision),
             stacked_vectors(self.arrays),
             threads=self.threads,

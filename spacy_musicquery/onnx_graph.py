@@ -1,8 +1,8 @@
 """The network as an ONNX graph, written node by node from its sizes.
 
 The graph holds no weights: it declares them as external data, and the session
-binds the arrays when it is made. So the weights are stored once, and a pipeline
-carries a graph of about a kilobyte that needs no `onnx` to be loaded.
+binds the arrays when it is made. So it is about a kilobyte, and is written anew from
+the sizes wherever it is needed: a saved pipeline carries none that could be trusted.
 
 Inputs are `vectors` (longest, texts, width), those of the characters, zero beyond the end of
 a text, and `lengths` (texts,), int32. Looking the vectors up is left to numpy, which adds
@@ -16,8 +16,8 @@ from typing import Any, Dict, List, Literal, Tuple
 
 import numpy as np
 
+from . import onnx_proto as helper
 from .encoding import PAD_ID
-from .errors import Errors
 from .layout import BIGRAMS, EMBEDDING, LEXICON, WINDOW, NetworkSizes, array_shapes
 from .types import Floats2d, Floats3d, FloatsXd
 
@@ -42,14 +42,7 @@ def build_graph(sizes: NetworkSizes, precision: Precision) -> bytes:
     precision (str): Of the LSTM's weights: "float32", or "int8" for ONNX Runtime's
         dynamically quantized LSTM, which also rounds the LSTM's input to 8 bits.
     RETURNS (bytes): A serialised ONNX model, its weights external.
-    RAISES (ImportError): `onnx` is not installed.
     """
-    try:
-        from onnx import TensorProto, helper
-    except ImportError as error:
-        message = Errors.MQ001.format(name="music_query", module="onnx", error=error)
-        raise ImportError(message) from error
-
     shapes = array_shapes(sizes)
     weights = graph_weights({n: np.zeros(s, "f") for n, s in shapes.items()}, precision)
     nodes = []
@@ -93,30 +86,30 @@ def build_graph(sizes: NetworkSizes, precision: Precision) -> bytes:
             helper.make_node("Add", ["intent_scores", "intents.bias"], [INTENTS]),
         ]
     joined_shape = [0, 0, 2 * sizes.hidden_width]  # 0 keeps a dimension
-    initializers = [_external_tensor(name, array) for name, array in weights.items()]
-    initializers.append(
-        helper.make_tensor("joined_shape", TensorProto.INT64, [3], joined_shape)
-    )
-    graph = helper.make_graph(
-        nodes,
+    initializers = [
+        *(helper.make_external_tensor(name, array) for name, array in weights.items()),
+        helper.make_tensor("joined_shape", joined_shape),
+    ]
+    opset_versions = {"": _OPSET}
+    if precision == "int8":
+        opset_versions[_MICROSOFT] = 1
+    return helper.make_model(
         "char_bilstm",
+        nodes,
         [
             helper.make_tensor_value_info(
-                "vectors", TensorProto.FLOAT, ["t", "n", sizes.embed_width]
+                "vectors", helper.FLOAT, ["t", "n", sizes.embed_width]
             ),
-            helper.make_tensor_value_info("lengths", TensorProto.INT32, ["n"]),
+            helper.make_tensor_value_info("lengths", helper.INT32, ["n"]),
         ],
         [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+            helper.make_tensor_value_info(name, helper.FLOAT, shape)
             for name, shape in _output_shapes(sizes).items()
         ],
-        initializer=initializers,
+        initializers=initializers,
+        opset_versions=opset_versions,
+        ir_version=_IR_VERSION,
     )
-    opsets = [helper.make_opsetid("", _OPSET)]
-    if precision == "int8":
-        opsets.append(helper.make_opsetid(_MICROSOFT, 1))
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
-    return model.SerializeToString()
 
 
 def graph_weights(
@@ -192,22 +185,21 @@ def quantize(matrices: Floats3d) -> Tuple[np.ndarray, Floats2d]:
     return quantized, scale.astype("float32")
 
 
-def _lstm_node(layer: int, hidden_width: int, precision: Precision) -> Any:
-    from onnx import helper
-
+def _lstm_node(layer: int, hidden_width: int, precision: Precision) -> bytes:
     weights = [f"bilstm_{layer}.{part}" for part in "WRB"]
     inputs = [_hidden(layer), *weights, "lengths"]
-    kind = {"op_type": "LSTM"}
+    op_type, domain = "LSTM", ""
     if precision == "int8":
         scales = [f"{w}_{part}" for w in weights[:2] for part in ("scale", "zero")]
         inputs += ["", "", "", *scales]  # no initial state, no peepholes
-        kind = {"op_type": "DynamicQuantizeLSTM", "domain": _MICROSOFT}
+        op_type, domain = "DynamicQuantizeLSTM", _MICROSOFT
     return helper.make_node(
-        inputs=inputs,
-        outputs=[f"directions_{layer}"],
+        op_type,
+        inputs,
+        [f"directions_{layer}"],
+        domain=domain,
         hidden_size=hidden_width,
         direction="bidirectional",
-        **kind,
     )
 
 
@@ -227,18 +219,3 @@ def _onnx_gates(array: FloatsXd) -> FloatsXd:
     """Reorder the four gates of the last axis from Keras' to ONNX's order."""
     gate_i, gate_f, gate_c, gate_o = np.split(array, 4, axis=-1)
     return np.concatenate([gate_i, gate_o, gate_f, gate_c], axis=-1)
-
-
-def _external_tensor(name: str, array: np.ndarray) -> Any:
-    """Declare a weight that is bound when the session is made."""
-    from onnx import TensorProto, helper
-
-    tensor = TensorProto(
-        name=name,
-        data_type=helper.np_dtype_to_tensor_dtype(array.dtype),
-        dims=array.shape,
-        data_location=TensorProto.EXTERNAL,
-    )
-    tensor.external_data.add(key="location", value="bound-by-the-session")
-    tensor.external_data.add(key="length", value=str(array.nbytes))
-    return tensor

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping, Optional
 
 from .errors import Errors
-from .saving import read_bytes, read_settings
+from .saving import read_settings_file
 
 BOX = "box"
 BOX_PATH = Path(__file__).parent / "box"
@@ -44,7 +44,7 @@ def known_labels(pretrained: Optional[str], component: str) -> Dict[str, List[st
         path = find_pretrained(pretrained, component) / "cfg"
     except ValueError:
         return {}
-    settings = read_settings(read_bytes(path, component), component)
+    settings = read_settings_file(path, component)
     return {key: settings.get(key, []) for key in ("labels", "intents")}
 
 

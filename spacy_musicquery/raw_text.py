@@ -5,6 +5,7 @@ from typing import List
 
 from .errors import Errors
 from .records import Record
+from .text_lines import BadLine, read_file_lines
 
 
 def read_lines(path: Path) -> List[str]:
@@ -12,17 +13,20 @@ def read_lines(path: Path) -> List[str]:
 
     path (Path): A text file, or a folder of `.txt` files.
     RETURNS (List[str]): The lines that are not blank, in the order of the files' names.
-    RAISES (ValueError): If there is no such file, or one is not UTF-8.
+    RAISES (ValueError): If there is no such file, or one has a line that is not UTF-8 or
+        too long to be a message.
     """
     if path.is_dir():
         return [line for file in sorted(path.glob("*.txt")) for line in read_lines(file)]
     if not path.is_file():
         raise ValueError(Errors.MQ054.format(path=path))
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise ValueError(Errors.MQ048.format(path=path, error=error.reason)) from error
-    return [line.strip() for line in lines if line.strip()]
+    messages: List[str] = []
+    for row, line in read_file_lines(path):
+        if isinstance(line, BadLine):
+            raise ValueError(Errors.MQ048.format(path=path, row=row, problem=line))
+        if line.strip():
+            messages.append(line.strip())
+    return messages
 
 
 def read_negatives(path: Path) -> List[Record]:

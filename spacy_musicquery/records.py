@@ -6,15 +6,22 @@ a list of problems, each with its file, its row and what to do.
 
 import json
 import random
+from itertools import chain
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from .errors import Errors, excerpt
+from .text_lines import BadLine, Line, read_file_lines
 
 Span = Tuple[int, int, str]
 
 DEFAULT_LABEL = "MUSIC_QUERY"
 DEFAULT_SPANS_KEY = "spans"
+
+# A list of records is held in memory, several times larger than the file.
+MAX_JSON_BYTES = 1 << 28
+# What a problem may quote of a row.
+_MAX_MESSAGE = 500
 
 
 class Record(NamedTuple):
@@ -64,16 +71,10 @@ def read_records(
     """
     if not path.is_file():
         raise ValueError(Errors.MQ041.format(path=path))
-    try:
-        content = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        row = error.object[: error.start].count(b"\n") + 1
-        message = f"not UTF-8 ({error.reason}); save the file as UTF-8"
-        return [], [Problem(path, row, message)]
     problems: List[Problem] = []
     records: List[Record] = []
     first_rows: Dict[str, Record] = {}
-    for row, item in _rows(path, content):
+    for row, item in _rows(path):
         try:
             if isinstance(item, _Invalid):
                 raise item
@@ -88,7 +89,9 @@ def read_records(
                 )
             records.append(record)
         except _Invalid as error:
-            problems.append(Problem(path, row, str(error)))
+            problems.append(Problem(path, row, excerpt(str(error), _MAX_MESSAGE)))
+        except RecursionError:
+            problems.append(Problem(path, row, "invalid JSON: it is nested too deeply"))
     if not records and not problems:
         raise ValueError(Errors.MQ042.format(path=path))
     return records, problems
@@ -138,11 +141,19 @@ def read_tagged(content: str) -> Iterator[Tuple[int, Any]]:
     YIELDS (Tuple[int, Any]): The row where a message starts, and it as a record
         with "text" and "spans"; or a row and what is wrong with it.
     """
+    lines = (line.rstrip("\r") for line in content.split("\n"))
+    return _tagged_rows(enumerate(lines, start=1))
+
+
+def _tagged_rows(lines: Iterable[Line]) -> Iterator[Tuple[int, Any]]:
     start_row = 1
     pieces: List[Tuple[str, str]] = []
     invalid: Optional[_Invalid] = None
-    for row, line in enumerate([*content.split("\n"), ""], start=1):
-        line = line.rstrip("\r")
+    for row, line in chain(lines, [(0, "")]):  # a message ends where the file ends
+        if isinstance(line, BadLine):
+            invalid = invalid or _Invalid(f"line {row}: {line}")
+            pieces.append(("", "O"))
+            continue
         if line.strip():
             piece, _, tag = line.rpartition("\t" if "\t" in line else " ")
             if tag != "O" and tag[:2] not in ("B-", "I-", "E-", "S-", "M-"):
@@ -180,18 +191,29 @@ def _tagged_record(pieces: List[Tuple[str, str]]) -> Dict[str, Any]:
     return {"text": text, "spans": [s for s in spans if s["start"] < s["end"]]}
 
 
-def _rows(path: Path, content: str) -> Iterable[Tuple[int, Any]]:
+def _rows(path: Path) -> Iterator[Tuple[int, Any]]:
     suffix = path.suffix.lower()
     if suffix == ".json":
-        return _json_rows(content)
-    if suffix == ".jsonl":
-        return _jsonl_rows(content)
-    return read_tagged(content)
+        return _json_rows(path)
+    lines = read_file_lines(path)
+    return _jsonl_rows(lines) if suffix == ".jsonl" else _tagged_rows(lines)
 
 
-def _json_rows(content: str) -> Iterator[Tuple[int, Any]]:
+def _json_rows(path: Path) -> Iterator[Tuple[int, Any]]:
+    n_bytes = path.stat().st_size
+    if n_bytes > MAX_JSON_BYTES:
+        message = (
+            f"the file has {n_bytes:,} bytes, and is read as a whole only up to "
+            f"{MAX_JSON_BYTES:,}; write one record a line, in a file named .jsonl"
+        )
+        yield 1, _Invalid(message)
+        return
     try:
-        items = json.loads(content)
+        items = _load_json(path.read_bytes().decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        row = error.object[: error.start].count(b"\n") + 1
+        yield row, _Invalid(f"not UTF-8 ({error.reason}); save the file as UTF-8")
+        return
     except (ValueError, RecursionError) as error:
         row = getattr(error, "lineno", 1)
         yield row, _Invalid(f"invalid JSON: {error}")
@@ -208,14 +230,30 @@ def _json_rows(content: str) -> Iterator[Tuple[int, Any]]:
     yield from enumerate(items, start=1)
 
 
-def _jsonl_rows(content: str) -> Iterator[Tuple[int, Any]]:
-    # Not splitlines(): JSON strings may hold U+2028 and the like.
-    for row, line in enumerate(content.split("\n"), start=1):
-        if line.strip():
+def _jsonl_rows(lines: Iterable[Line]) -> Iterator[Tuple[int, Any]]:
+    for row, line in lines:
+        if isinstance(line, BadLine):
+            yield row, _Invalid(line)
+        elif line.strip():
             try:
-                yield row, json.loads(line)
+                yield row, _load_json(line)
             except (ValueError, RecursionError) as error:
                 yield row, _Invalid(f"invalid JSON: {error}")
+
+
+def _load_json(content: str) -> Any:
+    """Like `json.loads`, but a record in which a key stands twice is an `_Invalid`: one of
+    the two values would be lost."""
+    return json.loads(content, object_pairs_hook=_as_record)
+
+
+def _as_record(pairs: List[Tuple[str, Any]]) -> Any:
+    record = dict(pairs)
+    if len(record) == len(pairs):
+        return record
+    keys = [key for key, _ in pairs]
+    twice = next(key for key in keys if keys.count(key) > 1)
+    return _Invalid(f"the key {twice!r} stands twice in a record")
 
 
 def _parse(row: int, item: Any, label: str, spans_key: str) -> Optional[Record]:

@@ -96,6 +96,35 @@ def test_graph_holds_no_weights(precision):
     assert len(large) < len(small) + 100 < 2000
 
 
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("depth, n_intents, window", [(1, 0, 0), (2, 4, 7)])
+def test_onnx_reads_the_graph(precision, depth, n_intents, window):
+    onnx = pytest.importorskip("onnx")
+    sizes = NetworkSizes(1000, 300, 4, 200, depth, n_intents=n_intents, window=window)
+    graph = build_graph(sizes, precision)
+    model = onnx.load_from_string(graph)
+    # Nothing is lost, nothing is unknown, and all is written as onnx writes it.
+    assert model.SerializeToString(deterministic=True) == graph
+    if precision == "float32":
+        onnx.checker.check_graph(model.graph, check_context(onnx, model))
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    arrays = {name: np.ones(shape) for name, shape in array_shapes(sizes).items()}
+    for name, array in graph_weights(arrays, precision).items():
+        assert shapes.pop(name) == array.shape
+    assert shapes.keys() == {"joined_shape", "parts_axis"}
+    lstm = next(node for node in model.graph.node if "LSTM" in node.op_type)
+    attributes = {a.name: onnx.helper.get_attribute_value(a) for a in lstm.attribute}
+    assert attributes == {"hidden_size": 200, "direction": b"bidirectional"}
+    assert [node.op_type for node in model.graph.node].count(lstm.op_type) == depth
+
+
+def check_context(onnx, model):
+    context = onnx.checker.C.CheckerContext()
+    context.ir_version = model.ir_version
+    context.opset_imports = {opset.domain: opset.version for opset in model.opset_import}
+    return context
+
+
 def test_graph_weights_follow_the_array_shapes():
     sizes = NetworkSizes(9, 5, 3, 4, 2)
     arrays = {name: np.ones(shape) for name, shape in array_shapes(sizes).items()}

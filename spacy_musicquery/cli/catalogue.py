@@ -4,6 +4,7 @@ from typing import List, Optional
 import typer
 from wasabi import msg
 
+from ..atomic import save
 from ..catalogue_files import read_catalogue
 from ..component import MusicQuery
 from ._util import MODEL_ARGUMENT, load_pipeline, plain_errors, refuse
@@ -37,6 +38,6 @@ def catalogue(
         for _, component in nlp.pipeline:
             if isinstance(component, MusicQuery):
                 (component.add_to_catalogue if add else component.set_catalogue)(names)
-        nlp.to_disk(output_path)
+        save(nlp, output_path)
     n_names = sum(map(len, names.values()))
     msg.good(f"{n_names} names ({', '.join(names)}): {output_path}")

@@ -11,7 +11,12 @@ from tqdm import tqdm
 from wasabi import msg
 
 from ..component import MusicQuery
+from ..errors import Errors
+from ..text_lines import decode_line
 from ._util import MODEL_OPTION, load_pipeline, plain_errors
+
+# A character takes no more in UTF-8.
+_MAX_CHAR_BYTES = 4
 
 
 def extract(
@@ -45,7 +50,7 @@ def extract(
         # A bar on the terminal would run through results printed there.
         hidden = True if sys.stdout.isatty() else None
         with tqdm(unit=" messages", disable=hidden, leave=False) as progress:
-            for batch in [texts] if texts else _stdin_batches():
+            for batch in [texts] if texts else _stdin_batches(nlp.max_length):
                 for doc in nlp.pipe(batch):
                     if html_path is None:
                         print(json.dumps(describe(nlp, doc), ensure_ascii=False))
@@ -88,17 +93,32 @@ def _components(nlp: Language) -> List[MusicQuery]:
     return [pipe for _, pipe in nlp.pipeline if isinstance(pipe, MusicQuery)]
 
 
-def _stdin_batches() -> Iterator[List[str]]:
+def _stdin_batches(max_length: int) -> Iterator[List[str]]:
     """The lines of standard input, as many at a time as have come in: results follow
     each line that is typed, and long files are still worked on in batches."""
+    row = 1
     unfinished = b""
     stream = sys.stdin.buffer
     while chunk := stream.read1(1 << 20):  # type: ignore[union-attr]
         *lines, unfinished = (unfinished + chunk).split(b"\n")
-        yield [_decode(line) for line in lines]
+        yield [_decode(line, i, max_length) for i, line in enumerate(lines, start=row)]
+        row += len(lines)
+        if len(unfinished) > _MAX_CHAR_BYTES * max_length:
+            raise _too_long(row, max_length)
     if unfinished:
-        yield [_decode(unfinished)]
+        yield [_decode(unfinished, row, max_length)]
 
 
-def _decode(line: bytes) -> str:
-    return line.rstrip(b"\r").decode("utf8", errors="replace")
+def _decode(line: bytes, row: int, max_length: int) -> str:
+    text, problem = decode_line(line, is_first=row == 1)
+    if problem is not None:
+        # The others are waiting: this one is read as well as it can be.
+        typer.echo(f"standard input:{row}: {problem}; read with \ufffd instead", err=True)
+    if len(text) > max_length:
+        raise _too_long(row, max_length)
+    return text
+
+
+def _too_long(row: int, max_length: int) -> ValueError:
+    problem = f"the line is longer than a message may be, {max_length:,} characters"
+    return ValueError(Errors.MQ048.format(path="standard input", row=row, problem=problem))

@@ -1,0 +1,173 @@
+"""Short versions of the long runs in `stress/`."""
+
+import subprocess
+import sys
+
+import pytest
+import spacy
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spacy_musicquery import save
+from stress.common import component_of, found_in, make_box, make_variant
+from stress.damage import is_clear, run_damages
+from stress.damages import DAMAGES, HARMLESS
+from stress.fuzz import POOLS, fuzz, invalid_entities, make_texts, surrogates
+from stress.kills import kill_saves, load_component, save_component
+from stress.soak import soak
+from stress.threads import run_processes, run_threads
+
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+
+# Requests in the midst of whatever else there is.
+pieces = st.one_of(
+    st.sampled_from(["我想听", "周杰伦的晴天", "播放", "Hey Jude", "来一首", "吧"]),
+    st.text("".join(POOLS), max_size=4),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=4),
+)
+texts = st.lists(pieces, max_size=6).map("".join)
+
+
+@pytest.fixture(scope="module")
+def box():
+    return make_box()
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts)
+def test_entities_of_any_text_are_sound(box, text):
+    assert invalid_entities(text, box(text)) == []
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(texts, max_size=40), st.integers(1, 50))
+def test_any_batch_gives_what_each_text_gives_alone(box, batch, size):
+    counts = fuzz(box, batch, seed=size, sample=1.0)
+    assert counts.texts == counts.compared == len(batch)
+    assert counts.exceptions == counts.invalid == counts.differences == []
+
+
+def test_fuzz(box):
+    counts = fuzz(box, make_texts(1500), sample=0.1)
+    assert counts.texts == 1500 and counts.entities > 100 and counts.compared == 150
+    assert counts.exceptions == counts.invalid == counts.differences == []
+    # The check can tell: an entity that begins with a blank is none.
+    doc = box.make_doc("听 歌")
+    doc.spans["music_query"] = [doc[0:2]]
+    doc.spans["music_query"].attrs["scores"] = [0.5]
+    doc.set_ents([doc[0:2]])
+    assert invalid_entities("听歌", doc)
+
+
+def test_half_surrogates(box):
+    assert surrogates(box, 10) == {"refused by spaCy": 10, "taken by the model": 10}
+
+
+@needs_linux
+def test_there_are_many_kinds_of_damage():
+    assert len(DAMAGES) > 150
+
+
+SOME = [
+    "model is of another pipeline",
+    "catalogue is a pipe",
+    "model is a link to a device without end",
+    "model has 900 MB",
+    "cfg is 100,000 records deep",
+    "labels are numbers",
+    "model has lists of a million, 500 deep",
+    "weights with a graph of ../../etc/passwd",
+    "a size is 2^63",
+    "an array of Python's objects",
+    "a weight is infinite",
+    "catalogue inflates to 200 MB",
+]
+
+
+@needs_linux
+def test_some_kinds_of_damage():
+    outcomes = run_damages({name: DAMAGES[name] for name in SOME})
+    assert [(name, o["wrong"]) for name, o in outcomes.items() if o["wrong"]] == []
+    assert all(map(is_clear, (e for o in outcomes.values() for e in o["errors"])))
+
+
+@needs_linux
+def test_a_saved_graph_is_never_looked_at():
+    [outcome] = run_damages(HARMLESS, is_harmless=True).values()
+    assert outcome["wrong"] == [] and outcome["errors"] == [None, None]
+
+
+@needs_linux
+@pytest.mark.parametrize(
+    "save_one, load_one", [(save, spacy.load), (save_component, load_component)]
+)
+def test_a_killed_save_leaves_one_pipeline_or_the_other(save_one, load_one):
+    pipelines = [make_box(), make_variant()]
+    counts, wrong = kill_saves(
+        pipelines, 4, save_one=save_one, load_one=load_one, max_delay=0.5
+    )
+    assert wrong == []
+    assert counts["the first"] + counts["the second"] == counts["kills"] == 4
+
+
+@needs_linux
+def test_kills_can_tell(tmp_path):
+    def save_by_halves(nlp, path):
+        nlp.to_disk(path)
+        (path / "music_query" / "model").write_bytes(b"")
+
+    _, wrong = kill_saves(
+        [make_box(), make_variant()], 1, save_one=save_by_halves, load_one=spacy.load
+    )
+    assert "checksum" in wrong[0]
+
+
+def test_threads_and_processes_find_what_one_finds(box):
+    n, wrong = run_threads(box, 4, 300, n_different=100)
+    assert (n, wrong) == (1200, [])
+    n, wrong = run_processes(box, 2, 200, n_different=100)
+    assert (n, wrong) == (200, [])
+
+
+def test_threads_can_tell(box, monkeypatch):
+    monkeypatch.setattr("stress.threads.found_in", lambda doc: [(0, 1, str(id(doc)), 0.5)])
+    assert run_threads(box, 1, 30, n_different=10)[1]
+
+
+@needs_linux
+def test_soak(box):
+    figures, _ = soak(box, 4000)
+    assert figures["messages"] == 4000 and figures["entities"] > 100
+    assert figures["threads"] == 0
+
+
+@pytest.mark.parametrize("name", ["fuzz", "damage", "kills", "threads", "soak"])
+def test_help(name):
+    result = subprocess.run(
+        [sys.executable, "-m", f"stress.{name}", "--help"],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0 and "usage" in result.stdout
+
+
+def test_only_the_doc_that_fails_is_handed_to_the_error_handler(box, monkeypatch):
+    component = component_of(box)
+    predict = component.predict
+
+    def fail_on_purpose(docs):
+        docs = list(docs)
+        if any("坏" in doc.text for doc in docs):
+            raise RuntimeError("on purpose")
+        return predict(docs)
+
+    failed = []
+    monkeypatch.setattr(component, "predict", fail_on_purpose)
+    monkeypatch.setattr(component, "error_handler", None, raising=False)
+    component.set_error_handler(lambda name, proc, docs, e: failed.append((name, docs, e)))
+    batch = ["我想听晴天", "坏", "播放七里香", "坏坏", "你好"]
+    docs = list(box.pipe(batch, batch_size=5))
+    assert [doc.text for doc in docs] == [text for text in batch if "坏" not in text]
+    assert found_in(docs[0]) and found_in(docs[1])
+    assert [[doc.text for doc in docs] for _, docs, _ in failed] == [["坏"], ["坏坏"]]
+    assert all(name == "music_query" and str(e) == "on purpose" for name, _, e in failed)
