@@ -116,7 +116,7 @@ def set_group(
     char_spans: List[Dict[str, Any]] = []
     for start, end, label, score in found:
         char_spans.append({"start": start, "end": end, "label": label, "score": score})
-    # What is behind the proxy, since every message is looked up there.
+    # What is behind the proxy, since every message comes here.
     old = doc.spans.data.get(key)
     if old is not None and "char_spans" in old.attrs:
         scored = list(zip(old, old.attrs["scores"]))
@@ -126,7 +126,7 @@ def set_group(
         others = [span for span in old.attrs["char_spans"] if span["label"] not in labels]
         char_spans = sorted([*others, *char_spans], key=_place_of_char_span)
     attrs = {"scores": scores, "char_spans": char_spans}
-    doc.spans[key] = SpanGroup(doc, name=key, spans=spans, attrs=attrs)
+    doc.spans.data[key] = SpanGroup(doc, name=key, spans=spans, attrs=attrs)
 
 
 def _place_of_scored(scored: Tuple[Span, float]) -> Tuple[int, int]:
