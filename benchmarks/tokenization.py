@@ -91,7 +91,6 @@ def pkuseg_pipeline(
             docs = map(jieba.make_doc, read_texts(train_path)[:N_PKUSEG_MESSAGES])
             lines = [" ".join(" ".join(t.text for t in doc).split()) for doc in docs]
             corpus.write_text("\n".join(lines), encoding="utf8")
-            spacy_pkuseg.config.tempFile = f"{folder}/temporary"
             spacy_pkuseg.train(str(corpus), str(corpus), model, N_PKUSEG_EPOCHS)
         nlp.tokenizer.initialize(pkuseg_model=model)
     return nlp
