@@ -312,7 +312,7 @@ def _unchanged_on_error(model: Model[List[str], Emissions]) -> Iterator[None]:
     except Exception:
         model.attrs.update(attrs)
         model.set_dim("nO", cast(Any, n_tags), force=True)
-        if weights != (shim.sizes, shim.arrays, shim.frozen):
+        if shim.arrays is not weights[1]:
             shim.set_weights(*weights)
         raise
 
