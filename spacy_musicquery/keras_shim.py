@@ -15,8 +15,10 @@ from typing import (
     Dict,
     Iterator,
     List,
+    NamedTuple,
     Optional,
     Sequence,
+    Set,
     Tuple,
     cast,
     get_args,
@@ -30,12 +32,24 @@ from thinc.shims import Shim
 from .bio import crf_chain, softmax_chain
 from .errors import Errors, SavedModelError
 from .layout import TRANSITIONS, NetworkSizes, array_shapes
+from .learn_rates import LearnRates
 from .linear_chain import LinearChain
 from .onnx_graph import Precision, build_graph, graph_weights
 from .onnx_session import EmissionSession
 from .types import Floats2d, Floats3d, FloatsXd, Ints1d, Ints3d
 
 _FORMAT = 4
+
+
+class Untrained(NamedTuple):
+    """What stands last in the output, and has never been updated.
+
+    n_tags (int): How many tags.
+    n_intents (int): How many intents.
+    """
+
+    n_tags: int = 0
+    n_intents: int = 0
 
 
 class KerasShim(Shim):
@@ -79,12 +93,17 @@ class KerasShim(Shim):
         self.sizes: Optional[NetworkSizes] = None
         self.arrays: Dict[str, FloatsXd] = {}
         self.frozen: Tuple[str, ...] = ()
+        self.learn_rates = LearnRates({}, component="music_query", depth=depth)
+        self.untrained = Untrained()
+        self._n_steps = 0
+        # Arrays that an optimizer knows in another size.
+        self._outgrown: Set[str] = set()
         # Made from the above when needed:
         self._graphs: Dict[str, bytes] = {}
         self._network: Optional[Any] = None
         self._network_is_stale = True
         self._session: Optional[EmissionSession] = None
-        self._chain: Optional[LinearChain] = None
+        self._known_chain: Optional[LinearChain] = None
         self._gradients: Dict[str, FloatsXd] = {}
 
     @property
@@ -93,20 +112,55 @@ class KerasShim(Shim):
         many are frozen.
         """
         counts = {name: array.size for name, array in self.arrays.items()}
-        n_frozen = sum(counts[name] for name in self.frozen)
+        n_frozen = sum(n for name, n in counts.items() if self._is_frozen(name))
         return sum(counts.values()) - n_frozen, n_frozen
 
     @property
+    def n_waiting(self) -> int:
+        """RETURNS (int): How many of those that training changes wait for a schedule of
+        theirs to begin.
+        """
+        return sum(
+            array.size
+            for name, array in self.arrays.items()
+            if not self._is_frozen(name) and not self.learn_rates.factor(name, 0)
+        )
+
+    @property
     def chain(self) -> LinearChain:
-        """RETURNS (LinearChain): The transitions between tags."""
-        if self._chain is None:
-            if self.sizes is None:
-                raise ValueError(Errors.MQ004.format(name="music_query"))
+        """RETURNS (LinearChain): The transitions between the tags that are trained."""
+        if self.sizes is None:
+            raise ValueError(Errors.MQ004.format(name="music_query"))
+        if TRANSITIONS in self.arrays:
+            return crf_chain(self.arrays[TRANSITIONS])
+        return softmax_chain(self.sizes.n_tags)
+
+    @property
+    def known_chain(self) -> LinearChain:
+        """RETURNS (LinearChain): The transitions between the tags that are predicted."""
+        if self._known_chain is None:
+            n_tags = self.known_sizes.n_tags
             if TRANSITIONS in self.arrays:
-                self._chain = crf_chain(self.arrays[TRANSITIONS])
+                transitions = self.arrays[TRANSITIONS][:n_tags, :n_tags]
+                self._known_chain = crf_chain(transitions)
             else:
-                self._chain = softmax_chain(self.sizes.n_tags)
-        return self._chain
+                self._known_chain = softmax_chain(n_tags)
+        return self._known_chain
+
+    @property
+    def known_sizes(self) -> NetworkSizes:
+        """RETURNS (NetworkSizes): The sizes of what predicts: without the tags and intents
+        that no update has reached yet.
+        """
+        if self.sizes is None:
+            raise ValueError(Errors.MQ004.format(name="music_query"))
+        return self.sizes._replace(
+            n_tags=self.sizes.n_tags - self.untrained.n_tags,
+            n_intents=self.sizes.n_intents - self.untrained.n_intents,
+        )
+
+    def _is_frozen(self, name: str) -> bool:
+        return name in self.frozen or self.learn_rates.is_frozen(name)
 
     def initialize(
         self,
@@ -143,9 +197,36 @@ class KerasShim(Shim):
         if sizes.crf:
             self.arrays[TRANSITIONS] = np.zeros((n_tags, n_tags), dtype="float32")
         self.frozen = ()
-        self._graphs = {}
+        self.untrained = Untrained()
+        self._n_steps = 0
+        self._outgrown = set()
         self._forget_derived()
         self._network = network
+
+    def resize(self, sizes: NetworkSizes, arrays: Dict[str, FloatsXd]) -> None:
+        """Replace the arrays by others, some of them larger. Tags and intents that come
+        with them take no part in predictions before they have been updated.
+
+        sizes (NetworkSizes): The sizes; no number of tags or intents may shrink.
+        arrays (Dict[str, FloatsXd]): By the names of `layout.array_shapes`.
+        """
+        old = self.known_sizes
+        self.untrained = Untrained(
+            sizes.n_tags - old.n_tags, sizes.n_intents - old.n_intents
+        )
+        self._outgrown |= {
+            name
+            for name, array in arrays.items()
+            if name in self.arrays and array.shape != self.arrays[name].shape
+        }
+        self.sizes, self.arrays = sizes, arrays
+        self._forget_derived()
+
+    def start_training(self) -> None:
+        """Let all that has been learnt be the beginning: schedules start over, and nothing
+        is frozen but by them."""
+        self.frozen = ()
+        self._n_steps = 0
 
     def set_array(self, name: str, array: FloatsXd, *, trainable: bool) -> None:
         """Replace one of the arrays, for instance by pretrained vectors.
@@ -201,22 +282,43 @@ class KerasShim(Shim):
         name (str): One of `layout.array_shapes`.
         gradient (FloatsXd): Of the same shape.
         """
-        if name not in self.frozen:
+        if not self._is_frozen(name):
             self._gradients[name] = self._gradients.get(name, 0.0) + gradient
+
+    def take_gradients(self) -> Dict[str, FloatsXd]:
+        """RETURNS (Dict[str, FloatsXd]): The gradients so far, which are none from now on."""
+        gradients, self._gradients = self._gradients, {}
+        return gradients
 
     def finish_update(self, optimizer: Optimizer) -> None:
         """Let an optimizer change the arrays by the gradients so far.
 
-        optimizer (Optimizer): The optimizer.
+        optimizer (Optimizer): The optimizer; or any other function of a key, weights and
+            gradients, such as `Language.rehearse` passes, which cannot be told how fast
+            each layer learns.
         """
-        if not self._gradients:
-            return
         arrays = dict(self.arrays)
-        for name, gradient in self._gradients.items():
+        gradients = self.take_gradients()
+        for name, gradient in gradients.items():
+            rate = self.learn_rates.factor(name, self._n_steps)
+            if not rate:
+                continue  # or weight decay would change it
             # The optimizer works in place; whoever holds the array keeps the old one.
             weights: Any = arrays[name].copy()
-            arrays[name], _ = optimizer((self.id, name), weights, cast(Any, gradient))
-        self._gradients = {}
+            key, options = (self.id, name), {}
+            if isinstance(optimizer, Optimizer):
+                options["lr_scale"] = rate
+                if name in self._outgrown:
+                    _start_over(optimizer, key, weights)
+                    self._outgrown.remove(name)
+            arrays[name], _ = optimizer(key, weights, cast(Any, gradient), **options)
+        if isinstance(optimizer, Optimizer):
+            self._n_steps += 1
+        if not gradients:
+            return
+        if any(self.untrained):
+            self.untrained = Untrained()
+            self._graphs = {}
         self.set_arrays(arrays)
 
     @contextlib.contextmanager
@@ -240,9 +342,15 @@ class KerasShim(Shim):
             self.set_arrays(original)
 
     def round_to_half(self) -> None:
-        """Round all arrays to half precision. They go on being float32."""
+        """Round the arrays to half precision, but those that training leaves as they are.
+        They go on being float32."""
         self.set_arrays(
-            {n: array.astype("float16").astype("float32") for n, array in self.arrays.items()}
+            {
+                name: array
+                if self._is_frozen(name)
+                else array.astype("float16").astype("float32")
+                for name, array in self.arrays.items()
+            }
         )
 
     def to_device(self, device_type: str, device_id: int) -> None:
@@ -259,6 +367,7 @@ class KerasShim(Shim):
                 sizes=list(self.sizes),
                 arrays={name: _smallest(array) for name, array in self.arrays.items()},
                 frozen=list(self.frozen),
+                untrained=list(self.untrained),
                 graphs=self._onnx_graphs(),
             )
         return srsly.msgpack_dumps(message)
@@ -277,7 +386,8 @@ class KerasShim(Shim):
             f"it is not of format {_FORMAT}",
         )
         if message["sizes"] is None:
-            self.sizes, self.arrays, self.frozen, self._graphs = None, {}, (), {}
+            self.sizes, self.arrays, self.frozen = None, {}, ()
+            self.untrained = Untrained()
         else:
             sizes = self._checked_sizes(message["sizes"])
             arrays = _checked_arrays(message.get("arrays"), sizes)
@@ -286,9 +396,16 @@ class KerasShim(Shim):
             precisions = list(get_args(Precision))
             complete = isinstance(graphs, dict) and list(graphs) == precisions
             _require(complete, f"it does not hold the graphs for {precisions}")
-            self.sizes, self.arrays, self._graphs = sizes, arrays, graphs
-            self.frozen = tuple(frozen)
+            # Pipelines from before there was growing do not say.
+            untrained = Untrained(*message.get("untrained", ()))
+            for n, of in zip(untrained, (sizes.n_tags - 1, sizes.n_intents)):
+                _require(0 <= n <= of, f"{n} tags or intents are new, of {of}")
+            self.sizes, self.arrays = sizes, arrays
+            self.frozen, self.untrained = tuple(frozen), untrained
+        self._outgrown = set()
+        self._n_steps = 0
         self._forget_derived()
+        self._graphs = message.get("graphs", {})
         return self
 
     def _checked_sizes(self, saved: Sequence[int]) -> NetworkSizes:
@@ -309,16 +426,16 @@ class KerasShim(Shim):
     def _onnx_graphs(self) -> Dict[str, bytes]:
         """The graphs for all precisions: where they are loaded, `onnx` may be missing."""
         if not self._graphs:
-            assert self.sizes is not None
-            self._graphs = {p: build_graph(self.sizes, p) for p in get_args(Precision)}
+            sizes = self.known_sizes
+            self._graphs = {p: build_graph(sizes, p) for p in get_args(Precision)}
         return self._graphs
 
     def _make_session(self) -> EmissionSession:
-        if self.sizes is None:
-            raise ValueError(Errors.MQ004.format(name="music_query"))
+        shapes = array_shapes(self.known_sizes)
+        arrays = {name: self.arrays[name][_corner(shape)] for name, shape in shapes.items()}
         return EmissionSession(
             self._onnx_graphs()[self.precision],
-            graph_weights(self.arrays, self.precision),
+            graph_weights(arrays, self.precision),
             threads=self.threads,
             spinning=self.spinning,
         )
@@ -343,19 +460,20 @@ class KerasShim(Shim):
         self.arrays = arrays
         self._network_is_stale = True
         self._session = None
-        self._chain = None
+        self._known_chain = None
 
     def _forget_derived(self) -> None:
         """Drop whatever is made from the arrays."""
         self._network = None
         self._network_is_stale = True
         self._session = None
-        self._chain = None
+        self._known_chain = None
+        self._graphs = {}
         self._gradients = {}
 
     def __getstate__(self) -> Dict[str, Any]:
         state = self.__dict__.copy()
-        for derived in ("id", "_network", "_session", "_chain", "_gradients"):
+        for derived in ("id", "_network", "_session", "_known_chain", "_gradients"):
             del state[derived]
         return state
 
@@ -364,6 +482,7 @@ class KerasShim(Shim):
         super().__init__(None)
         self.__dict__.update(state)
         self._forget_derived()
+        self._graphs = state["_graphs"]
 
 
 def _network_module() -> Any:
@@ -408,6 +527,19 @@ def _checked_arrays(arrays: Any, sizes: NetworkSizes) -> Dict[str, FloatsXd]:
         )
         _require(bool(np.isfinite(array).all()), f"the array '{name}' is not finite")
     return {name: np.array(array, dtype="float32") for name, array in arrays.items()}
+
+
+def _corner(shape: Tuple[int, ...]) -> Tuple[slice, ...]:
+    """Where an array of this shape lies in one that has grown."""
+    return tuple(map(slice, shape))
+
+
+def _start_over(optimizer: Optimizer, key: Any, weights: FloatsXd) -> None:
+    """Let an optimizer forget what it keeps of an array that had another size."""
+    for kept in (optimizer.mom1, optimizer.mom2, optimizer.nr_update):
+        cast(Dict[Any, Any], kept).pop(key, None)
+    if optimizer.averages is not None:
+        optimizer.averages[key] = cast(Any, weights.copy())
 
 
 def _smallest(array: FloatsXd) -> FloatsXd:
