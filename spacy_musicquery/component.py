@@ -416,6 +416,7 @@ class MusicQuery(TrainablePipe):
         self._n_updates += 1
         if self._rehearsal_model is not None:
             grow_chars(self.model, texts)
+        get_shim(self.model).wake()
         self._tell_of_parameters()
         set_dropout_rate(self.model, drop)
         emissions, backprop = self.model.begin_update(texts)

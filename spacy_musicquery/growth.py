@@ -48,9 +48,7 @@ def grow_chars(model: Model[List[str], Emissions], texts: List[str]) -> None:
     model (Model[List[str], Emissions]): A trained model.
     texts (List[str]): The texts.
     """
-    inventory = model.attrs["inventory"].grown_by(
-        texts, min_count=model.attrs["min_count"]
-    )
+    inventory = model.attrs["inventory"].grown_by(texts, min_count=model.attrs["min_count"])
     if len(inventory) > len(model.attrs["inventory"]):
         _resize(model, {"n_chars": len(inventory)})
         model.attrs["inventory"] = inventory
@@ -99,12 +97,17 @@ def _resize(
         elif old is not None:
             array[tuple(map(slice, old.shape))] = old
         arrays[name] = array
-    shim.resize(sizes, arrays)
+    new_vectors = {}
+    if "n_chars" in changes:
+        n_chars = cast(NetworkSizes, shim.sizes).n_chars
+        new_vectors[EMBEDDING] = np.arange(n_chars, sizes.n_chars)
+    if bigrams is not None:
+        new = np.setdiff1d(np.arange(sizes.n_bigrams), bigrams)
+        new_vectors[BIGRAMS] = np.concatenate([new, new + sizes.n_bigrams])
+    shim.resize(sizes, arrays, new_vectors)
 
 
-def _beginning(
-    name: str, shape: Tuple[int, ...], old: Dict[str, FloatsXd]
-) -> FloatsXd:
+def _beginning(name: str, shape: Tuple[int, ...], old: Dict[str, FloatsXd]) -> FloatsXd:
     """What the new parts of an array begin as: a character as the unknown one that it was
     until now, a tag or an intent as improbable, anything else as nothing."""
     array = np.zeros(shape, dtype="float32")

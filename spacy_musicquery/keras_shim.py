@@ -39,10 +39,12 @@ from .onnx_session import EmissionSession
 from .types import Floats2d, Floats3d, FloatsXd, Ints1d, Ints3d
 
 _FORMAT = 4
+# How far new vectors move apart before they are trained, a standard deviation.
+_SPREAD = 0.1
 
 
 class Untrained(NamedTuple):
-    """What stands last in the output, and has never been updated.
+    """What stands last in the output, and is not predicted before it is trained.
 
     n_tags (int): How many tags.
     n_intents (int): How many intents.
@@ -98,6 +100,7 @@ class KerasShim(Shim):
         self._n_steps = 0
         # Arrays that an optimizer knows in another size.
         self._outgrown: Set[str] = set()
+        self._equal_vectors: Dict[str, Ints1d] = {}
         # Made from the above when needed:
         self._graphs: Dict[str, bytes] = {}
         self._network: Optional[Any] = None
@@ -150,7 +153,7 @@ class KerasShim(Shim):
     @property
     def known_sizes(self) -> NetworkSizes:
         """RETURNS (NetworkSizes): The sizes of what predicts: without the tags and intents
-        that no update has reached yet.
+        that have not been trained yet.
         """
         if self.sizes is None:
             raise ValueError(Errors.MQ004.format(name="music_query"))
@@ -200,15 +203,23 @@ class KerasShim(Shim):
         self.untrained = Untrained()
         self._n_steps = 0
         self._outgrown = set()
+        self._equal_vectors = {}
         self._forget_derived()
         self._network = network
 
-    def resize(self, sizes: NetworkSizes, arrays: Dict[str, FloatsXd]) -> None:
+    def resize(
+        self,
+        sizes: NetworkSizes,
+        arrays: Dict[str, FloatsXd],
+        new_vectors: Dict[str, Ints1d],
+    ) -> None:
         """Replace the arrays by others, some of them larger. Tags and intents that come
-        with them take no part in predictions before they have been updated.
+        with them take no part in predictions before `wake`.
 
         sizes (NetworkSizes): The sizes; no number of tags or intents may shrink.
         arrays (Dict[str, FloatsXd]): By the names of `layout.array_shapes`.
+        new_vectors (Dict[str, Ints1d]): Which rows of vectors are equal to the unknown one
+            until `wake`, by the name of the array.
         """
         old = self.known_sizes
         self.untrained = Untrained(
@@ -219,8 +230,25 @@ class KerasShim(Shim):
             for name, array in arrays.items()
             if name in self.arrays and array.shape != self.arrays[name].shape
         }
+        self._equal_vectors.update(new_vectors)
         self.sizes, self.arrays = sizes, arrays
         self._forget_derived()
+
+    def wake(self) -> None:
+        """Let all that has been added take part from now on: new tags and intents are
+        predicted, and new vectors move apart, so that training can tell them from each
+        other. Draws from numpy's generator."""
+        if self._equal_vectors:
+            arrays = dict(self.arrays)
+            for name, rows in self._equal_vectors.items():
+                arrays[name] = array = arrays[name].copy()
+                noise = np.random.normal(0.0, _SPREAD, (len(rows), array.shape[1]))
+                array[rows] += noise.astype("float32")
+            self._equal_vectors = {}
+            self.set_arrays(arrays)
+        if any(self.untrained):
+            self.untrained = Untrained()
+            self._graphs, self._session, self._known_chain = {}, None, None
 
     def start_training(self) -> None:
         """Let all that has been learnt be the beginning: schedules start over, and nothing
@@ -316,9 +344,6 @@ class KerasShim(Shim):
             self._n_steps += 1
         if not gradients:
             return
-        if any(self.untrained):
-            self.untrained = Untrained()
-            self._graphs = {}
         self.set_arrays(arrays)
 
     @contextlib.contextmanager
@@ -403,6 +428,7 @@ class KerasShim(Shim):
             self.sizes, self.arrays = sizes, arrays
             self.frozen, self.untrained = tuple(frozen), untrained
         self._outgrown = set()
+        self._equal_vectors = {}
         self._n_steps = 0
         self._forget_derived()
         self._graphs = message.get("graphs", {})

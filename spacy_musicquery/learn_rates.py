@@ -18,7 +18,16 @@ _PART_OF = {
     WINDOW.split(".")[0]: "output",
     TRANSITIONS: "output",
 }
-_LAYERS = (EMBEDDING, BIGRAMS, LEXICON, "bilstm", "output", "window", TRANSITIONS, "intents")
+_LAYERS = (
+    EMBEDDING,
+    BIGRAMS,
+    LEXICON,
+    "bilstm",
+    "output",
+    "window",
+    TRANSITIONS,
+    "intents",
+)
 
 
 class LearnRates:

@@ -28,9 +28,7 @@ class Rehearsal(NamedTuple):
     size: int
 
 
-def make_rehearsal(
-    corpus: TextReader, weight: float = 1.0, size: int = 64
-) -> Rehearsal:
+def make_rehearsal(corpus: TextReader, weight: float = 1.0, size: int = 64) -> Rehearsal:
     """Rehearse old texts with each update, for [initialize.components.music_query.rehearsal].
     They hold what shall not be forgotten: messages that the former model is right about.
 
@@ -89,9 +87,7 @@ class Rehearser:
             self._order.extend(np.random.permutation(len(self.texts)).tolist())
         chosen, self._order = self._order[:size], self._order[size:]
         texts = [self.texts[i] for i in chosen]
-        return rehearse(
-            model, self.former, texts, drop=drop, weight=self.rehearsal.weight
-        )
+        return rehearse(model, self.former, texts, drop=drop, weight=self.rehearsal.weight)
 
 
 def rehearse(
@@ -119,9 +115,7 @@ def rehearse(
     return weight * loss
 
 
-def divergence(
-    former: Emissions, emissions: Emissions
-) -> Tuple[float, EmissionGradients]:
+def divergence(former: Emissions, emissions: Emissions) -> Tuple[float, EmissionGradients]:
     """How far what is predicted has moved: the Kullback-Leibler divergence of what was
     predicted formerly from what is now, of whole tag sequences if transitions are learnt,
     otherwise of each character's tag, a mean over characters; and that of the intents.
@@ -167,10 +161,9 @@ def _of_sequences(
     n_tags = former.chain.n_tags
     gained = before.scores - now.scores[:n_tags]
     loss = (before.tags * gained).sum() - before.log_total + now.log_total
-    possible = before.transitions > 0.0
-    gained = (former.chain.transitions - emissions.chain.transitions[:n_tags, :n_tags])[
-        possible
-    ]
+    possible = before.transitions > 0.0  # others score minus infinity
+    gained = former.chain.transitions[possible]
+    gained -= emissions.chain.transitions[:n_tags, :n_tags][possible]
     loss += (before.transitions[possible] * gained).sum()
     now.tags[:n_tags] -= before.tags
     now.transitions[:n_tags, :n_tags] -= before.transitions

@@ -158,11 +158,6 @@ def test_dropping_everything_is_refused(trained):
         trained.get_pipe("music_query").update(make_examples(trained), drop=1.0)
 
 
-def test_add_label_to_a_trained_model_says_what_to_do(trained):
-    with pytest.raises(ValueError, match=r"MQ007.*before nlp.initialize"):
-        trained.get_pipe("music_query").add_label("NEW")
-
-
 def test_no_query_in_the_training_data():
     nlp = spacy.blank("zh")
     nlp.add_pipe("music_query", config=FROM_SCRATCH)
