@@ -236,11 +236,13 @@ class KerasShim(Shim):
 
     def wake(self) -> None:
         """Let all that has been added take part from now on: new tags and intents are
-        predicted, and new vectors move apart, so that training can tell them from each
-        other. Draws from numpy's generator."""
+        predicted, and new vectors move apart, unless they are frozen, so that training can
+        tell them from each other. Draws from numpy's generator."""
         if self._equal_vectors:
             arrays = dict(self.arrays)
             for name, rows in self._equal_vectors.items():
+                if self._is_frozen(name):
+                    continue
                 arrays[name] = array = arrays[name].copy()
                 noise = np.random.normal(0.0, _SPREAD, (len(rows), array.shape[1]))
                 array[rows] += noise.astype("float32")
