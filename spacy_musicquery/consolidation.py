@@ -3,7 +3,7 @@ was by a spring, as strong as the weight matters for what was learnt before (Kir
 et al. 2017, https://arxiv.org/abs/1612.00796)."""
 
 from contextlib import contextmanager
-from typing import Dict, Iterator, List, NamedTuple, cast
+from typing import Any, Dict, Iterator, List, NamedTuple, cast
 
 import numpy as np
 from thinc.api import Model, set_dropout_rate
@@ -103,7 +103,7 @@ def fisher_information(
     with _as_in_predicting(model):
         for text in texts:
             emissions, backprop = model.begin_update([text])
-            backprop(_drawn_gradients(emissions))
+            cast(Any, backprop)(_drawn_gradients(emissions))
             for name, gradient in shim.take_gradients().items():
                 information[name] += gradient**2 / len(texts)
     return information

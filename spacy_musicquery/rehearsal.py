@@ -4,7 +4,7 @@ Hinton, Vinyals & Dean 2015, https://arxiv.org/abs/1503.02531). The texts need n
 annotation: what the former model predicts is what is learnt."""
 
 from copy import deepcopy
-from typing import Callable, Iterable, List, NamedTuple, Tuple
+from typing import Any, Callable, Iterable, List, NamedTuple, Tuple, cast
 
 import numpy as np
 from spacy.language import Language
@@ -111,7 +111,7 @@ def rehearse(
     set_dropout_rate(model, drop)
     emissions, backprop = model.begin_update(texts)
     loss, gradients = divergence(former.predict(texts), emissions)
-    backprop(gradients.times(weight))
+    cast(Any, backprop)(gradients.times(weight))
     return weight * loss
 
 

@@ -54,4 +54,4 @@ class EmissionGradients(NamedTuple):
         RETURNS (EmissionGradients): All gradients, times the factor.
         """
         scaled = (None if part is None else part * np.float32(factor) for part in self)
-        return EmissionGradients(*scaled)
+        return EmissionGradients._make(scaled)
