@@ -103,6 +103,30 @@ def draw_lexicon(rows: List[Dict[str, str]], path: Path) -> None:
     _save(figure, path)
 
 
+def draw_forgetting(rows: List[Dict[str, Any]], tasks: List[str], path: Path) -> None:
+    """rows (List[Dict]): What `forgetting.py` measured. tasks (List[str]): In the order
+    they were learnt. path (Path): The PNG file."""
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    columns = [*tasks, "false alarms"]
+    figure, axes = plt.subplots(1, len(columns), figsize=(3 * len(columns), 3.4))
+    for axis, column in zip(axes, columns):
+        for method in methods:
+            points = [
+                (tasks.index(row["learnt"]), 100 * row[column])
+                for row in rows
+                if row["method"] == method and column in row
+            ]
+            style = ":" if method == "joint" else "o-"
+            axis.plot(*zip(*points), style, label=method, markersize=4)
+        axis.set_xticks(range(len(tasks)), tasks, fontsize=7)
+        axis.set_title(column if column == "false alarms" else f"F1, {column}", fontsize=10)
+        axis.set_xlabel("after")
+        axis.grid(alpha=0.3)
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0].legend(frameon=False, fontsize=7)
+    _save(figure, path)
+
+
 def _bars(results: Dict[str, Any], path: Path) -> None:
     systems = results["systems"]
     names = list(systems)

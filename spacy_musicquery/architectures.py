@@ -202,7 +202,7 @@ def forward(
         lengths = np.array([len(ids)], dtype="int32")
         rows, *of_texts = shim.predict((ids[np.newaxis], lengths))
         of_text = of_texts[0] if of_texts else _NO_INTENTS
-        return Emissions(rows[0], lengths, shim.chain, of_text), lambda gradients: []
+        return Emissions(rows[0], lengths, shim.known_chain, of_text), lambda gradients: []
 
     chars, lengths = model.attrs["inventory"].encode(texts)
     if is_train and model.attrs["char_dropout"]:
@@ -213,9 +213,12 @@ def forward(
     if names is not None:
         ids = np.concatenate([ids, names], axis=1)
 
-    data = np.empty((len(ids), shim.sizes.n_tags), dtype="float32")
-    intents = np.zeros((len(texts), shim.sizes.n_intents), dtype="float32")
-    emissions = Emissions(data, lengths, shim.chain, intents)
+    sizes, tag_chain = shim.sizes, shim.chain
+    if not is_train:
+        sizes, tag_chain = shim.known_sizes, shim.known_chain
+    data = np.empty((len(ids), sizes.n_tags), dtype="float32")
+    intents = np.zeros((len(texts), sizes.n_intents), dtype="float32")
+    emissions = Emissions(data, lengths, tag_chain, intents)
     if not is_train:
         for batch in padded_batches(ids, lengths, MAX_PREDICT_CHARS, MAX_PREDICT_PADDING):
             rows, *of_texts = shim.predict((batch.ids, batch.lengths))

@@ -3,6 +3,7 @@
 import logging
 import threading
 from contextlib import contextmanager
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import (
@@ -50,22 +51,22 @@ from .alignment import (
 from .architectures import get_shim, model_catalogue
 from .catalogue import require_names
 from .char_vectors import CharVectors
+from .consolidation import Consolidation, Consolidator
 from .encoding import split_by_length
 from .errors import Errors, Warnings, bad_setting, excerpt
-from .growth import grow, new_examples
+from .growth import grow, grow_chars, grow_output, new_examples
 from .intents import best_intent
 from .layout import EMBEDDING
-from .losses import TagLoss, cross_entropy, make_negative_log_likelihood
+from .learn_rates import LearnRates, Rate
+from .losses import INTENT_WEIGHT, TagLoss, cross_entropy, make_negative_log_likelihood
 from .pretrained import find_pretrained, known_labels
+from .rehearsal import Rehearsal, Rehearser, read_texts, rehearse
 from .scorer import music_query_score
 from .settings import check_settings
 from .types import EmissionGradients, Emissions, Floats2d, Ints1d
 
 logger = logging.getLogger("spacy.music_query")
 
-# How much an intent counts beside the tag of a character. More of it would be learnt at
-# the cost of the tags.
-INTENT_WEIGHT = 0.3
 # One thread at a time reads what is pretrained, as components cannot carry locks to
 # other processes.
 _READING = threading.Lock()
@@ -112,6 +113,7 @@ DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
         "spans_key": "music_query",
         "alignment_mode": "expand",
         "learn_intents": True,
+        "learn_rates": {},
         "loss": {"@losses": "spacy_musicquery.NegativeLogLikelihood.v1"},
         "scorer": {"@scorers": "spacy_musicquery.music_query_scorer.v1"},
     },
@@ -138,6 +140,7 @@ def make_music_query(
     spans_key: str,
     alignment_mode: AlignmentMode,
     learn_intents: bool,
+    learn_rates: Dict[str, Rate],
     loss: TagLoss,
     scorer: Optional[Callable],
 ) -> "MusicQuery":
@@ -152,6 +155,7 @@ def make_music_query(
         spans_key=spans_key,
         alignment_mode=alignment_mode,
         learn_intents=learn_intents,
+        learn_rates=learn_rates,
         loss=loss,
         scorer=scorer,
     )
@@ -194,6 +198,7 @@ class MusicQuery(TrainablePipe):
         spans_key: str = "music_query",
         alignment_mode: AlignmentMode = "expand",
         learn_intents: bool = True,
+        learn_rates: Optional[Mapping[str, Rate]] = None,
         loss: Optional[TagLoss] = None,
         scorer: Optional[Callable] = music_query_score,
     ) -> None:
@@ -217,6 +222,8 @@ class MusicQuery(TrainablePipe):
             "strict" drops the query, "split" splits the token.
         learn_intents (bool): Learn the intents of the training data, if it has any
             in `doc.cats`. Set it to False beside another text classifier.
+        learn_rates (Optional[Mapping[str, Rate]]): Factors of the learning rate by
+            layer, each a number or a schedule; 0 freezes. See `LearnRates`.
         loss (Optional[TagLoss]): What training minimises over the tags; by default
             `losses.make_negative_log_likelihood`.
         scorer (Optional[Callable]): The scoring method.
@@ -238,11 +245,19 @@ class MusicQuery(TrainablePipe):
         }
         check_settings(name, self.cfg)
         self._configured = dict(self.cfg)
+        shim = get_shim(model)
+        shim.learn_rates = LearnRates(
+            learn_rates or {}, component=name, depth=shim.settings["depth"]
+        )
         # spaCy asks for the labels before it loads what it has saved.
         self.cfg.update(known_labels(pretrained, name))
         self._pretrained = pretrained
         self._awaits_pretrained = pretrained is not None
         self._labels_to_learn: List[str] = []
+        # What `Language.resume_training` copies, for `Language.rehearse`.
+        self._rehearsal_model: Optional[Model[List[str], Emissions]] = None
+        # What else adds to the gradients of each update, and returns its loss.
+        self._reminders: List[Callable[[Model[List[str], Emissions], float], float]] = []
         self._n_updates = 0
         self.misaligned: Dict[Change, int] = dict.fromkeys(CHANGES, 0)
         self._told_of_parameters = False
@@ -289,7 +304,7 @@ class MusicQuery(TrainablePipe):
             start, end = strip_blanks(texts[i], start, end)
             if start < end and score >= threshold:
                 found[i].spans.append(FoundSpan(start, end, labels[label], score))
-        if self.cfg["intents"]:
+        if emissions.intents.size:
             probabilities = np.exp(bio.log_softmax(emissions.intents)).tolist()
             for text, prediction, row in zip(texts, found, probabilities):
                 if text:
@@ -346,6 +361,9 @@ class MusicQuery(TrainablePipe):
         probabilities = bio.tag_probabilities(
             emissions.data, emissions.lengths, emissions.chain
         )
+        # Tags that were added and never updated.
+        n_new = len(self.tags) - probabilities.shape[1]
+        probabilities = np.pad(probabilities, ((0, 0), (0, n_new)))
         return split_by_length(probabilities, emissions.lengths)
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[Prediction]) -> None:
@@ -396,7 +414,8 @@ class MusicQuery(TrainablePipe):
         sgd: Optional[Optimizer] = None,
         losses: Optional[Dict[str, float]] = None,
     ) -> Dict[str, float]:
-        """Learn from a batch of examples.
+        """Learn from a batch of examples. After `Language.resume_training`, characters that
+        are new in them become known.
 
         examples (Iterable[Example]): A batch of examples.
         drop (float): The dropout rate.
@@ -418,6 +437,9 @@ class MusicQuery(TrainablePipe):
         if drop >= 1.0:
             raise bad_setting(self.name, "dropout", drop, "at least 0 and below 1")
         self._n_updates += 1
+        if self._rehearsal_model is not None:
+            grow_chars(self.model, texts)
+        get_shim(self.model).wake()
         self._tell_of_parameters()
         set_dropout_rate(self.model, drop)
         emissions, backprop = self.model.begin_update(texts)
@@ -425,9 +447,42 @@ class MusicQuery(TrainablePipe):
         loss, gradients = self.get_loss(examples, emissions)
         self._require_finite("loss", loss)
         cast(Any, backprop)(gradients)
+        for remind in self._reminders:
+            loss += remind(self.model, drop)
         if sgd not in (None, False):
             self.finish_update(sgd)
         losses[self.name] += loss
+        return losses
+
+    def rehearse(
+        self,
+        examples: Iterable[Example],
+        *,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn to predict what was predicted when `Language.resume_training` was called,
+        so that it is not forgotten. Without that, nothing happens.
+
+        examples (Iterable[Example]): A batch of examples. Only their text counts.
+        sgd (Optional[Optimizer]): The optimizer; without one the gradients are kept
+            for `finish_update`.
+        losses (Optional[Dict[str, float]]): Losses by component name, added to.
+        RETURNS (Dict[str, float]): The updated losses.
+        """
+        if losses is None:
+            losses = {}
+        examples = list(examples)
+        validate_examples(examples, "MusicQuery.rehearse")
+        texts = [example.predicted.text for example in examples if example.predicted.text]
+        if self._rehearsal_model is None or not texts:
+            return losses
+        self._read_pretrained()
+        loss = rehearse(self.model, self._rehearsal_model, texts)
+        self._require_finite("loss", loss)
+        if sgd not in (None, False):
+            self.finish_update(sgd)
+        losses[self.name] = losses.get(self.name, 0.0) + loss
         return losses
 
     def get_loss(
@@ -518,6 +573,8 @@ class MusicQuery(TrainablePipe):
                     # There may be other tags by now.
                     self.model.set_dim("nO", cast(Any, None), force=True)
                     self.from_disk(path, exclude=["vocab"])
+                if self._rehearsal_model is not None:  # there was nothing to copy yet
+                    self._rehearsal_model = deepcopy(self.model)
 
     def initialize(
         self,
@@ -527,6 +584,8 @@ class MusicQuery(TrainablePipe):
         labels: Union[Dict[str, List[str]], Sequence[str], None] = None,
         char_vectors: Optional[CharVectors] = None,
         catalogue: Optional[Dict[str, List[str]]] = None,
+        rehearsal: Optional[Rehearsal] = None,
+        consolidation: Optional[Consolidation] = None,
     ) -> None:
         """Set the component up for training: labels, character inventory, weights. If
         it is pretrained, it keeps what that has, and grows by what is new.
@@ -542,7 +601,12 @@ class MusicQuery(TrainablePipe):
         catalogue (Optional[Dict[str, List[str]]]): Names by type, such as
             `spacy_musicquery.Catalogue.v1` gives. Training learns what it means that a
             catalogue has a name, and the pipeline keeps these; see `set_catalogue`.
-        RAISES (ValueError): If there is no label to learn, or the vectors do not fit.
+        rehearsal (Optional[Rehearsal]): Old texts to rehearse with each update, such as
+            `spacy_musicquery.Rehearsal.v1` gives, if the component is pretrained.
+        consolidation (Optional[Consolidation]): Old texts for which weights matter that
+            shall change little, such as `spacy_musicquery.Consolidation.v1` gives, if
+            the component is pretrained.
+        RAISES (ValueError): If there is no label to learn, or a setting does not fit.
         """
         validate_get_examples(get_examples, "MusicQuery.initialize")
         if isinstance(labels, str):
@@ -550,6 +614,9 @@ class MusicQuery(TrainablePipe):
         if char_vectors is not None and self._pretrained is not None:
             expected = "null beside pretrained character vectors"
             raise bad_setting(self.name, "pretrained", self._pretrained, expected)
+        if self._pretrained is None and (rehearsal or consolidation):
+            expected = "what a component knows that rehearses or consolidates"
+            raise bad_setting(self.name, "pretrained", None, expected)
         if catalogue is not None:
             require_names(self.name, catalogue)
         texts: List[str] = []
@@ -575,10 +642,12 @@ class MusicQuery(TrainablePipe):
         added = () if self.model.has_dim("nO") else self.labels
         wanted = [*added, *(sorted(seen_labels) if labels is None else labels)]
         known_names: Dict[str, List[str]] = {}
+        self._rehearsal_model, self._reminders = None, []
+        wanted = [*self._labels_to_learn, *wanted]
         if self._pretrained is not None:
             self._awaits_pretrained = True  # once more, whatever was learnt since
             self._read_pretrained()
-            wanted = [*self.labels, *self._labels_to_learn, *wanted]
+            wanted = [*self.labels, *wanted]
             intents = list(dict.fromkeys([*self.intents, *intents]))
             known_names = self.catalogue
         if not wanted:
@@ -598,6 +667,8 @@ class MusicQuery(TrainablePipe):
                 self.model.initialize(X=texts)
             else:
                 grow(self.model, texts)
+                get_shim(self.model).start_training()
+        self._remember(nlp or Language(self.vocab), rehearsal, consolidation)
         if char_vectors is not None:
             self._use_char_vectors(char_vectors)
         self._told_of_parameters = False
@@ -607,8 +678,27 @@ class MusicQuery(TrainablePipe):
         """Print, once, how many parameters training will change."""
         if not self._told_of_parameters:
             self._told_of_parameters = True
-            n_trained, n_frozen = get_shim(self.model).n_parameters
-            msg.info(f"{self.name}: {n_trained:,} parameters to train, {n_frozen:,} frozen")
+            shim = get_shim(self.model)
+            n_trained, n_frozen = shim.n_parameters
+            text = f"{self.name}: {n_trained:,} parameters to train, {n_frozen:,} frozen"
+            if shim.n_waiting:
+                text += f"; of those to train, {shim.n_waiting:,} are frozen at first"
+            msg.info(text)
+
+    def _remember(
+        self,
+        nlp: Language,
+        rehearsal: Optional[Rehearsal],
+        consolidation: Optional[Consolidation],
+    ) -> None:
+        """Take down what training shall not forget: what the model predicts for old texts,
+        and what its weights are."""
+        if rehearsal is not None:
+            texts = read_texts(rehearsal.corpus, nlp, self.name)
+            self._reminders.append(Rehearser(self.model, texts, rehearsal))
+        if consolidation is not None:
+            texts = read_texts(consolidation.corpus, nlp, self.name)
+            self._reminders.append(Consolidator(self.model, texts, consolidation))
 
     def _use_char_vectors(self, char_vectors: CharVectors) -> None:
         shim = get_shim(self.model)
@@ -669,25 +759,20 @@ class MusicQuery(TrainablePipe):
         return names
 
     def add_label(self, label: str) -> int:
-        """Add a label, before the model is initialized. A pretrained component has it
-        once it is initialized.
+        """Add a label. A model that is trained grows by its tags, which it predicts once
+        it has been updated.
 
         label (str): The label.
         RETURNS (int): 0 if the label is already present, otherwise 1.
-        RAISES (ValueError): If the model is already set up for other labels.
+        RAISES (ValueError): If it is no label.
         """
-        if label in self.labels or label in self._labels_to_learn:
-            return 0
-        if self._pretrained is not None and isinstance(label, str) and label:
+        self._read_pretrained()
+        added = self._append_label(label)
+        if added and get_shim(self.model).sizes is not None:
             self._labels_to_learn.append(label)
-            return 1
-        if self.model.has_dim("nO"):
-            raise ValueError(
-                Errors.MQ007.format(
-                    name=self.name, label=label, labels=", ".join(self.labels)
-                )
-            )
-        return self._append_label(label)
+            self.model.set_dim("nO", len(self.tags), force=True)
+            grow_output(self.model)
+        return added
 
     def _append_label(self, label: str) -> int:
         if not isinstance(label, str) or not label:

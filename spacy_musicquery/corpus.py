@@ -72,6 +72,21 @@ def make_negatives(
     return read
 
 
+def make_raw_text(path: Union[str, Path]) -> Callable[[Language], Iterator[Example]]:
+    """Messages of which nothing is known but their text, to rehearse or to consolidate.
+
+    path (Union[str, Path]): A text file, a message a line, or a folder of .txt files.
+    RETURNS (Callable): Yields examples without annotation, given the pipeline.
+    RAISES (ValueError): When read, if there is no message.
+    """
+
+    def read(nlp: Language) -> Iterator[Example]:
+        for record in read_negatives(Path(path)):
+            yield Example(nlp.make_doc(record.text), nlp.make_doc(record.text))
+
+    return read
+
+
 def make_joined_corpus(
     *corpora: Callable[[Language], Iterable[Example]],
 ) -> Callable[[Language], Iterator[Example]]:

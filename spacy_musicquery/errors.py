@@ -34,13 +34,9 @@ class Errors:
     )
     MQ006 = (
         "[MQ006] {name}: the training data has the label(s) {unknown}, which this "
-        "component never learnt (it knows: {labels}). Train from scratch with "
+        "component never learnt (it knows: {labels}). Add them with add_label, train from "
         "nlp.initialize on data that holds all labels, name them all in [initialize] "
         "(spacy init labels), or take them out of the data."
-    )
-    MQ007 = (
-        "[MQ007] {name}: cannot add the label '{label}': the model is already set up "
-        "for {labels}. Add it before nlp.initialize, or train again with it in the data."
     )
     MQ008 = "[MQ008] {name}: a label must be a non-empty string, got {label!r}."
     MQ009 = (
@@ -88,6 +84,10 @@ class Errors:
         "[MQ017] {name}: pretrained = {path}: there is no saved music_query component. "
         "Name the directory of a saved pipeline that has one, 'box' for the model that "
         "comes with this package, or null to start from nothing."
+    )
+    MQ018 = (
+        "[MQ018] {name}: the corpus to rehearse or to consolidate has no text. Give "
+        "messages that the model knows, such as some of those it was trained on."
     )
     MQ020 = (
         "[MQ020] {name}: cannot load from {path}: {problem}. The pipeline directory is "

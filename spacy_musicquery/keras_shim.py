@@ -15,7 +15,9 @@ from typing import (
     Dict,
     Iterator,
     List,
+    NamedTuple,
     Optional,
+    Set,
     Tuple,
     cast,
 )
@@ -29,6 +31,7 @@ from . import messages
 from .bio import crf_chain, softmax_chain
 from .errors import Errors, SavedModelError, excerpt
 from .layout import TRANSITIONS, NetworkSizes, array_shapes
+from .learn_rates import LearnRates
 from .linear_chain import LinearChain
 from .onnx_graph import Precision, build_graph, graph_weights, stacked_vectors
 from .onnx_session import EmissionSession
@@ -39,6 +42,19 @@ _FORMAT = 5
 _FORMAT_WITH_GRAPHS = 4
 # Of any side of an array: what is larger is damage, and no arithmetic overflows.
 _MAX_SIZE = 1 << 31
+# How far new vectors move apart before they are trained, a standard deviation.
+_SPREAD = 0.1
+
+
+class Untrained(NamedTuple):
+    """What stands last in the output, and is not predicted before it is trained.
+
+    n_tags (int): How many tags.
+    n_intents (int): How many intents.
+    """
+
+    n_tags: int = 0
+    n_intents: int = 0
 
 
 class KerasShim(Shim):
@@ -82,11 +98,17 @@ class KerasShim(Shim):
         self.sizes: Optional[NetworkSizes] = None
         self.arrays: Dict[str, FloatsXd] = {}
         self.frozen: Tuple[str, ...] = ()
+        self.learn_rates = LearnRates({}, component="music_query", depth=depth)
+        self.untrained = Untrained()
+        self._n_steps = 0
+        # Arrays that an optimizer knows in another size.
+        self._outgrown: Set[str] = set()
+        self._equal_vectors: Dict[str, Ints1d] = {}
         # Made from the above when needed:
         self._network: Optional[Any] = None
         self._network_is_stale = True
         self._session: Optional[EmissionSession] = None
-        self._chain: Optional[LinearChain] = None
+        self._known_chain: Optional[LinearChain] = None
         self._gradients: Dict[str, FloatsXd] = {}
 
     @property
@@ -95,20 +117,57 @@ class KerasShim(Shim):
         many are frozen.
         """
         counts = {name: array.size for name, array in self.arrays.items()}
-        n_frozen = sum(counts[name] for name in self.frozen)
+        n_frozen = sum(n for name, n in counts.items() if self._is_frozen(name))
         return sum(counts.values()) - n_frozen, n_frozen
 
     @property
+    def n_waiting(self) -> int:
+        """RETURNS (int): How many of those that training changes wait for a schedule of
+        theirs to begin.
+        """
+        return sum(
+            array.size
+            for name, array in self.arrays.items()
+            if not self._is_frozen(name) and not self.learn_rates.factor(name, 0)
+        )
+
+    @property
     def chain(self) -> LinearChain:
-        """RETURNS (LinearChain): The transitions between tags."""
-        if self._chain is None:
-            if self.sizes is None:
-                raise ValueError(Errors.MQ004.format(name="music_query"))
+        """RETURNS (LinearChain): The transitions between the tags that are trained."""
+        if self.sizes is None:
+            raise ValueError(Errors.MQ004.format(name="music_query"))
+        if TRANSITIONS in self.arrays:
+            return crf_chain(self.arrays[TRANSITIONS])
+        return softmax_chain(self.sizes.n_tags)
+
+    @property
+    def known_chain(self) -> LinearChain:
+        """RETURNS (LinearChain): The transitions between the tags that are predicted."""
+        if self._known_chain is None:
+            n_tags = self.known_sizes.n_tags
             if TRANSITIONS in self.arrays:
-                self._chain = crf_chain(self.arrays[TRANSITIONS])
+                transitions = self.arrays[TRANSITIONS][:n_tags, :n_tags]
+                self._known_chain = crf_chain(transitions)
             else:
-                self._chain = softmax_chain(self.sizes.n_tags)
-        return self._chain
+                self._known_chain = softmax_chain(n_tags)
+        return self._known_chain
+
+    @property
+    def known_sizes(self) -> NetworkSizes:
+        """RETURNS (NetworkSizes): The sizes of what predicts: without the tags and intents
+        that have not been trained yet.
+        """
+        if self.sizes is None:
+            raise ValueError(Errors.MQ004.format(name="music_query"))
+        if not any(self.untrained):
+            return self.sizes
+        return self.sizes._replace(
+            n_tags=self.sizes.n_tags - self.untrained.n_tags,
+            n_intents=self.sizes.n_intents - self.untrained.n_intents,
+        )
+
+    def _is_frozen(self, name: str) -> bool:
+        return name in self.frozen or self.learn_rates.is_frozen(name)
 
     def initialize(
         self,
@@ -145,8 +204,63 @@ class KerasShim(Shim):
         if sizes.crf:
             self.arrays[TRANSITIONS] = np.zeros((n_tags, n_tags), dtype="float32")
         self.frozen = ()
+        self.untrained = Untrained()
+        self._n_steps = 0
+        self._outgrown = set()
+        self._equal_vectors = {}
         self._forget_derived()
         self._network = network
+
+    def resize(
+        self,
+        sizes: NetworkSizes,
+        arrays: Dict[str, FloatsXd],
+        new_vectors: Dict[str, Ints1d],
+    ) -> None:
+        """Replace the arrays by others, some of them larger. Tags and intents that come
+        with them take no part in predictions before `wake`.
+
+        sizes (NetworkSizes): The sizes; no number of tags or intents may shrink.
+        arrays (Dict[str, FloatsXd]): By the names of `layout.array_shapes`.
+        new_vectors (Dict[str, Ints1d]): Which rows of vectors are equal to the unknown one
+            until `wake`, by the name of the array.
+        """
+        old = self.known_sizes
+        self.untrained = Untrained(
+            sizes.n_tags - old.n_tags, sizes.n_intents - old.n_intents
+        )
+        self._outgrown |= {
+            name
+            for name, array in arrays.items()
+            if name in self.arrays and array.shape != self.arrays[name].shape
+        }
+        self._equal_vectors.update(new_vectors)
+        self.sizes, self.arrays = sizes, arrays
+        self._forget_derived()
+
+    def wake(self) -> None:
+        """Let all that has been added take part from now on: new tags and intents are
+        predicted, and new vectors move apart, unless they are frozen, so that training can
+        tell them from each other. Draws from numpy's generator."""
+        if self._equal_vectors:
+            arrays = dict(self.arrays)
+            for name, rows in self._equal_vectors.items():
+                if self._is_frozen(name):
+                    continue
+                arrays[name] = array = arrays[name].copy()
+                noise = np.random.normal(0.0, _SPREAD, (len(rows), array.shape[1]))
+                array[rows] += noise.astype("float32")
+            self._equal_vectors = {}
+            self.set_arrays(arrays)
+        if any(self.untrained):
+            self.untrained = Untrained()
+            self._session, self._known_chain = None, None
+
+    def start_training(self) -> None:
+        """Let all that has been learnt be the beginning: schedules start over, and nothing
+        is frozen but by them."""
+        self.frozen = ()
+        self._n_steps = 0
 
     def set_array(self, name: str, array: FloatsXd, *, trainable: bool) -> None:
         """Replace one of the arrays, for instance by pretrained vectors.
@@ -202,22 +316,40 @@ class KerasShim(Shim):
         name (str): One of `layout.array_shapes`.
         gradient (FloatsXd): Of the same shape.
         """
-        if name not in self.frozen:
+        if not self._is_frozen(name):
             self._gradients[name] = self._gradients.get(name, 0.0) + gradient
+
+    def take_gradients(self) -> Dict[str, FloatsXd]:
+        """RETURNS (Dict[str, FloatsXd]): The gradients so far, which are none from now on."""
+        gradients, self._gradients = self._gradients, {}
+        return gradients
 
     def finish_update(self, optimizer: Optimizer) -> None:
         """Let an optimizer change the arrays by the gradients so far.
 
-        optimizer (Optimizer): The optimizer.
+        optimizer (Optimizer): The optimizer; or any other function of a key, weights and
+            gradients, such as `Language.rehearse` passes, which cannot be told how fast
+            each layer learns.
         """
-        if not self._gradients:
-            return
         arrays = dict(self.arrays)
-        for name, gradient in self._gradients.items():
+        gradients = self.take_gradients()
+        for name, gradient in gradients.items():
+            rate = self.learn_rates.factor(name, self._n_steps)
+            if not rate:
+                continue  # or weight decay would change it
             # The optimizer works in place; whoever holds the array keeps the old one.
             weights: Any = arrays[name].copy()
-            arrays[name], _ = optimizer((self.id, name), weights, cast(Any, gradient))
-        self._gradients = {}
+            key, options = (self.id, name), {}
+            if isinstance(optimizer, Optimizer):
+                options["lr_scale"] = rate
+                if name in self._outgrown:
+                    _start_over(optimizer, key, weights)
+                    self._outgrown.remove(name)
+            arrays[name], _ = optimizer(key, weights, cast(Any, gradient), **options)
+        if isinstance(optimizer, Optimizer):
+            self._n_steps += 1
+        if not gradients:
+            return
         self.set_arrays(arrays)
 
     @contextlib.contextmanager
@@ -241,11 +373,14 @@ class KerasShim(Shim):
             self.set_arrays(original)
 
     def round_to_half(self) -> None:
-        """Round all arrays to half precision. They go on being float32."""
+        """Round the arrays to half precision, but those that training leaves as they are.
+        They go on being float32."""
         self.set_arrays(
             {
-                n: array.astype("float16").astype("float32")
-                for n, array in self.arrays.items()
+                name: array
+                if self._is_frozen(name)
+                else array.astype("float16").astype("float32")
+                for name, array in self.arrays.items()
             }
         )
 
@@ -263,6 +398,7 @@ class KerasShim(Shim):
                 sizes=list(self.sizes),
                 arrays={name: _smallest(array) for name, array in self.arrays.items()},
                 frozen=list(self.frozen),
+                untrained=list(self.untrained),
             )
         return srsly.msgpack_dumps(message)
 
@@ -284,7 +420,9 @@ class KerasShim(Shim):
         if message == {"sizes": None}:
             self.set_weights(None, {}, ())
             return self
-        known = {"sizes", "arrays", "frozen"}
+        # Pipelines from before there was growing do not say.
+        message.setdefault("untrained", tuple(Untrained()))
+        known = {"sizes", "arrays", "frozen", "untrained"}
         problem = f"it holds {sorted(map(str, message))}, and not {sorted(known)}"
         _require(message.keys() == known, problem)
         sizes = self._checked_sizes(message["sizes"])
@@ -292,7 +430,8 @@ class KerasShim(Shim):
         frozen = message["frozen"]
         is_sound = isinstance(frozen, tuple) and all(name in arrays for name in frozen)
         _require(is_sound, "it does not say what is frozen")
-        self.set_weights(sizes, arrays, frozen)
+        untrained = _checked_untrained(message["untrained"], sizes)
+        self.set_weights(sizes, arrays, frozen, untrained)
         return self
 
     def set_weights(
@@ -300,14 +439,20 @@ class KerasShim(Shim):
         sizes: Optional[NetworkSizes],
         arrays: Dict[str, FloatsXd],
         frozen: Tuple[str, ...],
+        untrained: Untrained = Untrained(),
     ) -> None:
         """Become another network.
 
         sizes (Optional[NetworkSizes]): Its sizes; None for a network without weights.
         arrays (Dict[str, FloatsXd]): Its arrays, by the names of `layout.array_shapes`.
         frozen (Tuple[str, ...]): Those that training leaves as they are.
+        untrained (Untrained): What is not predicted yet.
         """
         self.sizes, self.arrays, self.frozen = sizes, arrays, frozen
+        self.untrained = untrained
+        self._n_steps = 0
+        self._outgrown = set()
+        self._equal_vectors = {}
         self._forget_derived()
 
     def _checked_sizes(self, saved: Any) -> NetworkSizes:
@@ -331,12 +476,12 @@ class KerasShim(Shim):
         return sizes
 
     def _make_session(self) -> EmissionSession:
-        if self.sizes is None:
-            raise ValueError(Errors.MQ004.format(name="music_query"))
+        shapes = array_shapes(self.known_sizes)
+        arrays = {name: self.arrays[name][_corner(shape)] for name, shape in shapes.items()}
         return EmissionSession(
-            build_graph(self.sizes, self.precision),
-            graph_weights(self.arrays, self.precision),
-            stacked_vectors(self.arrays),
+            build_graph(self.known_sizes, self.precision),
+            graph_weights(arrays, self.precision),
+            stacked_vectors(arrays),
             threads=self.threads,
             spinning=self.spinning,
         )
@@ -361,19 +506,19 @@ class KerasShim(Shim):
         self.arrays = arrays
         self._network_is_stale = True
         self._session = None
-        self._chain = None
+        self._known_chain = None
 
     def _forget_derived(self) -> None:
         """Drop whatever is made from the arrays."""
         self._network = None
         self._network_is_stale = True
         self._session = None
-        self._chain = None
+        self._known_chain = None
         self._gradients = {}
 
     def __getstate__(self) -> Dict[str, Any]:
         state = self.__dict__.copy()
-        for derived in ("id", "_network", "_session", "_chain", "_gradients"):
+        for derived in ("id", "_network", "_session", "_known_chain", "_gradients"):
             del state[derived]
         return state
 
@@ -426,6 +571,27 @@ def _checked_arrays(arrays: Any, sizes: NetworkSizes) -> Dict[str, FloatsXd]:
         )
         _require(bool(np.isfinite(array).all()), f"the array '{name}' is not finite")
     return {name: np.array(array, dtype="float32") for name, array in arrays.items()}
+
+
+def _corner(shape: Tuple[int, ...]) -> Tuple[slice, ...]:
+    """Where an array of this shape lies in one that has grown."""
+    return tuple(map(slice, shape))
+
+
+def _start_over(optimizer: Optimizer, key: Any, weights: FloatsXd) -> None:
+    """Let an optimizer forget what it keeps of an array that had another size."""
+    for kept in (optimizer.mom1, optimizer.mom2, optimizer.nr_update):
+        cast(Dict[Any, Any], kept).pop(key, None)
+    if optimizer.averages is not None:
+        optimizer.averages[key] = cast(Any, weights.copy())
+
+
+def _checked_untrained(saved: Any, sizes: NetworkSizes) -> Untrained:
+    is_sound = isinstance(saved, tuple) and len(saved) == len(Untrained._fields)
+    for n, of in zip(saved if is_sound else (), (sizes.n_tags - 1, sizes.n_intents)):
+        is_sound = is_sound and type(n) is int and 0 <= n <= of
+    _require(is_sound, f"the new tags and intents are {excerpt(repr(saved))}")
+    return Untrained(*saved)
 
 
 def _smallest(array: FloatsXd) -> FloatsXd:

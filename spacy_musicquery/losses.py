@@ -10,6 +10,10 @@ from .errors import bad_setting
 from .linear_chain import PackedTexts
 from .types import EmissionGradients, Emissions, Floats1d, Floats2d, Ints1d
 
+# How much an intent counts beside the tag of a character. More of it would be learnt at
+# the cost of the tags.
+INTENT_WEIGHT = 0.3
+
 TagLoss = Callable[[Emissions, Ints1d], Tuple[float, EmissionGradients]]
 
 

@@ -306,7 +306,7 @@ def _require_equal_sizes(
 def _unchanged_on_error(model: Model[List[str], Emissions]) -> Iterator[None]:
     attrs, n_tags = dict(model.attrs), model.maybe_get_dim("nO")
     shim = get_shim(model)
-    weights = shim.sizes, shim.arrays, shim.frozen
+    weights = shim.sizes, shim.arrays, shim.frozen, shim.untrained
     try:
         yield
     except Exception:

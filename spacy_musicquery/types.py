@@ -48,3 +48,10 @@ class EmissionGradients(NamedTuple):
     data: Floats2d
     transitions: Optional[Floats2d] = None
     intents: Optional[Floats2d] = None
+
+    def times(self, factor: float) -> "EmissionGradients":
+        """factor (float): Any number.
+        RETURNS (EmissionGradients): All gradients, times the factor.
+        """
+        scaled = (None if part is None else part * np.float32(factor) for part in self)
+        return EmissionGradients._make(scaled)

@@ -5,8 +5,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
 import spacy
+from spacy.cli.train import train
 from spacy.tokens import DocBin
 from spacy.training import Example
+from spacy.util import load_config
 from thinc.util import fix_random_seed
 
 from spacy_musicquery.corpus import record_to_doc
@@ -20,6 +22,13 @@ MESSAGES = [
     ("看电影流浪地球", [(3, 7, "FILM")]),
     ("今天天气怎么样", []),
     ("明天早上叫我起床", []),
+]
+
+# Others, with characters and a label that these have not.
+NEW_MESSAGES = [
+    ("朗诵一首静夜思", [(4, 7, "POEM")]),
+    ("朗诵一首春晓", [(4, 6, "POEM")]),
+    ("来首夜曲", [(2, 4, "MUSIC_QUERY")]),
 ]
 
 # Components that shall know nothing yet.
@@ -86,3 +95,35 @@ def trained_path(tmp_path_factory):
 def trained(trained_path):
     """Shared by tests that only read from it."""
     return spacy.load(trained_path)
+
+
+@pytest.fixture
+def fine_tune(request, trained_path, tmp_path):
+    """`spacy train` on the new messages, from the pipeline that has learnt the others,
+    with settings by their dotted names."""
+
+    def run(output="out", messages=NEW_MESSAGES, **settings):
+        docs = [example.reference for example in make_examples(spacy.blank("zh"), messages)]
+        DocBin(docs=docs).to_disk(tmp_path / f"{output}.spacy")
+        config = load_config(request.config.rootpath / "configs" / "finetune.cfg")
+        settings = {
+            "paths.train": str(tmp_path / f"{output}.spacy"),
+            "paths.dev": str(tmp_path / f"{output}.spacy"),
+            "components.music_query.pretrained": str(trained_path),
+            "training.max_steps": 40,
+            "training.eval_frequency": 20,
+            "training.dropout": 0.1,
+            "training.optimizer.learn_rate": 0.01,
+            **settings,
+        }
+        for name, value in settings.items():
+            *sections, key = name.split(".")
+            section = config
+            for part in sections:
+                section = section.setdefault(part, {})
+            section[key] = value
+        config.to_disk(tmp_path / f"{output}.cfg")
+        train(tmp_path / f"{output}.cfg", tmp_path / output)
+        return spacy.load(tmp_path / output / "model-last")
+
+    return run

@@ -158,11 +158,6 @@ def test_dropping_everything_is_refused(trained):
         trained.get_pipe("music_query").update(make_examples(trained), drop=1.0)
 
 
-def test_add_label_to_a_trained_model_says_what_to_do(trained):
-    with pytest.raises(ValueError, match=r"MQ007.*before nlp.initialize"):
-        trained.get_pipe("music_query").add_label("NEW")
-
-
 def test_no_query_in_the_training_data():
     nlp = spacy.blank("zh")
     nlp.add_pipe("music_query", config=FROM_SCRATCH)
@@ -330,7 +325,7 @@ def test_default_config_of_the_factory_is_complete():
     model = config.pop("model")
     assert set(config) == {
         *("factory", "pretrained", "threshold", "overwrite", "spans_key", "alignment_mode"),
-        *("learn_intents", "loss", "scorer"),
+        *("learn_intents", "learn_rates", "loss", "scorer"),
     }
     arguments = build_char_bilstm.__annotations__.keys() - {"nO", "return"}
     assert arguments <= model.keys()
