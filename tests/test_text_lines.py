@@ -111,7 +111,7 @@ COMMANDS = {
 
 # The commands one after the other, as starting Python takes longer than any of them.
 RUN_ALL = """
-import json, resource, sys
+import contextlib, io, json, resource, sys
 from typer.testing import CliRunner
 from spacy_musicquery.cli import app
 results = {}
@@ -119,10 +119,11 @@ for name, args in json.loads(sys.argv[1]).items():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if name == "extract":
         sys.stdin = open("a.jsonl")
-        try:
-            app(["extract", *args], standalone_mode=False)
-        except BaseException as error:
-            code, output = getattr(error, "exit_code", 0), str(error.__cause__)
+        with contextlib.redirect_stderr(io.StringIO()) as stderr:
+            try:
+                app(["extract", *args])
+            except SystemExit as stopped:
+                code, output = stopped.code, stderr.getvalue()
     else:
         result = CliRunner().invoke(app, [name, *args])
         code, output = result.exit_code, result.output
