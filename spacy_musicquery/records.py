@@ -312,7 +312,7 @@ def _query_spans(text: str, queries: Any, label: str) -> List[Span]:
         if start < 0:
             where = f" after character {position}" if position else ""
             raise _Invalid(
-                f"the query {query!r} does not occur in {excerpt(text)!r}{where}"
+                f"the query {excerpt(query)!r} does not occur in {excerpt(text)!r}{where}"
             )
         position = start + len(query)
         spans.append((start, position, label))

@@ -130,7 +130,8 @@ def read_message(data: bytes, component: str) -> Dict[str, bytes]:
         message = messages.loads(data)
     except ValueError as error:
         raise _damaged(component, str(error)) from error
-    if not isinstance(message, dict) or {*map(type, message.values())} - {bytes}:
+    # JSON is text, whatever else there is are bytes.
+    if not isinstance(message, dict) or {*map(type, message.values())} - {bytes, str}:
         raise _damaged(component, "it does not hold the parts of a component")
     return message
 

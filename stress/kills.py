@@ -41,8 +41,9 @@ MAX_DELAY = 1.0
 def _save_forever(
     pipelines: List[Language], path: Path, save_one: Callable[[Language, Path], Any]
 ) -> NoReturn:
+    parent = os.getppid()
     try:
-        while True:
+        while os.getppid() == parent:  # no longer than whoever kills this one
             for nlp in pipelines:
                 save_one(nlp, path)
     finally:

@@ -9,6 +9,7 @@ from thinc.api import Model
 
 from spacy_musicquery import atomic, saving
 from spacy_musicquery.errors import SavedModelError
+from stress.damages import reseal
 
 from .conftest import MESSAGES, found
 
@@ -36,7 +37,7 @@ def change_model(path, change):
     shim = srsly.msgpack_loads(message["shims"][0][0])
     change(shim)
     message["shims"][0][0] = srsly.msgpack_dumps(shim)
-    path.write_bytes(saving.seal(srsly.msgpack_dumps(message)))
+    reseal(path.parent, path.name, srsly.msgpack_dumps(message))
 
 
 def flip_bit(path):
@@ -58,7 +59,7 @@ DAMAGES = {
     "model of noise": (lambda d: (d / "model").write_bytes(b"\x93abc"), "MQ021"),
     "one bit of the model": (lambda d: flip_bit(d / "model"), "checksum is wrong"),
     "noise with a checksum": (
-        lambda d: (d / "model").write_bytes(saving.seal(b"\x93abc")),
+        lambda d: reseal(d, "model", b"\x93abc"),
         "MQ021",
     ),
     "truncated cfg": (lambda d: truncate(d / "cfg"), "its settings"),
