@@ -46,6 +46,7 @@ from .alignment import (
 from .architectures import get_shim, model_catalogue
 from .catalogue import require_names
 from .char_vectors import CharVectors
+from .distillation import Teacher
 from .encoding import split_by_length
 from .errors import Errors, Warnings, bad_setting, excerpt
 from .growth import grow
@@ -226,6 +227,7 @@ class MusicQuery(TrainablePipe):
         self._configured = dict(self.cfg)
         # spaCy asks for the labels before it loads what it has saved.
         self.cfg.update(known_labels(pretrained, name))
+        self._teacher: Optional[Teacher] = None
         self._pretrained = pretrained
         self._awaits_pretrained = pretrained is not None
         self._labels_to_learn: List[str] = []
@@ -317,12 +319,20 @@ class MusicQuery(TrainablePipe):
         RETURNS (List[Floats2d]): One array a doc (characters, tags); the columns
             are `tags`, every row sums to 1.
         """
-        self._read_pretrained()
-        emissions = self.model.predict([doc.text for doc in docs])
+        emissions = self.emissions([doc.text for doc in docs])
         probabilities = bio.tag_probabilities(
             emissions.data, emissions.lengths, emissions.chain
         )
         return split_by_length(probabilities, emissions.lengths)
+
+    def emissions(self, texts: List[str]) -> Emissions:
+        """The scores that tags and intents are chosen by.
+
+        texts (List[str]): The texts.
+        RETURNS (Emissions): The scores of all their characters.
+        """
+        self._read_pretrained()
+        return self.model.predict(texts)
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[Prediction]) -> None:
         """Write queries and intents to a batch of docs.
@@ -410,8 +420,8 @@ class MusicQuery(TrainablePipe):
     def get_loss(
         self, examples: Iterable[Example], scores: Emissions
     ) -> Tuple[float, EmissionGradients]:
-        """The loss of the gold tags and intents, and its gradient; see `losses`.
-        Characters of tokens without entity annotation may have any tag, and docs
+        """The loss of the gold tags and intents, and its gradient; see `losses`, and
+        `distillation` for that of a teacher, if there is one. Characters of tokens without entity annotation may have any tag, and docs
         without `cats` any intent.
 
         examples (Iterable[Example]): The batch of examples.
@@ -423,6 +433,14 @@ class MusicQuery(TrainablePipe):
         examples = list(examples)
         gold_tags = np.concatenate([self._gold_tags(example) for example in examples])
         loss, gradients = self.loss(scores, gold_tags)
+        if self._teacher is not None:
+            loss, gradients = self._teacher.add_to(
+                loss,
+                gradients,
+                texts=[example.predicted.text for example in examples],
+                emissions=scores,
+                tags=self.tags,
+            )
         if not self.intents:
             return loss, gradients
         gold_intents = np.array([self._gold_intent(example) for example in examples])
@@ -504,6 +522,7 @@ class MusicQuery(TrainablePipe):
         labels: Union[Dict[str, List[str]], Sequence[str], None] = None,
         char_vectors: Optional[CharVectors] = None,
         catalogue: Optional[Dict[str, List[str]]] = None,
+        teacher: Optional[Teacher] = None,
     ) -> None:
         """Set the component up for training: labels, character inventory, weights. If
         it is pretrained, it keeps what that has, and grows by what is new.
@@ -519,7 +538,10 @@ class MusicQuery(TrainablePipe):
         catalogue (Optional[Dict[str, List[str]]]): Names by type, such as
             `spacy_musicquery.Catalogue.v1` gives. Training learns what it means that a
             catalogue has a name, and the pipeline keeps these; see `set_catalogue`.
-        RAISES (ValueError): If there is no label to learn, or the vectors do not fit.
+        teacher (Optional[Teacher]): Saved pipelines to learn from as well, such as
+            `spacy_musicquery.Teacher.v1` gives; the saved component does not need them.
+        RAISES (ValueError): If there is no label to learn, or the vectors or the teacher
+            do not fit.
         """
         validate_get_examples(get_examples, "MusicQuery.initialize")
         if isinstance(labels, str):
@@ -565,6 +587,8 @@ class MusicQuery(TrainablePipe):
             self.cfg = {**self.cfg, "labels": [], "intents": intents}
             for label in wanted:
                 self._append_label(label)
+            if teacher is not None:
+                teacher.load(self.labels, component=self.name)
             self.model.set_dim("nO", len(self.tags), force=True)
             self.model.attrs["n_intents"] = len(intents)
             self.model.attrs["catalogue"] = model_catalogue(self.model, types)
@@ -576,6 +600,7 @@ class MusicQuery(TrainablePipe):
                 grow(self.model, texts)
         if char_vectors is not None:
             self._use_char_vectors(char_vectors)
+        self._teacher = teacher
         self._told_of_parameters = False
         self._tell_of_parameters()
 

@@ -10,7 +10,7 @@ from spacy.vocab import Vocab
 
 from .errors import Errors
 from .intents import best_intent, list_intents, one_hot
-from .raw_text import read_negatives
+from .raw_text import read_lines, read_negatives
 from .records import (
     DEFAULT_LABEL,
     DEFAULT_SPANS_KEY,
@@ -58,6 +58,25 @@ def make_negatives(path: Union[str, Path]) -> Callable[[Language], Iterator[Exam
     def read(nlp: Language) -> Iterator[Example]:
         for record in read_negatives(Path(path)):
             yield Example(nlp.make_doc(record.text), record_to_doc(nlp, record))
+
+    return read
+
+
+def make_raw_text(path: Union[str, Path]) -> Callable[[Language], Iterator[Example]]:
+    """Train on messages about which nothing is known, but for what a teacher makes of
+    them; see `distillation`.
+
+    path (Union[str, Path]): A text file, a message a line, or a folder of .txt files.
+    RETURNS (Callable): Yields examples without annotation, given the pipeline.
+    RAISES (ValueError): When read, if there is no message.
+    """
+
+    def read(nlp: Language) -> Iterator[Example]:
+        texts = list(dict.fromkeys(read_lines(Path(path))))
+        if not texts:
+            raise ValueError(Errors.MQ055.format(path=path))
+        for text in texts:
+            yield Example(nlp.make_doc(text), nlp.make_doc(text))
 
     return read
 

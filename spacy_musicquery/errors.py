@@ -194,6 +194,16 @@ class Errors:
         "line (or a .csv or .parquet file with a column of names), its type in its name: "
         "artist.txt."
     )
+    MQ070 = (
+        "[MQ070] {name}: teacher = {path}: there is no saved pipeline with a music_query "
+        "component. Name the directory of one, 'box' for the model that comes with this "
+        "package, or null for no teacher."
+    )
+    MQ071 = (
+        "[MQ071] {name}: the teacher {path} has learnt the labels {known}, but this "
+        "component learns {labels}. A teacher must have learnt the same ones: train it on "
+        "the same data."
+    )
     MQ052 = "[MQ052] {option} {value}: {problem}."
 
 
