@@ -8,13 +8,14 @@ https://aclanthology.org/2021.acl-long.46/), and several teachers are their mean
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import spacy
 from spacy.util import load_model
 
 from .bio import log_softmax
+from .encoding import split_by_length
 from .errors import Errors, bad_setting
 from .linear_chain import LinearChain, PackedTexts
 from .pretrained import BOX
@@ -22,6 +23,9 @@ from .types import EmissionGradients, Emissions, Floats2d
 
 if TYPE_CHECKING:
     from .component import MusicQuery
+
+# Training comes back to the same texts: so many are not tagged again, a few kilobytes each.
+MAX_REMEMBERED = 50_000
 
 _NAME = "spacy_musicquery.Teacher.v1"
 
@@ -79,7 +83,7 @@ class Teacher:
         self.paths = paths
         self.weight = weight
         self.temperature = temperature
-        self._components: List[MusicQuery] = []
+        self._taggers: List[_Tagger] = []
 
     def load(self, labels: Sequence[str], *, component: str) -> None:
         """Load the pipelines, unless that has been done.
@@ -88,9 +92,11 @@ class Teacher:
         component (str): Its name, for errors.
         RAISES (ValueError): If there is no such pipeline, or it has other labels.
         """
-        if not self._components:
-            self._components = [_load_component(path, component) for path in self.paths]
-        for path, teacher in zip(self.paths, self._components):
+        if not self._taggers:
+            components = [_load_component(path, component) for path in self.paths]
+            self._taggers = [_Tagger(teacher) for teacher in components]
+        for path, tagger in zip(self.paths, self._taggers):
+            teacher = tagger.component
             if set(teacher.labels) != set(labels):
                 raise ValueError(
                     Errors.MQ071.format(
@@ -109,9 +115,9 @@ class Teacher:
         RETURNS (Marginals): The mean of those of all pipelines.
         """
         of_all = []
-        for teacher in self._components:
-            found = sequence_marginals(teacher.emissions(texts), self.temperature)
-            order = [teacher.tags.index(tag) for tag in tags]
+        for tagger in self._taggers:
+            found = sequence_marginals(tagger.emissions(texts), self.temperature)
+            order = [tagger.component.tags.index(tag) for tag in tags]
             transitions = found.transitions[np.ix_(order, order)]
             of_all.append(Marginals(found.tags[:, order], transitions, found.log_partition))
         return Marginals(*(sum(values) / len(of_all) for values in zip(*of_all)))
@@ -148,6 +154,25 @@ class Teacher:
             gradients.intents,
         )
         return of_gold * loss + of_teacher * soft_loss, mixed
+
+
+class _Tagger:
+    """A component, and what it has made of texts."""
+
+    def __init__(self, component: "MusicQuery") -> None:
+        self.component = component
+        self._remembered: Dict[str, Floats2d] = {}
+
+    def emissions(self, texts: List[str]) -> Emissions:
+        """The component's emissions, without scores of intents."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._remembered]
+        found = self.component.emissions(new)
+        rows = dict(zip(new, split_by_length(found.data, found.lengths)))
+        data = [self._remembered[t] if t in self._remembered else rows[t] for t in texts]
+        if len(self._remembered) < MAX_REMEMBERED:
+            self._remembered.update(rows)
+        lengths = np.fromiter(map(len, texts), dtype="int32", count=len(texts))
+        return found._replace(data=np.concatenate(data), lengths=lengths)
 
 
 def sequence_marginals(emissions: Emissions, temperature: float = 1.0) -> Marginals:

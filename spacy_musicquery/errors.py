@@ -109,14 +109,16 @@ class Errors:
         "make vectors with: python -m spacy music-query vectors TEXT... --out {path}"
     )
     MQ031 = (
-        "[MQ031] character vectors: {path} is not in word2vec format: {error}. Expected "
-        "what gensim's KeyedVectors.save_word2vec_format writes: text, or binary with a "
-        "name that ends in .bin (or say binary = true / false)."
+        "[MQ031] character vectors: {path} is not in word2vec format, nor in fastText's: "
+        "{error}. Expected what gensim's KeyedVectors.save_word2vec_format writes: text, "
+        "or binary with a name that ends in .bin (or say binary = true / false); or "
+        "fastText's own .vec or .bin. What gensim's `save` wrote is not read: load it "
+        "with gensim, and write it with save_word2vec_format."
     )
     MQ032 = (
         "[MQ032] character vectors: the vectors in {path} are {found} wide, but the "
-        "model's embed_width is {expected}. Set embed_width = {found} in "
-        "[components.{name}.model], or give vectors of width {expected}."
+        "model's embed_width is {expected}. Set embed_width = {found} (or less) in "
+        "[components.{name}.model], or give vectors of width {expected} or more."
     )
     MQ033 = (
         "[MQ033] character vectors: none of the {n} characters of the training data has "
@@ -130,6 +132,12 @@ class Errors:
     MQ035 = (
         "[MQ035] character vectors: the texts hold too little to train on: no character "
         "occurs at least {min_count} times. Give more text or lower --min-count."
+    )
+
+    MQ036 = (
+        "[MQ036] character vectors: {path} is no checkpoint to take them from: {problem}. "
+        "Name the folder of a BERT or ALBERT model with a vocab.txt, whose weights are "
+        "in one model.safetensors, as transformers' save_pretrained writes them."
     )
 
     # Data
