@@ -212,6 +212,21 @@ class Errors:
         "component learns {labels}. A teacher must have learnt the same ones: train it on "
         "the same data."
     )
+    MQ072 = (
+        "[MQ072] encoder = {path}: it has no file {file}. Name the folder of a BERT or "
+        "ALBERT model as transformers' save_pretrained writes it, with BERT's vocab.txt. A "
+        "pipeline that was trained with an encoder needs it to extract as well; where it "
+        'has moved to, spacy.load(path, config={{"components": {{"music_query": {{"model": '
+        '{{"encoder": "DIR"}}}}}}}}) says.'
+    )
+    MQ073 = (
+        "[MQ073] encoder = {path}: its weights are not those that the pipeline was trained "
+        "with. Name the folder of the same encoder, or train again with this one."
+    )
+    MQ074 = (
+        "[MQ074] an encoder needs transformers and PyTorch, which could not be imported "
+        '({error}). Run: pip install "spacy-musicquery[transformers]"'
+    )
     MQ052 = "[MQ052] {option} {value}: {problem}."
 
 

@@ -6,11 +6,11 @@ from typing import List, Tuple
 import numpy as np
 from thinc.api import Model
 
-from .architectures import get_shim
+from .architectures import context_width, get_shim
 from .bigrams import BigramInventory
 from .catalogue import n_features
 from .encoding import UNK_ID
-from .layout import BIGRAMS, EMBEDDING
+from .layout import BIGRAMS, CONTEXT, EMBEDDING
 from .types import Emissions, FloatsXd, Ints1d
 
 # What is new begins as the unknown that it was until now, and a little beside it, so
@@ -31,9 +31,7 @@ def grow(model: Model[List[str], Emissions], texts: List[str]) -> None:
     shim = get_shim(model)
     sizes, old = shim.sizes, shim.arrays
     assert sizes is not None
-    inventory = model.attrs["inventory"].grown_by(
-        texts, min_count=model.attrs["min_count"]
-    )
+    inventory = model.attrs["inventory"].grown_by(texts, min_count=model.attrs["min_count"])
     pairs, places = model.attrs["bigrams"], np.zeros(0, dtype="int64")
     if sizes.n_bigrams:
         pairs, places = _grown_bigrams(
@@ -47,9 +45,12 @@ def grow(model: Model[List[str], Emissions], texts: List[str]) -> None:
         n_bigrams=len(pairs) if sizes.n_bigrams else 0,
         n_intents=model.attrs["n_intents"],
         n_lexicon=n_features(len(model.attrs["catalogue"].types)),
+        context_width=context_width(model),
         seed=np.random.randint(2**31),
     )
     arrays = dict(shim.arrays)
+    if CONTEXT in arrays:  # if it is new, it changes nothing at first
+        arrays[CONTEXT] = np.zeros_like(arrays[CONTEXT])
     for name, array in old.items():
         if name == EMBEDDING:
             arrays[name] = _beside(array[UNK_ID], len(inventory))

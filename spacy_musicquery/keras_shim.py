@@ -33,7 +33,7 @@ from .layout import TRANSITIONS, NetworkSizes, array_shapes
 from .linear_chain import LinearChain
 from .onnx_graph import Precision, build_graph, graph_weights
 from .onnx_session import EmissionSession
-from .types import Floats2d, Floats3d, FloatsXd, Ints1d, Ints3d
+from .types import Floats2d, Floats3d, FloatsXd
 
 _FORMAT = 4
 
@@ -116,6 +116,7 @@ class KerasShim(Shim):
         n_bigrams: int = 0,
         n_intents: int = 0,
         n_lexicon: int = 0,
+        context_width: int = 0,
         seed: int,
     ) -> None:
         """Draw new weights.
@@ -125,6 +126,7 @@ class KerasShim(Shim):
         n_bigrams (int): Number of bigrams, the unknown one included; 0 for none.
         n_intents (int): Number of intents; 0 for none.
         n_lexicon (int): What a character can be within names; 0 for no catalogue.
+        context_width (int): Width of contextual vectors; 0 for none.
         seed (int): Seeds the weights.
         """
         sizes = NetworkSizes(
@@ -133,6 +135,7 @@ class KerasShim(Shim):
             n_bigrams=n_bigrams,
             n_intents=n_intents,
             n_lexicon=n_lexicon,
+            context_width=context_width,
             **self.settings,
         )
         network = _network_module().CharBiLSTM(sizes, seed)
@@ -159,11 +162,12 @@ class KerasShim(Shim):
         if not trainable:
             self.frozen += (name,)
 
-    def predict(self, inputs: Tuple[Ints3d, Ints1d]) -> List[FloatsXd]:
+    def predict(self, inputs: Sequence[np.ndarray]) -> List[FloatsXd]:
         """Compute emissions and scores of intents, without TensorFlow.
 
-        inputs (Tuple[Ints3d, Ints1d]): Padded ids (texts, longest, n), and the length
-            of each text, none of them 0.
+        inputs (Sequence[np.ndarray]): Padded ids (texts, longest, n), the length of
+            each text, none of them 0; and contextual vectors (texts, longest, width) if
+            the network takes them.
         RETURNS (List[FloatsXd]): Emissions (texts, longest, tags), and scores of
             intents (texts, intents) if there are any.
         """
@@ -172,24 +176,25 @@ class KerasShim(Shim):
         return self._session(*inputs)
 
     def begin_update(
-        self, inputs: Tuple[Ints3d, float]
+        self, inputs: Tuple[Any, ...]
     ) -> Tuple[Tuple[Floats3d, Floats2d], Callable[[Floats3d, Floats2d], None]]:
         """Compute emissions and scores of intents for training.
 
-        inputs (Tuple[Ints3d, float]): Padded ids (texts, longest, n), and the dropout.
+        inputs (Tuple[Any, ...]): Padded ids (texts, longest, n), the dropout; and
+            contextual vectors as for `predict`.
         RETURNS (Tuple[Tuple[Floats3d, Floats2d], Callable]): Emissions (texts, longest,
             tags) and scores of intents (texts, intents); and a callback that takes the
             gradients with respect to both and adds to the gradients of the arrays,
             which `finish_update` consumes.
         """
         network = self._synced_network()
-        ids, dropout = inputs
+        ids, dropout, *context = inputs
         seed = np.random.randint(2**31, size=2, dtype="int32")
         dropped = (ids, np.float32(dropout), seed)
-        emissions, intents = map(np.array, network.forward(*dropped))
+        emissions, intents = map(np.array, network.forward(*dropped, *context))
 
         def backprop(d_emissions: Floats3d, d_intents: Floats2d) -> None:
-            gradients = network.backward(*dropped, d_emissions, d_intents)
+            gradients = network.backward(*dropped, d_emissions, d_intents, *context)
             for name, gradient in zip(network.arrays(), gradients):
                 self.add_gradient(name, np.array(gradient))
 
@@ -242,7 +247,10 @@ class KerasShim(Shim):
     def round_to_half(self) -> None:
         """Round all arrays to half precision. They go on being float32."""
         self.set_arrays(
-            {n: array.astype("float16").astype("float32") for n, array in self.arrays.items()}
+            {
+                n: array.astype("float16").astype("float32")
+                for n, array in self.arrays.items()
+            }
         )
 
     def to_device(self, device_type: str, device_id: int) -> None:
@@ -292,7 +300,9 @@ class KerasShim(Shim):
         return self
 
     def _checked_sizes(self, saved: Sequence[int]) -> NetworkSizes:
-        _require(len(saved) == len(NetworkSizes._fields), f"the sizes are {saved!r}")
+        # Pipelines from before there were contextual vectors do not say so.
+        n_sizes = len(NetworkSizes._fields)
+        _require(len(saved) in (n_sizes - 1, n_sizes), f"the sizes are {saved!r}")
         sizes = NetworkSizes(*saved)
         for name, configured in self.settings.items():
             if getattr(sizes, name) != configured:

@@ -5,7 +5,8 @@ binds the arrays when it is made. So the weights are stored once, and a pipeline
 carries a graph of about a kilobyte that needs no `onnx` to be loaded.
 
 Inputs are `ids` (texts, longest, n) and `lengths` (texts,), both int32; an id is a row of
-the stacked vectors of characters, bigrams and names, and a character's are added. The output
+the stacked vectors of characters, bigrams and names, and a character's are added. A network
+with contextual vectors has them as `context` (texts, longest, width), too. The output
 is `emissions` (texts, longest, tags), and `intents` (texts, intents) if there are
 any. Rows of emissions beyond a text's length are undefined.
 """
@@ -17,12 +18,12 @@ import numpy as np
 
 from .encoding import PAD_ID
 from .errors import Errors
-from .layout import BIGRAMS, EMBEDDING, LEXICON, WINDOW, NetworkSizes, array_shapes
+from .layout import BIGRAMS, CONTEXT, EMBEDDING, LEXICON, WINDOW, NetworkSizes, array_shapes
 from .types import Floats2d, Floats3d, FloatsXd
 
 Precision = Literal["float32", "int8"]
 
-INPUTS = ("ids", "lengths")
+INPUTS = ("ids", "lengths", "context")
 EMISSIONS = "emissions"
 INTENTS = "intents"
 
@@ -57,6 +58,13 @@ def build_graph(sizes: NetworkSizes, precision: Precision) -> bytes:
         helper.make_node("Gather", [EMBEDDING, "ids_by_step"], ["vectors"]),
         helper.make_node("ReduceSum", ["vectors", "parts_axis"], ["hidden_0"], keepdims=0),
     ]
+    if sizes.context_width:
+        nodes[-1].output[0] = "embedded"
+        nodes += [
+            helper.make_node("Transpose", ["context"], ["context_by_step"], perm=[1, 0, 2]),
+            helper.make_node("MatMul", ["context_by_step", CONTEXT], ["projected"]),
+            helper.make_node("Add", ["embedded", "projected"], ["hidden_0"]),
+        ]
     for i in range(sizes.depth):
         nodes += [
             _lstm_node(i, sizes.hidden_width, precision),
@@ -103,13 +111,17 @@ def build_graph(sizes: NetworkSizes, precision: Precision) -> bytes:
         helper.make_tensor("joined_shape", TensorProto.INT64, [3], joined_shape)
     )
     initializers.append(helper.make_tensor("parts_axis", TensorProto.INT64, [1], [2]))
+    inputs = [
+        helper.make_tensor_value_info("ids", TensorProto.INT32, ["n", "t", "parts"]),
+        helper.make_tensor_value_info("lengths", TensorProto.INT32, ["n"]),
+    ]
+    if sizes.context_width:
+        shape = ["n", "t", sizes.context_width]
+        inputs.append(helper.make_tensor_value_info("context", TensorProto.FLOAT, shape))
     graph = helper.make_graph(
         nodes,
         "char_bilstm",
-        [
-            helper.make_tensor_value_info("ids", TensorProto.INT32, ["n", "t", "parts"]),
-            helper.make_tensor_value_info("lengths", TensorProto.INT32, ["n"]),
-        ],
+        inputs,
         [
             helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
             for name, shape in _output_shapes(sizes).items()
@@ -141,7 +153,7 @@ def graph_weights(
     weights: Dict[str, np.ndarray] = {
         name: np.array(array, dtype="float32", order="C")
         for name, array in arrays.items()
-        if name.startswith(("output.", "intents."))
+        if name.startswith(("output.", "intents.", CONTEXT))
     }
     weights[EMBEDDING] = np.concatenate(
         [arrays[name] for name in (EMBEDDING, BIGRAMS, LEXICON) if name in arrays]

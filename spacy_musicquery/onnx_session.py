@@ -37,16 +37,18 @@ class EmissionSession:
         self._values: List[Any] = []
         self._lock = threading.Lock()
 
-    def __call__(self, ids: Ints3d, lengths: Ints1d) -> List[FloatsXd]:
+    def __call__(self, ids: Ints3d, lengths: Ints1d, *context: FloatsXd) -> List[FloatsXd]:
         """Compute emissions, and scores of intents if the graph has them.
 
         ids (Ints3d): Padded ids (texts, longest, n).
         lengths (Ints1d): The length of each text, none 0 (texts,).
+        context (FloatsXd): Contextual vectors (texts, longest, width), if the graph
+            takes them.
         RETURNS (List[FloatsXd]): Emissions (texts, longest, tags), of which those
             beyond the end of a text mean nothing; and intents (texts, intents), if any.
         """
         session = self._session or self._make_session()
-        return session.run(None, dict(zip(INPUTS, (ids, lengths))))
+        return session.run(None, dict(zip(INPUTS, (ids, lengths, *context))))
 
     def _make_session(self) -> Any:
         with self._lock:

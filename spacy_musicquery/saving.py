@@ -12,6 +12,7 @@ import srsly
 from thinc.api import Model
 
 from .architectures import get_shim
+from .encoder import FrozenEncoder
 from .errors import Errors, SavedModelError
 from .types import Emissions
 
@@ -173,6 +174,12 @@ def load_model(
         ) from error
     if sizes is None:
         return
+    if sizes.context_width and not isinstance(model.attrs.get("encoder"), FrozenEncoder):
+        raise SavedModelError(
+            Errors.MQ022.format(
+                name=component, setting="encoder", saved="a folder", configured=None
+            )
+        )
     for what, in_weights, elsewhere in (
         ("characters", sizes.n_chars, n_chars),
         ("pairs of characters", sizes.n_bigrams or 1, n_bigrams),
