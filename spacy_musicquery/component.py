@@ -85,6 +85,7 @@ lowercase = true
 precision = "float32"
 threads = 1
 spinning = false
+encoder = null
 """
 DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
 
