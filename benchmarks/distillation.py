@@ -1,13 +1,14 @@
 """What a small tagger learns from larger ones, beside the same one trained directly.
 
-python benchmarks/distillation.py --cais DIR --chat DIR [--seeds 3] [--out DIR]
+python benchmarks/distillation.py --cais DIR --chat DIR [--utterances 0] [--seeds 3]
 
-The student is configs/default.cfg, trained from nothing on the music queries of CAIS.
+The student is configs/default.cfg, trained from nothing on the music queries of CAIS, or
+of its first so many utterances in a fixed random order.
 Its teachers were trained on the same utterances: one of hidden width 256 and two layers
 (`wide`), those trained directly together (`ensemble`), and the model in the box
 trained further, with its catalogue (`box`). The student hears what they
-think of these utterances, of messages generated from assets/, and of DIR's ordinary
-chat (.txt files), none of which it is told the queries of. Prints F1 on valid, false
+think of these utterances, of the other ones, of messages generated from assets/, and of
+DIR's ordinary chat (.txt files); it is told the queries of the first only. Prints F1 on valid, false
 alarms in its other utterances, size, and speed; leaves OUT/distillation.json and .md.
 What has been trained before is not trained again.
 """
@@ -23,7 +24,7 @@ from typing import Any, Dict, List
 import spacy
 from commands import CONFIGS, ROOT, run_spacy, train
 from spacy.language import Language
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin
 from spacy.util import load_config
 from tqdm import tqdm
 
@@ -35,8 +36,6 @@ WIDE = {
     f"{MODEL}.embed_width": 96,
     f"{MODEL}.hidden_width": 256,
     f"{MODEL}.depth": 2,
-    "training.max_steps": 1000,
-    "training.optimizer.learn_rate.total_steps": 1000,
     "training.optimizer.learn_rate.initial_rate": 0.002,
 }
 TEACHERS = ("ensemble", "wide", "box")
@@ -59,72 +58,88 @@ def main() -> None:
     parser.add_argument("--chat", type=Path, required=True, help="a folder of .txt files")
     parser.add_argument("--out", type=Path, default=HERE / "results")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--utterances", type=int, default=0, help="0: all")
+    parser.add_argument("--steps", type=int, default=3000, help="of each training")
     parser.add_argument("--teachers", nargs="*", choices=TEACHERS, default=list(TEACHERS))
     options = parser.parse_args()
-    runs = options.out / "distillation"
+    runs = options.out / f"distillation_{options.utterances}_{options.steps}"
     for part in ("train", "valid"):
         source = options.cais / f"{part}.jsonl"
         run_spacy("music-query", "convert", source, runs / f"{part}.spacy")
-    write_raw_text(runs, options.chat)
+    docs = read_docs(runs / "train.spacy")
+    random.Random(0).shuffle(docs)
+    n_gold = options.utterances or len(docs)
+    DocBin(docs=docs[:n_gold]).to_disk(runs / "gold.spacy")
+    write_raw_text(runs, docs[n_gold:], options.chat)
 
     results: Dict[str, Dict[str, Any]] = {}
-    direct = [train_on_cais(runs, f"direct.{seed}", seed) for seed in range(options.seeds)]
+    steps, seeds = options.steps, range(options.seeds)
+    direct = [train_on_cais(runs, f"direct.{seed}", seed, steps) for seed in seeds]
     add_result(results, "direct", direct)
     for teacher in tqdm(options.teachers, desc="teachers", unit=""):
-        paths = train_teacher(runs, teacher, direct)
+        paths = train_teacher(runs, teacher, direct, steps)
         if len(paths) == 1:
             add_result(results, f"teacher: {teacher}", paths)
-        students = [distil(runs, teacher, paths, seed) for seed in range(options.seeds)]
+        students = [distil(runs, teacher, paths, seed, steps) for seed in seeds]
         add_result(results, f"from {teacher}", students)
         save(results, options.out)
     measure_speed(results, [doc.text for doc in read_docs(runs / "valid.spacy")])
     print(save(results, options.out))
 
 
-def write_raw_text(runs: Path, chat: Path) -> None:
-    """Texts without annotation: generated messages, and ordinary chat."""
+def write_raw_text(runs: Path, docs: List[Doc], chat: Path) -> None:
+    """Texts without annotation: other utterances, generated messages, and ordinary chat."""
     settings, generated = runs / "generate.json", runs / "generated.jsonl"
     settings.write_text(json.dumps(GENERATED), encoding="utf8")
     assets = ROOT / "assets"
     run_spacy("music-query", "generate", assets / "corpus", assets / "catalogue",
               "--out", generated, "--settings", settings)  # fmt: skip
     lines = generated.read_text(encoding="utf8").splitlines()
-    texts = [json.loads(line)["text"] for line in lines]
+    texts = [doc.text for doc in docs] + [json.loads(line)["text"] for line in lines]
     ordinary = read_lines(chat)
     texts += random.Random(0).sample(ordinary, min(RAW_CHAT, len(ordinary)))
     (runs / "raw.txt").write_text("\n".join(texts), encoding="utf8")
 
 
-def read_docs(path: Path) -> List[spacy.tokens.Doc]:
+def read_docs(path: Path) -> List[Doc]:
     return list(DocBin().from_disk(path).get_docs(spacy.blank("zh").vocab))
 
 
 def train_on_cais(
-    runs: Path, name: str, seed: int, config: Path = CONFIGS / "default.cfg", **changes: Any
+    runs: Path,
+    name: str,
+    seed: int,
+    steps: int,
+    config: Path = CONFIGS / "default.cfg",
+    **changes: Any,
 ) -> Path:
     """Train, unless that has been done. The saved pipeline."""
     settings = {
-        "paths.train": runs / "train.spacy",
+        "paths.train": runs / "gold.spacy",
         "paths.dev": runs / "valid.spacy",
         "system.seed": seed,
         "components.music_query.learn_intents": "false",
+        "training.max_steps": steps,
+        "training.optimizer.learn_rate.total_steps": steps,
     }
     train(config, runs / name, {**settings, **changes})
     return runs / name / "model-best"
 
 
-def train_teacher(runs: Path, teacher: str, direct: List[Path]) -> List[Path]:
+def train_teacher(runs: Path, teacher: str, direct: List[Path], steps: int) -> List[Path]:
+    if teacher == "ensemble":
+        return direct
     if teacher == "box":
-        return [train_on_cais(runs, "box", 0, CONFIGS / "finetune.cfg")]
-    return direct if teacher == "ensemble" else [train_on_cais(runs, "wide", 0, **WIDE)]
+        return [train_on_cais(runs, "box", 0, steps, CONFIGS / "finetune.cfg")]
+    return [train_on_cais(runs, "wide", 0, steps, **WIDE)]
 
 
-def distil(runs: Path, teacher: str, paths: List[Path], seed: int) -> Path:
+def distil(runs: Path, teacher: str, paths: List[Path], seed: int, steps: int) -> Path:
     config = load_config(CONFIGS / "default.cfg")
     config["corpora"]["train"] = {
         "@readers": "spacy_musicquery.JoinedCorpus.v1",
         "*": {
-            "gold": {"@readers": "spacy.Corpus.v1", "path": str(runs / "train.spacy")},
+            "gold": {"@readers": "spacy.Corpus.v1", "path": str(runs / "gold.spacy")},
             "raw": {
                 "@readers": "spacy_musicquery.RawText.v1",
                 "path": str(runs / "raw.txt"),
@@ -135,7 +150,7 @@ def distil(runs: Path, teacher: str, paths: List[Path], seed: int) -> Path:
     config["paths"]["teacher"] = [str(path) for path in paths]
     path = runs / f"from_{teacher}.cfg"
     config.to_disk(path)
-    return train_on_cais(runs, f"from_{teacher}.{seed}", seed, path)
+    return train_on_cais(runs, f"from_{teacher}.{seed}", seed, steps, path)
 
 
 def add_result(results: Dict[str, Dict[str, Any]], name: str, paths: List[Path]) -> None:
