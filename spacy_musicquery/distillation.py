@@ -8,7 +8,17 @@ https://aclanthology.org/2021.acl-long.46/), and several teachers are their mean
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import (
+    TYPE_CHECKING,
+    Dict,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+    cast,
+)
 
 import numpy as np
 import spacy
@@ -36,13 +46,10 @@ class Marginals(NamedTuple):
     tags (Floats2d): The probability of each tag for each character (characters, tags).
     transitions (Floats2d): How often each transition is expected to occur in all texts
         together (tags, tags): [before, after].
-    log_partition (float): The logarithm of the sum over all tag sequences of each text,
-        added up over the texts.
     """
 
     tags: Floats2d
     transitions: Floats2d
-    log_partition: float
 
 
 def load_teacher(
@@ -118,9 +125,9 @@ class Teacher:
         for tagger in self._taggers:
             found = sequence_marginals(tagger.emissions(texts), self.temperature)
             order = [tagger.component.tags.index(tag) for tag in tags]
-            transitions = found.transitions[np.ix_(order, order)]
-            of_all.append(Marginals(found.tags[:, order], transitions, found.log_partition))
-        return Marginals(*(sum(values) / len(of_all) for values in zip(*of_all)))
+            of_all.append((found.tags[:, order], found.transitions[np.ix_(order, order)]))
+        of_tags, of_transitions = zip(*of_all)
+        return Marginals(np.mean(of_tags, axis=0), np.mean(of_transitions, axis=0))
 
     def add_to(
         self,
@@ -182,6 +189,13 @@ def sequence_marginals(emissions: Emissions, temperature: float = 1.0) -> Margin
     temperature (float): What all scores are divided by.
     RETURNS (Marginals): The marginals.
     """
+    return _marginals_and_log_partition(emissions, temperature)[0]
+
+
+def _marginals_and_log_partition(
+    emissions: Emissions, temperature: float
+) -> Tuple[Marginals, float]:
+    """And the logarithm of the sum over all tag sequences, added up over the texts."""
     chain = emissions.chain
     if temperature != 1.0:
         chain = LinearChain(chain.transitions / temperature, learnt=chain.learnt)
@@ -189,11 +203,11 @@ def sequence_marginals(emissions: Emissions, temperature: float = 1.0) -> Margin
     scores = packed.pack(emissions.data / temperature)
     messages = chain.messages(scores, packed)
     n_chars = scores.shape[1]
-    return Marginals(
+    marginals = Marginals(
         (messages.forward * messages.backward)[:, packed.position].T,
         chain.expected_transitions(messages, packed, np.ones(n_chars)),
-        float((np.log(messages.scale) + scores.max(axis=0)).sum()),
     )
+    return marginals, float((np.log(messages.scale) + scores.max(axis=0)).sum())
 
 
 def distillation_gradient(
@@ -217,7 +231,7 @@ def distillation_gradient(
         d_emissions = slope * (np.exp(log_prob) - targets.tags)
         loss = -(targets.tags * log_prob).sum() / n_chars
         return float(loss) * temperature**2, EmissionGradients(d_emissions)
-    found = sequence_marginals(emissions, temperature)
+    found, log_partition = _marginals_and_log_partition(emissions, temperature)
     transitions = emissions.chain.transitions / temperature
     legal = np.isfinite(transitions)
     expected = (targets.tags * scores).sum()
@@ -226,19 +240,19 @@ def distillation_gradient(
         slope * (found.tags - targets.tags),
         (slope * (found.transitions - targets.transitions)).astype("float32"),
     )
-    loss = (found.log_partition - expected) / n_chars
+    loss = (log_partition - expected) / n_chars
     return float(loss) * temperature**2, gradients
 
 
 def _load_component(path: str, component: str) -> "MusicQuery":
     """The `music_query` of a saved pipeline, or the one in the box."""
     if path == BOX:
-        return spacy.blank("zh").add_pipe("music_query")  # type: ignore[return-value]
+        return cast("MusicQuery", spacy.blank("zh").add_pipe("music_query"))
     try:
         nlp = load_model(path)
     except OSError as error:
         raise ValueError(Errors.MQ070.format(name=component, path=path)) from error
     for name in (component, *nlp.pipe_names):
         if name in nlp.pipe_names and nlp.get_pipe_meta(name).factory == "music_query":
-            return nlp.get_pipe(name)  # type: ignore[return-value]
+            return cast("MusicQuery", nlp.get_pipe(name))
     raise ValueError(Errors.MQ070.format(name=component, path=path))

@@ -24,30 +24,22 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 class FrozenEncoder:
     """One vector a character, from a model in a local folder."""
 
-    def __init__(self, path: str, expected: Optional[str] = None) -> None:
+    def __init__(self, path: str, digest: Optional[str] = None) -> None:
         """path (str): A folder with `config.json`, `model.safetensors` and `vocab.txt`,
             as transformers' `save_pretrained` writes them. Nothing is read yet.
-        expected (Optional[str]): The digest that its weights must have.
+        digest (Optional[str]): That of the weights that it must have; once it is loaded,
+            that of those it has.
         """
         self.path = Path(path)
-        self.expected = expected
-        self._loaded: Optional[Tuple[Any, Any]] = None
+        self.digest = digest
+        self._loaded: Optional[Tuple[Any, Any, Any]] = None
         self._remembered: Dict[str, np.ndarray] = {}
         self._n_remembered = 0
 
     @property
     def width(self) -> int:
         """RETURNS (int): How wide the vectors are."""
-        return self._model.config.hidden_size
-
-    @property
-    def digest(self) -> Optional[str]:
-        """RETURNS (Optional[str]): That of the weights, if they are known."""
-        return self.expected
-
-    @property
-    def _model(self) -> Any:
-        return self._load()[0]
+        return self._load()[0].config.hidden_size
 
     def __call__(self, texts: Sequence[str], *, remember: bool) -> Floats2d:
         """Encode texts.
@@ -57,7 +49,8 @@ class FrozenEncoder:
         RETURNS (Floats2d): One row a character, the texts one after the other. Zero
             where there is no token: in blanks.
         """
-        new = sorted({text for text in texts if text not in self._remembered}, key=len)
+        unknown = [text for text in texts if text not in self._remembered]
+        new = sorted(dict.fromkeys(unknown), key=len)
         rows: Dict[str, np.ndarray] = {}
         for begin in range(0, len(new), MAX_TEXTS):
             rows.update(self._encode(new[begin : begin + MAX_TEXTS]))
@@ -65,12 +58,11 @@ class FrozenEncoder:
         if remember and self._n_remembered < MAX_REMEMBERED:
             self._remembered.update(rows)
             self._n_remembered += sum(map(len, rows))
-        return np.concatenate(found).astype("float32")
+        none = np.zeros((0, self.width))
+        return np.concatenate([none, *found], dtype="float32")
 
     def _encode(self, texts: List[str]) -> Dict[str, np.ndarray]:
-        import torch
-
-        model, tokenizer = self._load()
+        model, tokenizer, torch = self._load()
         # No character makes more than one token, so this is never too much.
         longest = model.config.max_position_embeddings - _N_SPECIAL
         pieces = [
@@ -97,26 +89,28 @@ class FrozenEncoder:
                     rows[text][start + first : start + end] = vector
         return rows
 
-    def _load(self) -> Tuple[Any, Any]:
+    def _load(self) -> Tuple[Any, Any, Any]:
+        """The model, its tokenizer and PyTorch."""
         if self._loaded is None:
             for name in ("config.json", WEIGHTS_FILE, VOCAB_FILE):
                 if not (self.path / name).is_file():
                     raise ValueError(Errors.MQ072.format(path=self.path, file=name))
             found = _digest(self.path / WEIGHTS_FILE)
-            if self.expected not in (None, found):
+            if self.digest not in (None, found):
                 raise ValueError(Errors.MQ073.format(path=self.path))
             try:
+                import torch
                 from transformers import AutoModel, BertTokenizerFast
             except ImportError as error:
                 raise ImportError(Errors.MQ074.format(error=error)) from error
             model = AutoModel.from_pretrained(self.path, local_files_only=True).eval()
             # Of whatever model: the Chinese ALBERTs have BERT's vocabulary, too.
             tokenizer = BertTokenizerFast.from_pretrained(self.path, local_files_only=True)
-            self._loaded, self.expected = (model.float(), tokenizer), found
+            self._loaded, self.digest = (model.float(), tokenizer, torch), found
         return self._loaded
 
     def __getstate__(self) -> Dict[str, Any]:
-        return {"path": str(self.path), "expected": self.expected}
+        return {"path": str(self.path), "digest": self.digest}
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]

@@ -126,7 +126,7 @@ def test_what_extracts_is_what_was_trained(trained_path):
     nlp = spacy.load(trained_path)
     model = nlp.get_pipe("music_query").model
     texts = [text for text, _ in MESSAGES]
-    model.attrs["char_dropout"] = 0.0
+    model.attrs.update(char_dropout=0.0, dropout_rate=0.0)
     predicted = model.predict(texts)
     trained, _ = model.begin_update(texts)
     assert np.allclose(predicted.data, trained.data, atol=1e-3)
