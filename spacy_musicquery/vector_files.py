@@ -15,8 +15,8 @@ VOCAB_FILE = "vocab.txt"
 # Whatever stands in front, such as "bert." or "albert.".
 EMBEDDINGS = "embeddings.word_embeddings.weight"
 
-# The standard deviation of a new embedding. That of a checkpoint is ten times smaller,
-# and would be lost among the vectors of bigrams that are added to it.
+# The standard deviation of a new embedding. That of a checkpoint's is much smaller, and
+# would be lost among the vectors of bigrams that are added to it.
 _SPREAD = 0.5
 # Of an embedding of a million tokens, a thousand wide.
 _MAX_NUMBERS = 1 << 30
