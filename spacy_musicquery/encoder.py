@@ -100,7 +100,10 @@ class FrozenEncoder:
                 raise ValueError(Errors.MQ073.format(path=self.path))
             try:
                 import torch
-                from transformers import AutoModel, BertTokenizerFast
+                from transformers import (
+                    AutoModel,
+                    BertTokenizerFast,  # type: ignore[attr-defined]
+                )
             except ImportError as error:
                 raise ImportError(Errors.MQ074.format(error=error)) from error
             model = AutoModel.from_pretrained(self.path, local_files_only=True).eval()

@@ -116,7 +116,7 @@ def build_graph(sizes: NetworkSizes, precision: Precision) -> bytes:
         helper.make_tensor_value_info("lengths", TensorProto.INT32, ["n"]),
     ]
     if sizes.context_width:
-        shape = ["n", "t", sizes.context_width]
+        shape: List[Any] = ["n", "t", sizes.context_width]
         inputs.append(helper.make_tensor_value_info("context", TensorProto.FLOAT, shape))
     graph = helper.make_graph(
         nodes,
