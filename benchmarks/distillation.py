@@ -3,14 +3,14 @@
 python benchmarks/distillation.py --cais DIR --chat DIR [--utterances 0] [--seeds 3]
 
 The student is configs/default.cfg, trained from nothing on the music queries of CAIS, or
-of its first so many utterances in a fixed random order.
-Its teachers were trained on the same utterances: one of hidden width 256 and two layers
-(`wide`), those trained directly together (`ensemble`), and the model in the box
-trained further, with its catalogue (`box`). The student hears what they
-think of these utterances, of the other ones, of messages generated from assets/, and of
-DIR's ordinary chat (.txt files); it is told the queries of the first only. Prints F1 on valid, false
-alarms in its other utterances, size, and speed; leaves OUT/distillation.json and .md.
-What has been trained before is not trained again.
+of its first so many utterances in a fixed random order. Its teachers were trained on the
+same utterances: one of hidden width 256 and two layers (`wide`), those trained directly
+together (`ensemble`), and the model in the box trained further, with its catalogue
+(`box`). The student hears what they think of these utterances, of the other ones, of
+messages generated from assets/, and of DIR's ordinary chat (.txt files); it is told the
+queries of the first only. Prints F1 on valid, false alarms in its other utterances, size,
+and speed; leaves OUT/distillation.json and .md. What has been trained before is not
+trained again.
 """
 
 import argparse
@@ -47,7 +47,7 @@ GENERATED = {
     "other_requests": 0.1,
     "chat": 0.05,
 }
-# Beside the utterances of CAIS, as many others stand in a batch.
+# Twice that of configs/default.cfg, since raw text stands in a batch beside the others.
 BATCH = 128
 SCORES = ("ents_f", "ents_p", "ents_r", "music_query_false_alarms")
 
