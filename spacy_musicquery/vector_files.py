@@ -70,6 +70,9 @@ def _read_with_gensim(path: Path, binary: bool) -> Any:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             start = file.read(4)
+        if start == _FASTTEXT_MAGIC and path.suffix == ".gz":
+            # numpy reads past what gensim hands it.
+            raise ValueError("fastText's .bin must be unpacked first")
         if start == _FASTTEXT_MAGIC:
             return models.fasttext.load_facebook_vectors(str(path))
         if start.startswith(_PICKLE_MAGIC):

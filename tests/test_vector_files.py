@@ -195,13 +195,17 @@ def fasttext_model():
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["ft.bin", "ft.bin.gz"])
-def test_fasttext_knows_parts_of_words(tmp_path, fasttext_model, name, capsys):
+def test_packed_fasttext_file(tmp_path, fasttext_model):
     save_facebook_model(fasttext_model, str(tmp_path / "ft.bin"))
-    if name.endswith(".gz"):
-        with gzip.open(tmp_path / name, "wb") as file:
-            file.write((tmp_path / "ft.bin").read_bytes())
-    _, component, _ = initialized(load_char_vectors(tmp_path / name))
+    with gzip.open(tmp_path / "ft.bin.gz", "wb") as file:
+        file.write((tmp_path / "ft.bin").read_bytes())
+    with pytest.raises(ValueError, match=r"MQ031.*unpacked first"):
+        initialized(load_char_vectors(tmp_path / "ft.bin.gz"))
+
+
+def test_fasttext_knows_parts_of_words(tmp_path, fasttext_model, capsys):
+    save_facebook_model(fasttext_model, str(tmp_path / "ft.bin"))
+    _, component, _ = initialized(load_char_vectors(tmp_path / "ft.bin"))
     assert np.allclose(row(component, "听"), fasttext_model.wv["听"])
     assert "杰" not in fasttext_model.wv.key_to_index
     assert np.allclose(row(component, "杰"), fasttext_model.wv["杰"])
