@@ -18,12 +18,13 @@ from .catalogue import (
     n_features,
     perturb,
 )
+from .encoder import FrozenEncoder
 from .encoding import UNK_ID, CharInventory, padded_batches
 from .errors import Errors, SavedModelError, bad_setting
 from .keras_shim import KerasShim
 from .layout import TRANSITIONS, NetworkSizes
 from .onnx_graph import Precision
-from .types import EmissionGradients, Emissions, Ints1d, Ints2d
+from .types import EmissionGradients, Emissions, Floats2d, Ints1d, Ints2d
 
 # Characters in a padded batch. Predicting, the activations of larger ones leave the
 # processor's cache, and another call costs no more than this much padding; training,
@@ -54,6 +55,7 @@ def build_char_bilstm(
     precision: Precision = "float32",
     threads: int = 1,
     spinning: bool = False,
+    encoder: Optional[str] = None,
     nO: Optional[int] = None,
 ) -> Model[List[str], Emissions]:
     """Build a character-level BiLSTM tagger. Its input is a list of texts, its
@@ -86,6 +88,9 @@ def build_char_bilstm(
         is trained and saved is float32 in any case.
     threads (int): Threads that one prediction may use.
     spinning (bool): Whether idle prediction threads wait actively.
+    encoder (Optional[str]): The folder of a BERT or ALBERT model whose contextual
+        vectors of the characters are projected and added to their embedding; it is
+        frozen, and extraction needs it as well. None for none.
     nO (Optional[int]): Number of tags, normally inferred from the labels.
     RETURNS (Model[List[str], Emissions]): The model.
     RAISES (ValueError): For a size below 1 or a share outside its range.
@@ -115,7 +120,7 @@ def build_char_bilstm(
     if type(name_distractors) not in (int, float) or not name_distractors >= 0.0:
         expected = "a number of at least 0"
         raise bad_setting(_NAME, "name_distractors", name_distractors, expected)
-    return Model(
+    model: Model[List[str], Emissions] = Model(
         "char_bilstm",
         forward,
         init=init,
@@ -143,6 +148,9 @@ def build_char_bilstm(
             )
         ],
     )
+    if encoder is not None:
+        model.attrs["encoder"] = FrozenEncoder(encoder)
+    return model
 
 
 def get_shim(model: Model[List[str], Emissions]) -> KerasShim:
@@ -150,6 +158,14 @@ def get_shim(model: Model[List[str], Emissions]) -> KerasShim:
     RETURNS (KerasShim): Its weights.
     """
     return cast(KerasShim, model.shims[0])
+
+
+def context_width(model: Model[List[str], Emissions]) -> int:
+    """model (Model[List[str], Emissions]): What `build_char_bilstm` built.
+    RETURNS (int): How wide its encoder's vectors are; 0 if it has no encoder.
+    """
+    encoder = model.attrs.get("encoder")
+    return 0 if encoder is None else encoder.width
 
 
 def init(
@@ -184,6 +200,7 @@ def init(
         n_bigrams=n_bigrams,
         n_intents=model.attrs["n_intents"],
         n_lexicon=n_features(len(model.attrs["catalogue"].types)),
+        context_width=context_width(model),
         seed=seed,
     )
     model.attrs.update(inventory=inventory, bigrams=bigrams)
@@ -196,7 +213,8 @@ def forward(
     shim = get_shim(model)
     if shim.sizes is None:
         raise ValueError(Errors.MQ004.format(name="music_query"))
-    if not is_train and len(texts) == 1 and 0 < len(texts[0]) < FEW_CHARS:
+    few_chars = len(texts) == 1 and 0 < len(texts[0]) < FEW_CHARS
+    if not is_train and few_chars and not shim.sizes.context_width:
         # A chatbot's usual call: one message needs no batching.
         ids = _encode_one(model, shim.sizes, texts[0])
         lengths = np.array([len(ids)], dtype="int32")
@@ -213,6 +231,11 @@ def forward(
     if names is not None:
         ids = np.concatenate([ids, names], axis=1)
 
+    # The widest of what follows, so it is padded batch by batch.
+    contexts: List[Floats2d] = []
+    if shim.sizes.context_width:
+        contexts = [model.attrs["encoder"](texts, remember=is_train)]
+
     sizes, tag_chain = shim.sizes, shim.chain
     if not is_train:
         sizes, tag_chain = shim.known_sizes, shim.known_chain
@@ -221,7 +244,8 @@ def forward(
     emissions = Emissions(data, lengths, tag_chain, intents)
     if not is_train:
         for batch in padded_batches(ids, lengths, MAX_PREDICT_CHARS, MAX_PREDICT_PADDING):
-            rows, *of_texts = shim.predict((batch.ids, batch.lengths))
+            context = map(batch.gather, contexts)
+            rows, *of_texts = shim.predict((batch.ids, batch.lengths, *context))
             batch.scatter(rows, data)
             if of_texts:
                 intents[batch.texts] = of_texts[0]
@@ -229,7 +253,8 @@ def forward(
 
     backprops = []
     for batch in padded_batches(ids, lengths, MAX_TRAIN_CHARS, MAX_TRAIN_CHARS):
-        outputs, backprop_rows = shim.begin_update((batch.ids, model.attrs["dropout_rate"]))
+        inputs = (batch.ids, model.attrs["dropout_rate"], *map(batch.gather, contexts))
+        outputs, backprop_rows = shim.begin_update(inputs)
         rows, intents[batch.texts] = outputs
         batch.scatter(rows, data)
         backprops.append((batch, backprop_rows))
@@ -309,6 +334,21 @@ def _encode_one(
         columns += encode_matches_of_one(matches, len(text), _before_names(sizes))
     flat = np.fromiter(chain.from_iterable(columns), "int32", len(columns) * len(chars))
     return flat.reshape(len(columns), len(chars)).T
+
+
+@serialize_attr.register(FrozenEncoder)
+def _serialize_encoder(
+    _: FrozenEncoder, value: FrozenEncoder, name: str, model: Model
+) -> bytes:
+    """Not its weights, but what tells them from others."""
+    return srsly.msgpack_dumps(value.digest)
+
+
+@deserialize_attr.register(FrozenEncoder)
+def _deserialize_encoder(
+    default: FrozenEncoder, value: bytes, name: str, model: Model
+) -> FrozenEncoder:
+    return FrozenEncoder(str(default.path), srsly.msgpack_loads(value))
 
 
 @serialize_attr.register(Catalogue)

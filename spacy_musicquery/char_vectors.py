@@ -1,4 +1,4 @@
-"""Pretrained character vectors, read and trained with gensim."""
+"""Pretrained character vectors: put into the embedding, and trained with gensim."""
 
 import logging
 from pathlib import Path
@@ -10,6 +10,7 @@ from wasabi import msg
 from .encoding import N_RESERVED, CharInventory
 from .errors import Errors, Warnings
 from .types import Floats2d
+from .vector_files import FoundVectors, find_vectors, import_gensim_models, project
 
 logger = logging.getLogger("spacy.music_query")
 
@@ -25,12 +26,14 @@ def load_char_vectors(
     """Name a file of character vectors, to be read when training starts. For
     [initialize.components.music_query.char_vectors].
 
-    path (Optional[Union[str, Path]]): A file in word2vec format, text or binary;
-        None for no pretrained vectors.
+    path (Optional[Union[str, Path]]): A file in word2vec format, text or binary, or in
+        fastText's; or the folder of a BERT or ALBERT checkpoint, see
+        `vector_files.read_checkpoint`; None for no pretrained vectors. Vectors that are
+        wider than the embedding are projected.
     trainable (bool): Whether training may change the embedding; False freezes it.
     unseen (str): The embedding of characters without a vector: "zero" or "random".
-    binary (Optional[bool]): Whether the file is binary; None tells by the name
-        (.bin, or .bin.gz).
+    binary (Optional[bool]): Whether a file in word2vec format is binary; None tells by
+        the name (.bin, or .bin.gz).
     RETURNS (Optional[CharVectors]): What `MusicQuery.initialize` takes.
     """
     if path is None:
@@ -39,7 +42,7 @@ def load_char_vectors(
 
 
 class CharVectors:
-    """A file of character vectors."""
+    """A file of character vectors, or a checkpoint that has some."""
 
     def __init__(
         self, path: Path, *, trainable: bool, unseen: Unseen, binary: Optional[bool]
@@ -59,33 +62,42 @@ class CharVectors:
         embedding (Floats2d): The initial embedding (rows, width).
         component (str): The component's name, for errors.
         RETURNS (Floats2d): The embedding with the vectors in it.
-        RAISES (ValueError): If the file is missing or broken, its vectors have
-            another width or are not finite, or no character has one.
+        RAISES (ValueError): If the file is missing or broken, its vectors are narrower
+            than the embedding or not finite, or no character has one.
         """
-        vectors = self._read()
-        if vectors.vector_size != embedding.shape[1]:
+        found = find_vectors(self.path, inventory.chars, binary=self.binary)
+        width = embedding.shape[1]
+        if found.width < width:
             raise ValueError(
                 Errors.MQ032.format(
-                    path=self.path,
-                    found=vectors.vector_size,
-                    expected=embedding.shape[1],
-                    name=component,
+                    path=self.path, found=found.width, expected=width, name=component
                 )
             )
-        aligned = embedding.copy() if self.unseen == "random" else embedding * 0
-        n_found = 0
-        for row, char in enumerate(inventory.chars, start=N_RESERVED):
-            if char in vectors:
-                vector = vectors[char]
-                if not np.isfinite(vector).all():
-                    raise ValueError(Errors.MQ034.format(char=char, path=self.path))
-                aligned[row] = vector
-                n_found += 1
-        n_chars = len(inventory.chars)
+        n_chars, n_found = len(inventory.chars), len(found.by_char)
         if not n_found:
             raise ValueError(Errors.MQ033.format(n=n_chars, path=self.path))
+        for char, vector in found.by_char.items():
+            if not np.isfinite(vector).all():
+                raise ValueError(Errors.MQ034.format(char=char, path=self.path))
+        vectors = np.stack(list(found.by_char.values()))
+        self._tell_of_coverage(found, n_chars, component)
+        if found.width > width:
+            vectors, kept = project(vectors, width)
+            share = f"which keeps {kept:.1%} of their variance"
+            msg.info(
+                f"{component}: made them {width} wide instead of {found.width}, {share}"
+            )
+        aligned = embedding.copy() if self.unseen == "random" else embedding * 0
+        places = {char: row for row, char in enumerate(inventory.chars, start=N_RESERVED)}
+        aligned[[places[char] for char in found.by_char]] = vectors
+        return aligned
+
+    def _tell_of_coverage(self, found: FoundVectors, n_chars: int, component: str) -> None:
+        n_found = len(found.by_char)
         share = n_found / n_chars
         coverage = f"{n_found} of {n_chars} characters ({share:.1%})"
+        if found.from_subwords:
+            coverage += f", {len(found.from_subwords)} of them from parts of words,"
         msg.info(f"{component}: {coverage} have a vector in {self.path}")
         if share < 0.5:
             logger.warning(
@@ -97,20 +109,6 @@ class CharVectors:
                     share=share,
                 )
             )
-        return aligned
-
-    def _read(self) -> Any:
-        if not self.path.is_file():
-            raise ValueError(Errors.MQ030.format(path=self.path))
-        models = import_gensim_models()
-        try:
-            return models.KeyedVectors.load_word2vec_format(
-                str(self.path), binary=self.binary
-            )
-        except Exception as error:  # gensim lets through whatever the parser hits
-            raise ValueError(
-                Errors.MQ031.format(path=self.path, error=repr(error))
-            ) from error
 
 
 class _CharSentences:
@@ -167,16 +165,3 @@ def train_char_vectors(
         raise ValueError(Errors.MQ035.format(min_count=min_count))
     model.train(sentences, total_examples=model.corpus_count, epochs=epochs)
     return model.wv
-
-
-def import_gensim_models() -> Any:
-    """RETURNS (module): `gensim.models`.
-    RAISES (ImportError): Without the training extra.
-    """
-    try:
-        from gensim import models
-    except ImportError as error:
-        raise ImportError(
-            Errors.MQ001.format(name="music_query", module="gensim", error=error)
-        ) from error
-    return models

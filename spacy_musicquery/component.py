@@ -52,6 +52,7 @@ from .architectures import get_shim, model_catalogue
 from .catalogue import require_names
 from .char_vectors import CharVectors
 from .consolidation import Consolidation, Consolidator
+from .distillation import Teacher
 from .encoding import split_by_length
 from .errors import Errors, Warnings, bad_setting, excerpt
 from .growth import grow, grow_chars, grow_output, new_examples
@@ -91,6 +92,7 @@ lowercase = true
 precision = "float32"
 threads = 1
 spinning = false
+encoder = null
 """
 DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
 
@@ -251,6 +253,7 @@ class MusicQuery(TrainablePipe):
         )
         # spaCy asks for the labels before it loads what it has saved.
         self.cfg.update(known_labels(pretrained, name))
+        self._teacher: Optional[Teacher] = None
         self._pretrained = pretrained
         self._awaits_pretrained = pretrained is not None
         self._labels_to_learn: List[str] = []
@@ -356,8 +359,7 @@ class MusicQuery(TrainablePipe):
         RETURNS (List[Floats2d]): One array a doc (characters, tags); the columns
             are `tags`, every row sums to 1.
         """
-        self._read_pretrained()
-        emissions = self.model.predict([doc.text for doc in docs])
+        emissions = self.emissions([doc.text for doc in docs])
         probabilities = bio.tag_probabilities(
             emissions.data, emissions.lengths, emissions.chain
         )
@@ -365,6 +367,15 @@ class MusicQuery(TrainablePipe):
         n_new = len(self.tags) - probabilities.shape[1]
         probabilities = np.pad(probabilities, ((0, 0), (0, n_new)))
         return split_by_length(probabilities, emissions.lengths)
+
+    def emissions(self, texts: List[str]) -> Emissions:
+        """The scores that tags and intents are chosen by.
+
+        texts (List[str]): The texts.
+        RETURNS (Emissions): The scores of all their characters.
+        """
+        self._read_pretrained()
+        return self.model.predict(texts)
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[Prediction]) -> None:
         """Write queries and intents to a batch of docs.
@@ -488,8 +499,8 @@ class MusicQuery(TrainablePipe):
     def get_loss(
         self, examples: Iterable[Example], scores: Emissions
     ) -> Tuple[float, EmissionGradients]:
-        """The loss of the gold tags and intents, and its gradient; see `losses`.
-        Characters of tokens without entity annotation may have any tag, and docs
+        """The loss of the gold tags and intents, and its gradient; see `losses`, and
+        `distillation` for that of a teacher, if there is one. Characters of tokens without entity annotation may have any tag, and docs
         without `cats` any intent.
 
         examples (Iterable[Example]): The batch of examples.
@@ -501,6 +512,14 @@ class MusicQuery(TrainablePipe):
         examples = list(examples)
         gold_tags = np.concatenate([self._gold_tags(example) for example in examples])
         loss, gradients = self.loss(scores, gold_tags)
+        if self._teacher is not None:
+            loss, gradients = self._teacher.add_to(
+                loss,
+                gradients,
+                texts=[example.predicted.text for example in examples],
+                emissions=scores,
+                tags=self.tags,
+            )
         if not self.intents:
             return loss, gradients
         gold_intents = np.array([self._gold_intent(example) for example in examples])
@@ -586,6 +605,7 @@ class MusicQuery(TrainablePipe):
         catalogue: Optional[Dict[str, List[str]]] = None,
         rehearsal: Optional[Rehearsal] = None,
         consolidation: Optional[Consolidation] = None,
+        teacher: Optional[Teacher] = None,
     ) -> None:
         """Set the component up for training: labels, character inventory, weights. If
         it is pretrained, it keeps what that has, and grows by what is new.
@@ -606,6 +626,8 @@ class MusicQuery(TrainablePipe):
         consolidation (Optional[Consolidation]): Old texts for which weights matter that
             shall change little, such as `spacy_musicquery.Consolidation.v1` gives, if
             the component is pretrained.
+        teacher (Optional[Teacher]): Saved pipelines to learn from as well, such as
+            `spacy_musicquery.Teacher.v1` gives; the saved component does not need them.
         RAISES (ValueError): If there is no label to learn, or a setting does not fit.
         """
         validate_get_examples(get_examples, "MusicQuery.initialize")
@@ -658,6 +680,8 @@ class MusicQuery(TrainablePipe):
             self.cfg = {**self.cfg, "labels": [], "intents": intents}
             for label in wanted:
                 self._append_label(label)
+            if teacher is not None:
+                teacher.load(self.labels, component=self.name)
             self.model.set_dim("nO", len(self.tags), force=True)
             self.model.attrs["n_intents"] = len(intents)
             self.model.attrs["catalogue"] = model_catalogue(self.model, types)
@@ -671,6 +695,7 @@ class MusicQuery(TrainablePipe):
         self._remember(nlp or Language(self.vocab), rehearsal, consolidation)
         if char_vectors is not None:
             self._use_char_vectors(char_vectors)
+        self._teacher = teacher
         self._told_of_parameters = False
         self._tell_of_parameters()
 

@@ -73,7 +73,8 @@ def make_negatives(
 
 
 def make_raw_text(path: Union[str, Path]) -> Callable[[Language], Iterator[Example]]:
-    """Messages of which nothing is known but their text, to rehearse or to consolidate.
+    """Messages of which nothing is known but their text: to rehearse, to consolidate, or to
+    learn what a teacher makes of them.
 
     path (Union[str, Path]): A text file, a message a line, or a folder of .txt files.
     RETURNS (Callable): Yields examples without annotation, given the pipeline.

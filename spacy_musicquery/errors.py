@@ -113,14 +113,16 @@ class Errors:
         "make vectors with: python -m spacy music-query vectors TEXT... --out {path}"
     )
     MQ031 = (
-        "[MQ031] character vectors: {path} is not in word2vec format: {error}. Expected "
-        "what gensim's KeyedVectors.save_word2vec_format writes: text, or binary with a "
-        "name that ends in .bin (or say binary = true / false)."
+        "[MQ031] character vectors: {path} is not in word2vec format, nor in fastText's: "
+        "{error}. Expected what gensim's KeyedVectors.save_word2vec_format writes: text, "
+        "or binary with a name that ends in .bin (or say binary = true / false); or "
+        "fastText's own .vec or .bin. What gensim's `save` wrote is not read: load it "
+        "with gensim, and write it with save_word2vec_format."
     )
     MQ032 = (
         "[MQ032] character vectors: the vectors in {path} are {found} wide, but the "
-        "model's embed_width is {expected}. Set embed_width = {found} in "
-        "[components.{name}.model], or give vectors of width {expected}."
+        "model's embed_width is {expected}. Set embed_width = {found} (or less) in "
+        "[components.{name}.model], or give vectors of width {expected} or more."
     )
     MQ033 = (
         "[MQ033] character vectors: none of the {n} characters of the training data has "
@@ -134,6 +136,12 @@ class Errors:
     MQ035 = (
         "[MQ035] character vectors: the texts hold too little to train on: no character "
         "occurs at least {min_count} times. Give more text or lower --min-count."
+    )
+
+    MQ036 = (
+        "[MQ036] character vectors: {path} is no checkpoint to take them from: {problem}. "
+        "Name the folder of a BERT or ALBERT model with a vocab.txt, whose weights are "
+        "in one model.safetensors, as transformers' save_pretrained writes them."
     )
 
     # Data
@@ -201,6 +209,31 @@ class Errors:
         "[MQ060] catalogue: {path}: {problem}. A catalogue is a text file with one name a "
         "line (or a .csv or .parquet file with a column of names), its type in its name: "
         "artist.txt."
+    )
+    MQ070 = (
+        "[MQ070] {name}: teacher = {path}: there is no saved pipeline with a music_query "
+        "component. Name the directory of one, 'box' for the model that comes with this "
+        "package, or null for no teacher."
+    )
+    MQ071 = (
+        "[MQ071] {name}: the teacher {path} has learnt the labels {known}, but this "
+        "component learns {labels}. A teacher must have learnt the same ones: train it on "
+        "the same data."
+    )
+    MQ072 = (
+        "[MQ072] encoder = {path}: it has no file {file}. Name the folder of a BERT or "
+        "ALBERT model as transformers' save_pretrained writes it, with BERT's vocab.txt. A "
+        "pipeline that was trained with an encoder needs it to extract as well; where it "
+        'has moved to, spacy.load(path, config={{"components": {{"music_query": {{"model": '
+        '{{"encoder": "DIR"}}}}}}}}) says.'
+    )
+    MQ073 = (
+        "[MQ073] encoder = {path}: its weights are not those that the pipeline was trained "
+        "with. Name the folder of the same encoder, or train again with this one."
+    )
+    MQ074 = (
+        "[MQ074] an encoder needs transformers and PyTorch, which could not be imported "
+        '({error}). Run: pip install "spacy-musicquery[transformers]"'
     )
     MQ052 = "[MQ052] {option} {value}: {problem}."
 

@@ -8,7 +8,7 @@ import numpy as np
 from spacy.training import Example
 from thinc.api import Model
 
-from .architectures import get_shim
+from .architectures import context_width, get_shim
 from .bigrams import BigramInventory
 from .catalogue import n_features
 from .encoding import UNK_ID
@@ -71,8 +71,8 @@ def grow_chars(model: Model[List[str], Emissions], texts: List[str]) -> None:
 
 
 def grow_output(model: Model[List[str], Emissions]) -> None:
-    """Make room for the tags, intents and types of names that the model's attributes have
-    got since it was trained.
+    """Make room for the tags, intents, types of names and contextual vectors that the
+    model's attributes have got since it was trained.
 
     model (Model[List[str], Emissions]): See `grow`.
     """
@@ -80,6 +80,7 @@ def grow_output(model: Model[List[str], Emissions]) -> None:
         "n_tags": model.get_dim("nO"),
         "n_intents": model.attrs["n_intents"],
         "n_lexicon": n_features(len(model.attrs["catalogue"].types)),
+        "context_width": context_width(model),
     }
     _resize(model, wanted)
 

@@ -17,6 +17,7 @@ from typing import (
     List,
     NamedTuple,
     Optional,
+    Sequence,
     Set,
     Tuple,
     cast,
@@ -30,12 +31,12 @@ from thinc.shims import Shim
 from . import messages
 from .bio import crf_chain, softmax_chain
 from .errors import Errors, SavedModelError, excerpt
-from .layout import TRANSITIONS, NetworkSizes, array_shapes
+from .layout import CONTEXT, TRANSITIONS, NetworkSizes, array_shapes
 from .learn_rates import LearnRates
 from .linear_chain import LinearChain
 from .onnx_graph import Precision, build_graph, graph_weights, stacked_vectors
 from .onnx_session import EmissionSession
-from .types import Floats2d, Floats3d, FloatsXd, Ints1d, Ints3d
+from .types import Floats2d, Floats3d, FloatsXd, Ints1d
 
 _FORMAT = 5
 # It also held the graphs, which nobody reads any more: they follow from the sizes.
@@ -177,6 +178,7 @@ class KerasShim(Shim):
         n_bigrams: int = 0,
         n_intents: int = 0,
         n_lexicon: int = 0,
+        context_width: int = 0,
         seed: int,
     ) -> None:
         """Draw new weights.
@@ -186,6 +188,7 @@ class KerasShim(Shim):
         n_bigrams (int): Number of bigrams, the unknown one included; 0 for none.
         n_intents (int): Number of intents; 0 for none.
         n_lexicon (int): What a character can be within names; 0 for no catalogue.
+        context_width (int): Width of contextual vectors; 0 for none.
         seed (int): Seeds the weights.
         """
         sizes = NetworkSizes(
@@ -194,6 +197,7 @@ class KerasShim(Shim):
             n_bigrams=n_bigrams,
             n_intents=n_intents,
             n_lexicon=n_lexicon,
+            context_width=context_width,
             **self.settings,
         )
         network = _network_module().CharBiLSTM(sizes, seed)
@@ -274,11 +278,12 @@ class KerasShim(Shim):
         if not trainable:
             self.frozen += (name,)
 
-    def predict(self, inputs: Tuple[Ints3d, Ints1d]) -> List[FloatsXd]:
+    def predict(self, inputs: Sequence[np.ndarray]) -> List[FloatsXd]:
         """Compute emissions and scores of intents, without TensorFlow.
 
-        inputs (Tuple[Ints3d, Ints1d]): Padded ids (texts, longest, n), and the length
-            of each text, none of them 0.
+        inputs (Sequence[np.ndarray]): Padded ids (texts, longest, n), the length of
+            each text, none of them 0; and contextual vectors (texts, longest, width) if
+            the network takes them.
         RETURNS (List[FloatsXd]): Emissions (texts, longest, tags), and scores of
             intents (texts, intents) if there are any.
         """
@@ -287,24 +292,25 @@ class KerasShim(Shim):
         return self._session(*inputs)
 
     def begin_update(
-        self, inputs: Tuple[Ints3d, float]
+        self, inputs: Tuple[Any, ...]
     ) -> Tuple[Tuple[Floats3d, Floats2d], Callable[[Floats3d, Floats2d], None]]:
         """Compute emissions and scores of intents for training.
 
-        inputs (Tuple[Ints3d, float]): Padded ids (texts, longest, n), and the dropout.
+        inputs (Tuple[Any, ...]): Padded ids (texts, longest, n), the dropout; and
+            contextual vectors as for `predict`.
         RETURNS (Tuple[Tuple[Floats3d, Floats2d], Callable]): Emissions (texts, longest,
             tags) and scores of intents (texts, intents); and a callback that takes the
             gradients with respect to both and adds to the gradients of the arrays,
             which `finish_update` consumes.
         """
         network = self._synced_network()
-        ids, dropout = inputs
+        ids, dropout, *context = inputs
         seed = np.random.randint(2**31, size=2, dtype="int32")
         dropped = (ids, np.float32(dropout), seed)
-        emissions, intents = map(np.array, network.forward(*dropped))
+        emissions, intents = map(np.array, network.forward(*dropped, *context))
 
         def backprop(d_emissions: Floats3d, d_intents: Floats2d) -> None:
-            gradients = network.backward(*dropped, d_emissions, d_intents)
+            gradients = network.backward(*dropped, d_emissions, d_intents, *context)
             for name, gradient in zip(network.arrays(), gradients):
                 self.add_gradient(name, np.array(gradient))
 
@@ -456,9 +462,11 @@ class KerasShim(Shim):
         self._forget_derived()
 
     def _checked_sizes(self, saved: Any) -> NetworkSizes:
+        n_sizes = len(NetworkSizes._fields)
         _require(
             isinstance(saved, tuple)
-            and len(saved) == len(NetworkSizes._fields)
+            # Pipelines from before there were contextual vectors do not say so.
+            and len(saved) in (n_sizes - 1, n_sizes)
             and all(type(size) is int and 0 <= size <= _MAX_SIZE for size in saved),
             f"the sizes are {excerpt(repr(saved))}",
         )
@@ -482,6 +490,7 @@ class KerasShim(Shim):
             build_graph(self.known_sizes, self.precision),
             graph_weights(arrays, self.precision),
             stacked_vectors(arrays),
+            arrays.get(CONTEXT),
             threads=self.threads,
             spinning=self.spinning,
         )

@@ -10,6 +10,7 @@ EMBEDDING = "embedding"
 BIGRAMS = "bigrams"
 TRANSITIONS = "transitions"
 LEXICON = "lexicon"
+CONTEXT = "context.kernel"
 WINDOW = "window.kernel"
 
 
@@ -29,6 +30,8 @@ class NetworkSizes(NamedTuple):
         characters; 0 for none.
     n_lexicon (int): What a character can be within a name of a catalogue; 0 for a
         network that knows no catalogue.
+    context_width (int): Width of the contextual vectors that are projected and added to
+        the embedding; 0 for none.
     """
 
     n_chars: int
@@ -41,6 +44,7 @@ class NetworkSizes(NamedTuple):
     n_intents: int = 0
     window: int = 0
     n_lexicon: int = 0
+    context_width: int = 0
 
 
 def array_shapes(sizes: NetworkSizes) -> Dict[str, Tuple[int, ...]]:
@@ -58,6 +62,8 @@ def array_shapes(sizes: NetworkSizes) -> Dict[str, Tuple[int, ...]]:
         shapes[BIGRAMS] = (2 * sizes.n_bigrams, sizes.embed_width)
     if sizes.n_lexicon:
         shapes[LEXICON] = (sizes.n_lexicon, sizes.embed_width)
+    if sizes.context_width:
+        shapes[CONTEXT] = (sizes.context_width, sizes.embed_width)
     width = sizes.embed_width
     for layer in range(sizes.depth):
         for direction in ("forward", "backward"):

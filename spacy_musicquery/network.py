@@ -2,14 +2,14 @@
 TensorFlow as it is imported; `keras_shim` does so when training starts.
 """
 
-from typing import Dict, Iterator, List, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from .encoding import PAD_ID
-from .layout import BIGRAMS, EMBEDDING, LEXICON, WINDOW, NetworkSizes
+from .layout import BIGRAMS, CONTEXT, EMBEDDING, LEXICON, WINDOW, NetworkSizes
 
 # The dropout is an argument of the call, and the shape leaves batch and time
 # open: one trace serves every batch and every step of a schedule.
@@ -24,11 +24,14 @@ _GRADIENTS = (
 )
 
 
+_CONTEXT = tf.TensorSpec((None, None, None), tf.float32)
+
+
 class CharBiLSTM(keras.Model):
     """Embedding -> dropout -> (bidirectional LSTM -> dropout) x depth -> Dense. The
     embedding of a character is its own vector plus those of the two pairs that it
     makes with its neighbours, if there are any, and those of what it is within names
-    of a catalogue. A convolution from the embedding to the tags, if there is one, is
+    of a catalogue, plus its contextual vector, projected. A convolution from the embedding to the tags, if there is one, is
     added to what Dense gives. If there are intents, another Dense scores them from what
     each unit of the last layer makes of its strongest character.
     """
@@ -57,6 +60,13 @@ class CharBiLSTM(keras.Model):
                 sizes.n_lexicon,
                 sizes.embed_width,
                 embeddings_initializer=_initial_vectors(next(seeds)),
+            )
+        self.context_layer = None
+        if sizes.context_width:
+            self.context_layer = keras.layers.Dense(
+                sizes.embed_width,
+                use_bias=False,
+                kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
             )
         self.n_chars = sizes.n_chars
         self.n_columns = 3 if sizes.n_bigrams else 1
@@ -92,19 +102,29 @@ class CharBiLSTM(keras.Model):
             )
         one_char = np.zeros((1, 1, self.n_columns + bool(sizes.n_lexicon)), dtype="int32")
         one_char[..., 0] = sizes.n_chars - 1
-        self(one_char, dropout=tf.constant(0.0), seed=tf.constant([0, 0]))
-        self.forward = tf.function(self.call, input_signature=_INPUTS)
+        context = (
+            [np.zeros((1, 1, sizes.context_width), "f")] if sizes.context_width else []
+        )
+        self(one_char, tf.constant(0.0), tf.constant([0, 0]), *context)
+        inputs_of_both = [_CONTEXT for _ in context]
+        self.forward = tf.function(self.call, input_signature=(*_INPUTS, *inputs_of_both))
         self.backward = tf.function(
-            self._gradients, input_signature=(*_INPUTS, *_GRADIENTS)
+            self._gradients, input_signature=(*_INPUTS, *_GRADIENTS, *inputs_of_both)
         )
 
     def call(
-        self, ids: tf.Tensor, dropout: tf.Tensor, seed: tf.Tensor
+        self,
+        ids: tf.Tensor,
+        dropout: tf.Tensor,
+        seed: tf.Tensor,
+        context: Optional[tf.Tensor] = None,
     ) -> Tuple[tf.Tensor, tf.Tensor]:
         """ids (tf.Tensor): Padded ids (texts, longest, n): of the character, then of its
             bigrams if there are any, then of what it is within names, 0 for nothing.
         dropout (tf.Tensor): The share of values to drop, 0 for none.
         seed (tf.Tensor): Two numbers; the same ones drop the same values.
+        context (Optional[tf.Tensor]): Contextual vectors (texts, longest, width), zero
+            in the padding, if there are any.
         RETURNS (Tuple[tf.Tensor, tf.Tensor]): Emissions (texts, longest, tags) and
             scores of the intents (texts, intents), both unnormalised.
         """
@@ -119,6 +139,8 @@ class CharBiLSTM(keras.Model):
             is_name = keras.ops.cast(names > 0, "float32")[..., None]
             vectors = self.lexicon(keras.ops.maximum(names - self.names_start, 0))
             embedded += keras.ops.sum(vectors * is_name, axis=2)
+        if self.context_layer is not None:
+            embedded += self.context_layer(context)
         hidden = dropped = _drop(embedded, dropout, seed)
         for i, bilstm in enumerate(self.bilstms, start=1):
             hidden = _drop(bilstm(hidden, mask=mask), dropout, seed + i)
@@ -143,6 +165,7 @@ class CharBiLSTM(keras.Model):
         seed: tf.Tensor,
         d_emissions: tf.Tensor,
         d_intents: tf.Tensor,
+        context: Optional[tf.Tensor] = None,
     ) -> List[tf.Tensor]:
         """The gradients of all arrays, dense, in the order of `arrays`.
 
@@ -151,7 +174,7 @@ class CharBiLSTM(keras.Model):
         """
         variables = [variable.value for variable in self.arrays().values()]
         with tf.GradientTape() as tape:
-            outputs = self.call(ids, dropout, seed)
+            outputs = self.call(ids, dropout, seed, context)
         gradients = tape.gradient(
             outputs, variables, output_gradients=(d_emissions, d_intents)
         )
@@ -166,6 +189,8 @@ class CharBiLSTM(keras.Model):
             variables[BIGRAMS] = self.bigrams.embeddings
         if self.lexicon is not None:
             variables[LEXICON] = self.lexicon.embeddings
+        if self.context_layer is not None:
+            variables[CONTEXT] = self.context_layer.kernel
         for i, bilstm in enumerate(self.bilstms):
             for direction in ("forward", "backward"):
                 cell = getattr(bilstm, f"{direction}_layer").cell

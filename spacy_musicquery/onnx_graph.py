@@ -6,9 +6,9 @@ the sizes wherever it is needed: a saved pipeline carries none that could be tru
 
 Inputs are `vectors` (longest, texts, width), those of the characters, zero beyond the end of
 a text, and `lengths` (texts,), int32. Looking the vectors up is left to numpy, which adds
-several a character in a third of the time. The output is `emissions` (texts, longest,
-tags), and `intents` (texts, intents) if there are any. Rows of emissions beyond a text's
-length are undefined.
+several a character in a third of the time, and contextual ones to them. The output is
+`emissions` (texts, longest, tags), and `intents` (texts, intents) if there are any. Rows of
+emissions beyond a text's length are undefined.
 """
 
 from functools import lru_cache

@@ -20,6 +20,7 @@ class EmissionSession:
         graph: bytes,
         weights: Dict[str, FloatsXd],
         vectors: Floats2d,
+        projection: Optional[Floats2d] = None,
         *,
         threads: int = 1,
         spinning: bool = False,
@@ -27,6 +28,8 @@ class EmissionSession:
         """graph (bytes): What `onnx_graph.build_graph` wrote.
         weights (Dict[str, FloatsXd]): What `onnx_graph.graph_weights` returned.
         vectors (Floats2d): What `onnx_graph.stacked_vectors` returned.
+        projection (Optional[Floats2d]): What makes vectors of contextual ones, if the
+            network takes any (width, width of the vectors).
         threads (int): How many threads one call may use.
         spinning (bool): Whether idle threads wait actively, which slows whatever
             else the machine does.
@@ -34,18 +37,21 @@ class EmissionSession:
         self.graph = graph
         self.weights = weights
         self.vectors = vectors
+        self.projection = projection
         self.threads = threads
         self.spinning = spinning
         self._session: Optional[Any] = None
         self._values: List[Any] = []
         self._lock = threading.Lock()
 
-    def __call__(self, ids: Ints3d, lengths: Ints1d) -> List[FloatsXd]:
+    def __call__(self, ids: Ints3d, lengths: Ints1d, *context: FloatsXd) -> List[FloatsXd]:
         """Compute emissions, and scores of intents if the graph has them.
 
         ids (Ints3d): Padded ids (texts, longest, n): the rows of the vectors that make
             a character's together.
         lengths (Ints1d): The length of each text, none 0 (texts,).
+        context (FloatsXd): Contextual vectors (texts, longest, width), if the network
+            takes them.
         RETURNS (List[FloatsXd]): Emissions (texts, longest, tags), of which those
             beyond the end of a text mean nothing; and intents (texts, intents), if any.
         """
@@ -54,6 +60,8 @@ class EmissionSession:
         vectors = self.vectors.take(first, axis=0)
         for rows in others:
             vectors += self.vectors.take(rows, axis=0)
+        for values in context:
+            vectors += values.swapaxes(0, 1) @ self.projection
         return session.run(None, dict(zip(INPUTS, (vectors, lengths))))
 
     def _make_session(self) -> Any:

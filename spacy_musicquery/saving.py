@@ -15,6 +15,7 @@ from thinc.api import Model
 from . import messages
 from .architectures import get_shim
 from .catalogue import n_features
+from .encoder import FrozenEncoder
 from .errors import Errors, SavedModelError
 from .types import Emissions
 
@@ -272,6 +273,8 @@ def _require_form(message: Any, model: Model[List[str], Emissions]) -> None:
     if not {*_STRUCTURED, "n_intents"} <= attributes.keys():
         raise ValueError(f"it has no attributes but {list(attributes)}")
     for name, value in attributes.items():
+        if name == "encoder" and type(messages.loads(value)) is str:
+            continue  # whether it fits is seen when the sizes are known
         if name not in model.attrs or type(value) is not bytes:
             raise ValueError(f"its attribute {name!r} is unknown")
         if name not in _STRUCTURED and type(messages.loads(value)) not in (int, float):
@@ -286,6 +289,12 @@ def _require_equal_sizes(
     if sizes is None:
         return
     attrs = model.attrs
+    if sizes.context_width and not isinstance(attrs.get("encoder"), FrozenEncoder):
+        raise SavedModelError(
+            Errors.MQ022.format(
+                name=component, setting="encoder", saved="a folder", configured=None
+            )
+        )
     counts: Tuple[Tuple[str, int, Any], ...] = (
         ("characters", sizes.n_chars, len(attrs["inventory"])),
         ("pairs of characters", sizes.n_bigrams or 1, len(attrs["bigrams"])),

@@ -181,7 +181,9 @@ def test_one_text_and_many_are_encoded_alike(data):
     for m, size in zip(matches, lengths):
         columns = encode_matches_of_one(m, size)
         alone += zip(*columns) if columns else [()] * size
-    assert [padded(row) for row in together.tolist()] == [padded(list(row)) for row in alone]
+    assert [padded(row) for row in together.tolist()] == [
+        padded(list(row)) for row in alone
+    ]
 
 
 def padded(row):

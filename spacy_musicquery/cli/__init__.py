@@ -6,6 +6,7 @@ from spacy.cli._util import app as spacy_app
 from .cais_records import cais_records
 from .catalogue import catalogue
 from .check_data import check_data
+from .checkpoint_vectors import checkpoint_vectors
 from .convert import convert
 from .errors import errors
 from .evaluate import evaluate
@@ -29,6 +30,7 @@ for command in (
     negatives,
     check_data,
     vectors,
+    checkpoint_vectors,
     evaluate,
     errors,
     names,
