@@ -110,6 +110,7 @@ def fine_tune(request, trained_path, tmp_path):
             "paths.train": str(tmp_path / f"{output}.spacy"),
             "paths.dev": str(tmp_path / f"{output}.spacy"),
             "components.music_query.pretrained": str(trained_path),
+            "system.replay_size": 50,
             "training.max_steps": 40,
             "training.eval_frequency": 20,
             "training.dropout": 0.1,
