@@ -3,7 +3,8 @@ was by a spring, as strong as the weight matters for what was learnt before (Kir
 et al. 2017, https://arxiv.org/abs/1612.00796)."""
 
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, NamedTuple, cast
+from dataclasses import dataclass
+from typing import Any, Dict, Iterator, List, cast
 
 import numpy as np
 from thinc.api import Model, set_dropout_rate
@@ -19,7 +20,8 @@ from .types import EmissionGradients, Emissions, Floats2d, FloatsXd, Ints1d
 _RANDOM_IN_TRAINING = ("char_dropout", "name_dropout", "name_distractors")
 
 
-class Consolidation(NamedTuple):
+@dataclass(frozen=True)
+class Consolidation:
     """What to hold fast to; see `make_consolidation`."""
 
     corpus: TextReader

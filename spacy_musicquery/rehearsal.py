@@ -4,7 +4,8 @@ Hinton, Vinyals & Dean 2015, https://arxiv.org/abs/1503.02531). The texts need n
 annotation: what the former model predicts is what is learnt."""
 
 from copy import deepcopy
-from typing import Any, Callable, Iterable, List, NamedTuple, Tuple, cast
+from dataclasses import dataclass
+from typing import Any, Callable, Iterable, List, Tuple, cast
 
 import numpy as np
 from spacy.language import Language
@@ -20,7 +21,8 @@ from .types import EmissionGradients, Emissions, Floats1d, Floats2d
 TextReader = Callable[[Language], Iterable[Example]]
 
 
-class Rehearsal(NamedTuple):
+@dataclass(frozen=True)
+class Rehearsal:
     """What to rehearse; see `make_rehearsal`."""
 
     corpus: TextReader
