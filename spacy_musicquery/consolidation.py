@@ -3,7 +3,7 @@ was by a spring, as strong as the weight matters for what was learnt before (Kir
 et al. 2017, https://arxiv.org/abs/1612.00796)."""
 
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, NamedTuple, cast
+from typing import Any, Dict, Iterator, List, cast
 
 import numpy as np
 from thinc.api import Model, set_dropout_rate
@@ -19,12 +19,14 @@ from .types import EmissionGradients, Emissions, Floats2d, FloatsXd, Ints1d
 _RANDOM_IN_TRAINING = ("char_dropout", "name_dropout", "name_distractors")
 
 
-class Consolidation(NamedTuple):
-    """What to hold fast to; see `make_consolidation`."""
+class Consolidation:
+    """What to hold fast to. A plain class, as `Rehearsal` is."""
 
-    corpus: TextReader
-    strength: float
-    size: int
+    def __init__(self, corpus: TextReader, strength: float, size: int) -> None:
+        """See `make_consolidation`."""
+        self.corpus = corpus
+        self.strength = strength
+        self.size = size
 
 
 def make_consolidation(

@@ -4,7 +4,7 @@ Hinton, Vinyals & Dean 2015, https://arxiv.org/abs/1503.02531). The texts need n
 annotation: what the former model predicts is what is learnt."""
 
 from copy import deepcopy
-from typing import Any, Callable, Iterable, List, NamedTuple, Tuple, cast
+from typing import Any, Callable, Iterable, List, Tuple, cast
 
 import numpy as np
 from spacy.language import Language
@@ -20,12 +20,15 @@ from .types import EmissionGradients, Emissions, Floats1d, Floats2d
 TextReader = Callable[[Language], Iterable[Example]]
 
 
-class Rehearsal(NamedTuple):
-    """What to rehearse; see `make_rehearsal`."""
+class Rehearsal:
+    """What to rehearse. A plain class: spaCy turns others into tuples and dictionaries as
+    it checks the settings of [initialize]."""
 
-    corpus: TextReader
-    weight: float
-    size: int
+    def __init__(self, corpus: TextReader, weight: float, size: int) -> None:
+        """See `make_rehearsal`."""
+        self.corpus = corpus
+        self.weight = weight
+        self.size = size
 
 
 def make_rehearsal(corpus: TextReader, weight: float = 1.0, size: int = 64) -> Rehearsal:
