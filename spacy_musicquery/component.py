@@ -142,7 +142,7 @@ def make_music_query(
     spans_key: str,
     alignment_mode: AlignmentMode,
     learn_intents: bool,
-    learn_rates: Dict[str, Rate],
+    learn_rates: Dict[str, Any],  # of Rate, which confection would take for floats alone
     loss: TagLoss,
     scorer: Optional[Callable],
 ) -> "MusicQuery":

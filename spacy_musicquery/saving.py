@@ -49,16 +49,17 @@ def seal(data: bytes) -> bytes:
     return hashlib.sha256(data).digest() + data
 
 
-def unseal(sealed: bytes, component: str) -> bytes:
+def unseal(sealed: bytes, component: str, name: str = "model") -> bytes:
     """sealed (bytes): What `seal` returned.
     component (str): The component's name, for the error.
+    name (str): What is sealed, for the error.
     RETURNS (bytes): The data.
     RAISES (SavedModelError): If they are not what was sealed.
     """
     size = hashlib.sha256().digest_size
     digest, data = sealed[:size], sealed[size:]
     if hashlib.sha256(data).digest() != digest:
-        raise _damaged(component, "its checksum is wrong")
+        raise _damaged(component, f"the checksum of its {name} is wrong")
     return data
 
 
@@ -80,22 +81,22 @@ def read_file(path: Path, component: str, digest: Optional[str] = None) -> bytes
     """
     with _opened(path, component, _MAX_FILE_BYTES) as file:
         if os.fstat(file.fileno()).st_size > _LARGE_FILE_BYTES:
-            _require_seal(file, component)
+            _require_seal(file, component, path.name)
         data = file.read(_MAX_FILE_BYTES)
     if digest is not None and digest_of(data) != digest:
-        unseal(data, component)  # which says so if the file itself is damaged
+        unseal(data, component, path.name)  # says so if the file itself is damaged
         problem = f"the file '{path.name}' was not saved together with the file 'cfg'"
         raise _unreadable(path, component, problem)
     return data
 
 
-def _require_seal(file: IO[bytes], component: str) -> None:
+def _require_seal(file: IO[bytes], component: str, name: str) -> None:
     total = hashlib.sha256()
     expected = file.read(total.digest_size)
     while chunk := file.read(_CHUNK_BYTES):
         total.update(chunk)
     if total.digest() != expected:
-        raise _damaged(component, "its checksum is wrong")
+        raise _damaged(component, f"the checksum of its {name} is wrong")
     file.seek(0)
 
 
@@ -187,7 +188,7 @@ def read_names(data: bytes, component: str) -> Dict[str, List[str]]:
     RETURNS (Dict[str, List[str]]): The names by type.
     RAISES (SavedModelError): If they are damaged.
     """
-    compressed = unseal(data, component)
+    compressed = unseal(data, component, "catalogue")
     max_bytes = max(len(compressed) * _MAX_INFLATION, _ALWAYS_INFLATED)
     try:
         inflater = zlib.decompressobj()

@@ -20,7 +20,8 @@ def test_lines_are_clean_and_different(path):
     is_catalogue = path.parent.name == "catalogue"
     cells = [cell for row in lines for cell in (row.split("\t") if is_catalogue else [row])]
     assert all(cell and cell == cell.strip() for cell in cells)
-    assert len(set(cells)) == len(cells)
+    # What comes oftenest stands there several times.
+    assert len(set(cells)) == len(cells) or path.name == "mentions.answers.txt"
 
 
 def test_catalogue_holds_thousands_of_names():

@@ -101,7 +101,7 @@ def test_gradual_unfreezing(fine_tune, trained, capsys):
     before = arrays(trained)
     assert unchanged(before, arrays(early)) == {"embedding", "bigrams", "bilstm_0"}
     n_bilstm = sum(a.size for name, a in before.items() if name.startswith("bilstm"))
-    said = capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())  # which is wrapped
     assert f"of those to train, {n_bilstm:,} are frozen at first" in said
     late = fine_tune("late", **settings, **{"training.max_steps": 30})
     assert unchanged(before, arrays(late)) == {"embedding", "bigrams"}
