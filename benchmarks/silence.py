@@ -1,9 +1,10 @@
 """False alarms in ordinary chat: of domains seen in training, and of one left out.
 
-python benchmarks/silence.py --cais DIR --chat DIR [--out DIR] [--config FILE] [--seed 0]
+python benchmarks/silence.py --cais DIR --chat DIR [--without NAME ...] [--out DIR]
+    [--config FILE] [--seed 0]
 
 DIR of --chat holds a .txt file a domain, a message a line. Trains on CAIS with all
-domains, then once for each domain without it; a tenth of every domain that is trained
+domains, then once for each domain (or each NAME) without it; a tenth of every domain that is trained
 on is set apart. Prints F1 on CAIS valid, and the share of messages in which a query was
 found; leaves OUT/silence.json, silence.md and silence.png.
 """
@@ -26,6 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cais", type=Path, required=True, help="train.jsonl, valid.jsonl")
     parser.add_argument("--chat", type=Path, required=True, help="a .txt file a domain")
+    parser.add_argument("--without", nargs="*", help="domains to leave out in turn; all")
     parser.add_argument("--out", type=Path, default=HERE / "results")
     parser.add_argument("--config", type=Path, default=CONFIGS / "finetune.cfg")
     parser.add_argument("--seed", type=int, default=0)
@@ -45,7 +47,7 @@ def main() -> None:
                 options.config,
                 options.seed,
             )
-            for left_out in (None, *names)
+            for left_out in (None, *(options.without or names))
         ]
         results = [future.result() for future in tqdm(futures, unit=" trainings")]
     (options.out / "silence.json").write_text(json.dumps(results, indent=2))

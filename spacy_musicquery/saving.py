@@ -59,7 +59,7 @@ def unseal(sealed: bytes, component: str, name: str = "model") -> bytes:
     size = hashlib.sha256().digest_size
     digest, data = sealed[:size], sealed[size:]
     if hashlib.sha256(data).digest() != digest:
-        raise _damaged(component, f"the checksum of its {name} is wrong")
+        raise _damaged(component, f"its {name}'s checksum is wrong")
     return data
 
 
@@ -96,7 +96,7 @@ def _require_seal(file: IO[bytes], component: str, name: str) -> None:
     while chunk := file.read(_CHUNK_BYTES):
         total.update(chunk)
     if total.digest() != expected:
-        raise _damaged(component, f"the checksum of its {name} is wrong")
+        raise _damaged(component, f"its {name}'s checksum is wrong")
     file.seek(0)
 
 
