@@ -14,6 +14,7 @@ writes.
 import argparse
 import io
 import json
+import random
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
@@ -141,7 +142,7 @@ def replay(
     seed: int,
 ) -> Callable[[Language], Iterator[Example]]:
     """All new examples, and so many of the old ones that they are this share."""
-    rng = __import__("random").Random(seed)
+    rng = random.Random(seed)
 
     def read(nlp: Language) -> Iterator[Example]:
         examples = list(new(nlp))
