@@ -17,7 +17,7 @@ from .types import Emissions, FloatsXd, Ints1d
 
 # What a new tag or intent scores: so little that its first updates, of which it is the
 # occasion, find it improbable wherever others are known.
-_UNLIKELY = -6.0
+_UNLIKELY = -2.0
 # Marks the reference docs of messages such as the pipeline has learnt from already.
 REPLAYED = "music_query_replayed"
 

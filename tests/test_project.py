@@ -40,7 +40,7 @@ def project(request, tmp_path):
 
 
 def run(project, workflow, **variables):
-    overrides = {"vars.config": "configs/quick.cfg"}
+    overrides = dict.fromkeys(["vars.config", "vars.labels_config"], "configs/quick.cfg")
     overrides.update({f"vars.{name}": value for name, value in variables.items()})
     project_run(project, workflow, overrides=overrides, capture=True)
 
@@ -194,11 +194,12 @@ def test_box(project):
     assert component.labels == ("MUSIC_QUERY",)
     assert "周杰伦" in component.catalogue["artist"]
     # Whatever is trained with the recommended settings can start from it.
-    finetune = load_config(project / "configs" / "finetune.cfg")
-    model = finetune["components"]["music_query"]["model"]
     box_model = config["components"]["music_query"]["model"]
-    for size in ("embed_width", "hidden_width", "depth", "window", "crf"):
-        assert model[size] == box_model[size]
+    for name in ("finetune.cfg", "labels.cfg"):
+        finetune = load_config(project / "configs" / name)
+        model = finetune["components"]["music_query"]["model"]
+        for size in ("embed_width", "hidden_width", "depth", "window", "crf"):
+            assert model[size] == box_model[size]
 
 
 def test_readme_names_only_what_there_is(request):
