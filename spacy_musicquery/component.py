@@ -449,7 +449,7 @@ class MusicQuery(TrainablePipe):
             raise bad_setting(self.name, "dropout", drop, "at least 0 and below 1")
         self._n_updates += 1
         if self._rehearsal_model is not None:
-            grow_chars(self.model, texts)
+            grow_chars(self.model, [e.predicted.text for e in new_examples(examples)])
         get_shim(self.model).wake()
         self._tell_of_parameters()
         set_dropout_rate(self.model, drop)
