@@ -24,8 +24,9 @@ def draw_silence(results: List[Dict[str, Any]], path: Path) -> None:
     figure, axis = plt.subplots(figsize=(7, 3.2))
     left_out = {row["left_out"]: row["false_alarms"] for row in results}
     for offset, label, color in ((0.2, "seen in training", OURS), (-0.2, "left out", PEER)):
-        shares = [100 * left_out[None if color == OURS else name][name] for name in names]
-        places = [i + offset for i in range(len(names))]
+        rows = [left_out.get(None if color == OURS else name) for name in names]
+        places = [i + offset for i, row in enumerate(rows) if row]
+        shares = [100 * row[name] for row, name in zip(rows, names) if row]
         bars = axis.barh(places, shares, height=0.38, color=color, label=label)
         axis.bar_label(bars, [f" {share:.2f} %" for share in shares], fontsize=8)
     axis.set_yticks(range(len(names)), names)
