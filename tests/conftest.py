@@ -1,4 +1,5 @@
 import os
+import shutil
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -10,6 +11,7 @@ from spacy.tokens import DocBin
 from spacy.training import Example
 from spacy.util import load_config
 from thinc.util import fix_random_seed
+from weasel.cli.run import project_run
 
 from spacy_musicquery.corpus import record_to_doc
 from spacy_musicquery.records import Record
@@ -33,6 +35,8 @@ NEW_MESSAGES = [
 
 # Components that shall know nothing yet.
 FROM_SCRATCH = {"pretrained": None}
+
+PROJECT_FILES = ["project.yml", "assets", "configs"]
 
 HARD_TEXTS = [
     "",
@@ -128,3 +132,31 @@ def fine_tune(request, trained_path, tmp_path):
         return spacy.load(tmp_path / output / "model-last")
 
     return run
+
+
+@pytest.fixture
+def project(request, tmp_path):
+    """A copy of the project, to run its workflows in."""
+    root = tmp_path / "project"
+    root.mkdir()
+    for name in PROJECT_FILES:
+        source = request.config.rootpath / name
+        if source.is_dir():
+            ignore = shutil.ignore_patterns("cais_raw", "cais")
+            shutil.copytree(source, root / name, ignore=ignore)
+        else:
+            shutil.copy(source, root / name)
+    config = load_config(root / "configs" / "default.cfg")
+    config["training"]["max_steps"] = 200
+    config["training"]["eval_frequency"] = 100
+    config["training"]["optimizer"]["learn_rate"] = 0.01
+    config["components"]["music_query"]["model"].update(embed_width=16, hidden_width=16)
+    config.to_disk(root / "configs" / "quick.cfg")
+    return root
+
+
+def run_workflow(project, workflow, **variables):
+    """Run a workflow of the project, with a config that trains little."""
+    overrides = dict.fromkeys(["vars.config", "vars.labels_config"], "configs/quick.cfg")
+    overrides.update({f"vars.{name}": value for name, value in variables.items()})
+    project_run(project, workflow, overrides=overrides, capture=True)

@@ -35,7 +35,10 @@ def test_it_loads_and_finds_the_same(version):
     for row, result in zip(expected, results):
         assert len(result["found"]) == len(row["found"]), row["text"]
         for span, saved_span in zip(result["found"], row["found"]):
-            assert span == {**saved_span, "score": pytest.approx(saved_span["score"], abs=1e-4)}
+            assert span == {
+                **saved_span,
+                "score": pytest.approx(saved_span["score"], abs=1e-4),
+            }
         assert result["cats"] == pytest.approx(row["cats"], abs=1e-4)
 
 
@@ -50,7 +53,9 @@ def save(version):
     for example in examples:
         is_request = bool(example.reference.ents)
         example.reference.cats = {"Play": float(is_request), "Other": float(not is_request)}
-    component.initialize(lambda: examples, nlp=nlp, catalogue={"artist": ["周杰伦", "林俊杰"]})
+    component.initialize(
+        lambda: examples, nlp=nlp, catalogue={"artist": ["周杰伦", "林俊杰"]}
+    )
     optimizer = nlp.create_optimizer()
     optimizer.learn_rate = 0.01
     for _ in range(150):
