@@ -2,6 +2,8 @@
 the input embeddings of BERT and ALBERT checkpoints."""
 
 import gzip
+import struct
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, NamedTuple, Tuple
 
@@ -21,6 +23,12 @@ _SPREAD = 0.5
 # Of an embedding of a million tokens, a thousand wide.
 _MAX_NUMBERS = 1 << 30
 _FASTTEXT_MAGIC = (793712314).to_bytes(4, "little")
+# What stands before the vocabulary, see fastText's saveModel: magic, version, twelve
+# settings and a double; then how many words there are, three numbers and two long ones. A word
+# is followed by its count and its kind.
+_FASTTEXT_SETTINGS_BYTES = 4 * (2 + 12) + 8
+_FASTTEXT_COUNTS_BYTES = 4 * 3 + 8 * 2
+_FASTTEXT_ENTRY_BYTES = 8 + 1
 _PICKLE_MAGIC = b"\x80"
 
 
@@ -74,6 +82,7 @@ def _read_with_gensim(path: Path, binary: bool) -> Any:
             # numpy reads past what gensim hands it.
             raise ValueError("fastText's .bin must be unpacked first")
         if start == _FASTTEXT_MAGIC:
+            _require_whole_vocabulary(path)
             return models.fasttext.load_facebook_vectors(str(path))
         if start.startswith(_PICKLE_MAGIC):
             # gensim's own format. It is not read: whoever wrote it could run any code.
@@ -81,6 +90,19 @@ def _read_with_gensim(path: Path, binary: bool) -> Any:
         return models.KeyedVectors.load_word2vec_format(str(path), binary=binary)
     except Exception as error:  # gensim lets through whatever the parser hits
         raise ValueError(Errors.MQ031.format(path=path, error=repr(error))) from error
+
+
+def _require_whole_vocabulary(path: Path) -> None:
+    """Refuse a fastText file that ends within its vocabulary: gensim would look for the
+    end of a word for ever."""
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        (n_words,) = struct.unpack_from("<i", data, _FASTTEXT_SETTINGS_BYTES)
+        place = _FASTTEXT_SETTINGS_BYTES + _FASTTEXT_COUNTS_BYTES
+        for _ in range(n_words):
+            end = data.find(b"\0", place)
+            if end < 0:
+                raise ValueError("it ends within its vocabulary")
+            place = end + 1 + _FASTTEXT_ENTRY_BYTES
 
 
 def read_checkpoint(path: Path) -> Dict[str, Floats1d]:
