@@ -113,7 +113,8 @@ def test_a_killed_save_leaves_one_pipeline_or_the_other(save_one, load_one):
 @needs_linux
 def test_kills_can_tell(tmp_path):
     def save_by_halves(nlp, path):
-        nlp.to_disk(path)
+        if not path.exists():
+            nlp.to_disk(path)
         (path / "music_query" / "model").write_bytes(b"")
 
     _, wrong = kill_saves(
