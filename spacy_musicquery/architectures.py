@@ -236,8 +236,9 @@ def forward(
     if shim.sizes.context_width:
         contexts = [model.attrs["encoder"](texts, remember=is_train)]
 
-    sizes, tag_chain = shim.sizes, shim.chain
-    if not is_train:
+    if is_train:
+        sizes, tag_chain = shim.sizes, shim.chain
+    else:
         sizes, tag_chain = shim.known_sizes, shim.known_chain
     data = np.empty((len(ids), sizes.n_tags), dtype="float32")
     intents = np.zeros((len(texts), sizes.n_intents), dtype="float32")

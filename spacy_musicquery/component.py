@@ -500,7 +500,8 @@ class MusicQuery(TrainablePipe):
         self, examples: Iterable[Example], scores: Emissions
     ) -> Tuple[float, EmissionGradients]:
         """The loss of the gold tags and intents, and its gradient; see `losses`, and
-        `distillation` for that of a teacher, if there is one. Characters of tokens without entity annotation may have any tag, and docs
+        `distillation` for that of a teacher, if there is one. Characters of tokens
+        without entity annotation may have any tag, and docs
         without `cats` any intent.
 
         examples (Iterable[Example]): The batch of examples.
