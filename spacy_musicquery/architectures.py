@@ -20,7 +20,7 @@ from .catalogue import (
 )
 from .encoder import FrozenEncoder
 from .encoding import UNK_ID, CharInventory, padded_batches
-from .errors import Errors, SavedModelError, bad_setting
+from .errors import Errors, SavedModelError, bad_setting, require_sound
 from .keras_shim import KerasShim
 from .layout import TRANSITIONS, NetworkSizes
 from .onnx_graph import Precision
@@ -363,7 +363,7 @@ def _deserialize_catalogue(
     default: Catalogue, value: bytes, name: str, model: Model
 ) -> Catalogue:
     types = messages.loads(value)
-    _require(
+    require_sound(
         isinstance(types, tuple)
         and all(isinstance(type_name, str) and type_name for type_name in types)
         and len(set(types)) == len(types),
@@ -394,7 +394,7 @@ def _deserialize_bigrams(
 ) -> BigramInventory:
     data: Any = messages.loads(value)
     pairs = data.get("pairs") if isinstance(data, dict) else None
-    _require(
+    require_sound(
         isinstance(pairs, np.ndarray)
         and pairs.dtype in (np.uint16, np.int32)
         and pairs.ndim == 2
@@ -403,7 +403,7 @@ def _deserialize_bigrams(
         "it holds no pairs of characters",
     )
     bigrams = BigramInventory.from_dict(data)
-    _require(bigrams.is_in_order, "its pairs of characters are out of order")
+    require_sound(bigrams.is_in_order, "its pairs of characters are out of order")
     return bigrams
 
 
@@ -420,7 +420,7 @@ def _deserialize_inventory(
 ) -> CharInventory:
     data: Any = messages.loads(value)
     chars = data.get("chars") if isinstance(data, dict) else None
-    _require(
+    require_sound(
         isinstance(chars, str) and len(set(chars)) == len(chars),
         "it holds no characters, or one of them twice",
     )
@@ -436,8 +436,3 @@ def _deserialize_inventory(
                 )
             )
     return CharInventory.from_dict(data)
-
-
-def _require(condition: bool, problem: str) -> None:
-    if not condition:
-        raise SavedModelError(Errors.MQ021.format(name="music_query", problem=problem))

@@ -269,6 +269,15 @@ def bad_setting(name: str, setting: str, value: object, expected: str) -> ValueE
     return ValueError(message)
 
 
+def require_sound(condition: bool, problem: str) -> None:
+    """condition (bool): What is true of every saved model.
+    problem (str): What is wrong if it is not.
+    RAISES (SavedModelError): If it is not.
+    """
+    if not condition:
+        raise SavedModelError(Errors.MQ021.format(name="music_query", problem=problem))
+
+
 def excerpt(text: str, length: int = 60) -> str:
     """A text cut to what fits in a message.
 

@@ -30,7 +30,7 @@ from thinc.shims import Shim
 
 from . import messages
 from .bio import crf_chain, softmax_chain
-from .errors import Errors, SavedModelError, excerpt
+from .errors import Errors, SavedModelError, excerpt, require_sound
 from .layout import CONTEXT, TRANSITIONS, NetworkSizes, array_shapes
 from .learn_rates import LearnRates
 from .linear_chain import LinearChain
@@ -417,12 +417,12 @@ class KerasShim(Shim):
             than the config describes; the shim stays as it was.
         """
         message = messages.loads(data)
-        _require(isinstance(message, dict), "it holds no weights")
+        require_sound(isinstance(message, dict), "it holds no weights")
         version = message.pop("format", None)
         if version == _FORMAT_WITH_GRAPHS:
             message.pop("graphs", None)
         else:
-            _require(version == _FORMAT, f"it is not of format {_FORMAT}")
+            require_sound(version == _FORMAT, f"it is not of format {_FORMAT}")
         if message == {"sizes": None}:
             self.set_weights(None, {}, ())
             return self
@@ -430,12 +430,12 @@ class KerasShim(Shim):
         message.setdefault("untrained", tuple(Untrained()))
         known = {"sizes", "arrays", "frozen", "untrained"}
         problem = f"it holds {sorted(map(str, message))}, and not {sorted(known)}"
-        _require(message.keys() == known, problem)
+        require_sound(message.keys() == known, problem)
         sizes = self._checked_sizes(message["sizes"])
         arrays = _checked_arrays(message["arrays"], sizes)
         frozen = message["frozen"]
         is_sound = isinstance(frozen, tuple) and all(name in arrays for name in frozen)
-        _require(is_sound, "it does not say what is frozen")
+        require_sound(is_sound, "it does not say what is frozen")
         untrained = _checked_untrained(message["untrained"], sizes)
         self.set_weights(sizes, arrays, frozen, untrained)
         return self
@@ -463,7 +463,7 @@ class KerasShim(Shim):
 
     def _checked_sizes(self, saved: Any) -> NetworkSizes:
         n_sizes = len(NetworkSizes._fields)
-        _require(
+        require_sound(
             isinstance(saved, tuple)
             # Pipelines from before there were contextual vectors do not say so.
             and len(saved) in (n_sizes - 1, n_sizes)
@@ -569,16 +569,16 @@ def _checked_arrays(arrays: Any, sizes: NetworkSizes) -> Dict[str, FloatsXd]:
     """Check saved arrays against the sizes, so that damage shows here and not
     deep inside a runtime."""
     shapes = array_shapes(sizes)
-    _require(isinstance(arrays, dict) and list(arrays) == list(shapes), "arrays missing")
+    require_sound(isinstance(arrays, dict) and list(arrays) == list(shapes), "arrays missing")
     for name, shape in shapes.items():
         array = arrays[name]
-        _require(
+        require_sound(
             isinstance(array, np.ndarray)
             and array.dtype in (np.float32, np.float16)
             and array.shape == shape,
             f"the array '{name}' does not have the shape {shape}",
         )
-        _require(bool(np.isfinite(array).all()), f"the array '{name}' is not finite")
+        require_sound(bool(np.isfinite(array).all()), f"the array '{name}' is not finite")
     return {name: np.array(array, dtype="float32") for name, array in arrays.items()}
 
 
@@ -599,7 +599,7 @@ def _checked_untrained(saved: Any, sizes: NetworkSizes) -> Untrained:
     is_sound = isinstance(saved, tuple) and len(saved) == len(Untrained._fields)
     for n, of in zip(saved if is_sound else (), (sizes.n_tags - 1, sizes.n_intents)):
         is_sound = is_sound and type(n) is int and 0 <= n <= of
-    _require(is_sound, f"the new tags and intents are {excerpt(repr(saved))}")
+    require_sound(is_sound, f"the new tags and intents are {excerpt(repr(saved))}")
     return Untrained(*saved)
 
 
@@ -608,8 +608,3 @@ def _smallest(array: FloatsXd) -> FloatsXd:
     with np.errstate(over="ignore"):
         half = array.astype("float16")
     return half if np.array_equal(half, array) else array
-
-
-def _require(condition: bool, problem: str) -> None:
-    if not condition:
-        raise SavedModelError(Errors.MQ021.format(name="music_query", problem=problem))
