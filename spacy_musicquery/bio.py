@@ -159,25 +159,32 @@ def _decode_one(
     tags = chain.best_tags_of_one(emissions)
     if not any(tags):
         return []
-    weights, forward, backward, scale = chain.messages_of_one(emissions)
-    factors = chain.factor_rows
-    spans = []
+    n_chars = len(tags)
     tags.append(OUTSIDE)
+    places = []
     for start, begin_tag in enumerate(tags):
         if begin_tag % 2 == 0:
             continue
+        end = start + 1
+        while tags[end] == begin_tag + 1:
+            end += 1
+        places.append((start, end, begin_tag))
+    # The last character of the first span, and the one after the last span.
+    first, last = places[0][1] - 1, min(places[-1][1], n_chars - 1)
+    weights, forward, backward, scale = chain.messages_of_one(emissions, first, last)
+    factors = chain.factor_rows
+    spans = []
+    for start, end, begin_tag in places:
         inside_tag = begin_tag + 1
         score = forward[start][begin_tag]
         tag = begin_tag
-        end = start + 1
-        while tags[end] == inside_tag:
-            score *= factors[tag][inside_tag] * weights[end][inside_tag] / scale[end]
+        for t in range(start + 1, end):
+            score *= factors[tag][inside_tag] * weights[t][inside_tag] / scale[t]
             tag = inside_tag
-            end += 1
-        ending = backward[end - 1][tag]
-        if end < len(emissions):
+        ending = backward[end - 1 - first][tag]
+        if end < n_chars:
             longer = factors[tag][inside_tag] * weights[end][inside_tag] / scale[end]
-            ending -= longer * backward[end][inside_tag]
+            ending -= longer * backward[end - first][inside_tag]
         spans.append((start, end, begin_tag // 2, min(max(score * ending, 0.0), 1.0)))
     return spans
 

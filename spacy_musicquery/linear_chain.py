@@ -196,29 +196,55 @@ class LinearChain:
         tags.reverse()
         return tags
 
-    def messages_of_one(self, emissions: Rows) -> Messages:
-        """`messages` of one text that is not empty, for the tags of one label.
+    def messages_of_one(self, emissions: Rows, first: int, last: int) -> Messages:
+        """`messages` of one text that is not empty, for the tags of one label, as far as
+        the characters `first` to `last` need them.
 
         emissions (Sequence[Sequence[float]]): A row a character.
+        first (int): Rows of `backward` before this character are left out: its first row
+            is that of `first`.
+        last (int): Rows of `forward` and `scale` end with this character.
         RETURNS (Messages): Rows of a character each.
         """
         (oo, ob, _), (bo, bb, bi), (io, ib, ii) = self.factor_rows
-        weights, forward, scale = [], [], []
+        weights = []
+        for e_o, e_b, e_i in emissions:
+            top = e_o if e_o > e_b else e_b
+            if e_i > top:
+                top = e_i
+            weights.append(
+                (
+                    exp(e_o - top) + _LEAST_WEIGHT,
+                    exp(e_b - top) + _LEAST_WEIGHT,
+                    exp(e_i - top) + _LEAST_WEIGHT,
+                )
+            )
+        forward, scale = [], []
         o, b, i = 1.0, 0.0, 0.0
-        for row in emissions:
-            top = max(row)
-            weight_o, weight_b, weight_i = [exp(e - top) + _LEAST_WEIGHT for e in row]
+        for weight_o, weight_b, weight_i in weights[: last + 1]:
             to_o = (o * oo + b * bo + i * io) * weight_o
             to_b = (o * ob + b * bb + i * ib) * weight_b
             to_i = (b * bi + i * ii) * weight_i
             total = to_o + to_b + to_i
             o, b, i = to_o / total, to_b / total, to_i / total
-            weights.append((weight_o, weight_b, weight_i))
             forward.append((o, b, i))
             scale.append(total)
-        o = b = i = 1.0
+        from_o = from_b = from_i = 1.0
+        for weight_o, weight_b, weight_i in weights[:last:-1]:
+            from_o, from_b, from_i = from_o * weight_o, from_b * weight_b, from_i * weight_i
+            total = from_o + from_b + from_i
+            from_o, from_b, from_i = (
+                (oo * from_o + ob * from_b) / total,
+                (bo * from_o + bb * from_b + bi * from_i) / total,
+                (io * from_o + ib * from_b + ii * from_i) / total,
+            )
+        # Those beyond `last` were not scaled as `forward` would have been.
+        total = o * from_o + b * from_b + i * from_i
+        o, b, i = from_o / total, from_b / total, from_i / total
         backward = [(o, b, i)]
-        for (weight_o, weight_b, weight_i), total in zip(weights[:0:-1], scale[:0:-1]):
+        for t in range(last, first, -1):
+            weight_o, weight_b, weight_i = weights[t]
+            total = scale[t]
             from_o, from_b, from_i = (
                 o * weight_o / total,
                 b * weight_b / total,
