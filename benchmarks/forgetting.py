@@ -14,23 +14,20 @@ writes.
 import argparse
 import io
 import json
-import random
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import spacy
 from commands import CONFIGS
-from forgetting_tasks import Task, chat_sample, make_tasks
+from forgetting_tasks import Task, make_tasks
 from plots import draw_forgetting
-from spacy import registry
-from spacy.language import Language
 from spacy.tokens import DocBin
-from spacy.training import Example
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train
 from spacy.util import load_config
 
 from spacy_musicquery.corpus import record_to_doc
+from spacy_musicquery.raw_text import read_lines
 from spacy_musicquery.records import Record
 
 HERE = Path(__file__).resolve().parent
@@ -57,7 +54,7 @@ def main() -> None:
     parser.add_argument("--strength", type=float, default=STRENGTH, help="of consolidation")
     parser.add_argument("--share", type=float, default=SHARE, help="of replayed messages")
     options = parser.parse_args()
-    tasks, chat = make_tasks(options.cais), chat_sample(options.chat)
+    tasks, chat = make_tasks(options.cais), read_lines(options.chat)
     runs = options.out / "forgetting"
     path = options.out / "forgetting.json"
     rows: List[Dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
@@ -108,15 +105,12 @@ def learn(
         max_steps=steps, eval_frequency=steps, patience=0, dropout=0.3
     )
     config["training"]["optimizer"]["learn_rate"].update(total_steps=steps)
-    reader = {"@readers": "spacy.Corpus.v1", "path": str(run / "old.spacy")}
+    replay = config["corpora"]["train"]
+    reader = {**replay["new"], "path": str(run / "old.spacy")}
     if "replay" in remedies:
-        config["corpora"]["train"] = {
-            "@readers": "forgetting.Replay.v1",
-            "new": config["corpora"]["train"],
-            "old": reader,
-            "share": options.share,
-            "seed": options.seed,
-        }
+        replay.update(old=reader, share=options.share)
+    else:
+        config["corpora"]["train"] = replay["new"]
     initialize = config["initialize"]["components"]["music_query"]
     if "rehearsal" in remedies:
         initialize["rehearsal"] = {
@@ -132,27 +126,6 @@ def learn(
         }
     train(init_nlp(config), run, stdout=io.StringIO(), stderr=io.StringIO())
     return run / "model-last"
-
-
-@registry.readers("forgetting.Replay.v1")
-def replay(
-    new: Callable[[Language], Iterator[Example]],
-    old: Callable[[Language], Iterator[Example]],
-    share: float,
-    seed: int,
-) -> Callable[[Language], Iterator[Example]]:
-    """All new examples, and so many of the old ones that they are this share."""
-    rng = random.Random(seed)
-
-    def read(nlp: Language) -> Iterator[Example]:
-        examples = list(new(nlp))
-        pool = list(old(nlp))
-        n_old = min(round(len(examples) * share / (1 - share)), len(pool))
-        examples += rng.sample(pool, n_old)
-        rng.shuffle(examples)
-        yield from examples
-
-    return read
 
 
 def save(records: List[Record], path: Path) -> None:

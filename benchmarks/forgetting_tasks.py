@@ -8,7 +8,6 @@ from typing import Dict, Iterable, List, NamedTuple, Sequence, Tuple
 
 from spacy_musicquery.catalogue_files import read_catalogue
 from spacy_musicquery.generator import Grammar, checked_settings, generate
-from spacy_musicquery.raw_text import read_lines
 from spacy_musicquery.records import DEFAULT_LABEL, Record, read_records
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,7 +86,7 @@ def make_tasks(cais: Path) -> List[Task]:
         _read_cais(cais / f"{part}.jsonl") for part in ("train", "valid")
     )
     random.Random(0).shuffle(utterances)
-    old, unseen = _box_messages(2000, seed=101), _box_messages(1000, seed=102)
+    old, unseen = _box_messages(4000, seed=101), _box_messages(1000, seed=102)
     films = _fill(FILM_PHRASES, _names("screen"), "FILM")
     songs = [name for name in _names("title") if name.isascii()]
     english = _fill(ENGLISH_PHRASES, songs, DEFAULT_LABEL, ENGLISH_SILENCE)
@@ -97,14 +96,6 @@ def make_tasks(cais: Path) -> List[Task]:
         Task("films", *films, "FILM"),
         Task("English", *english),
     ]
-
-
-def chat_sample(chat: Path, size: int = 2000) -> List[str]:
-    """chat (Path): A folder of .txt files.
-    size (int): How many messages.
-    RETURNS (List[str]): Some of the messages, drawn at random.
-    """
-    return random.Random(0).sample(read_lines(chat), size)
 
 
 def _read_cais(path: Path) -> List[Record]:

@@ -569,7 +569,9 @@ def _checked_arrays(arrays: Any, sizes: NetworkSizes) -> Dict[str, FloatsXd]:
     """Check saved arrays against the sizes, so that damage shows here and not
     deep inside a runtime."""
     shapes = array_shapes(sizes)
-    require_sound(isinstance(arrays, dict) and list(arrays) == list(shapes), "arrays missing")
+    require_sound(
+        isinstance(arrays, dict) and list(arrays) == list(shapes), "arrays missing"
+    )
     for name, shape in shapes.items():
         array = arrays[name]
         require_sound(

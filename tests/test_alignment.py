@@ -13,7 +13,7 @@ import spacy
 from spacy.tokens import Doc, DocBin
 
 from spacy_musicquery.alignment import AlignmentMode, FoundSpan
-from spacy_musicquery.component import Prediction
+from spacy_musicquery.finder import Prediction
 
 from .conftest import FROM_SCRATCH
 

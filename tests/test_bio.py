@@ -164,6 +164,12 @@ def test_allowed_transitions():
         assert allowed[before, after] == (not is_inside or before in (after, after - 1))
 
 
+def test_log_softmax_is_that_of_each_row():
+    logits = np.random.default_rng(0).normal(size=(2, 3, 4))
+    expected = logits - np.log(np.exp(logits).sum(axis=-1))[..., np.newaxis]
+    assert bio.log_softmax(logits) == pytest.approx(expected)
+
+
 def test_log_softmax_of_large_values_is_finite():
     log_probabilities = bio.log_softmax(np.array([[1e4, -1e4, 0.0]]))
     assert np.isfinite(log_probabilities).all()

@@ -7,6 +7,7 @@ from thinc.api import Adam, Config
 
 from spacy_musicquery import bio
 from spacy_musicquery.architectures import build_char_bilstm
+from spacy_musicquery.targets import gold_tags
 
 from .conftest import (
     FROM_SCRATCH,
@@ -138,7 +139,9 @@ def test_messages_without_a_query_can_be_learnt_from(trained):
     doc = trained("今天天气怎么样")
     assert doc.has_annotation("ENT_IOB")
     example = Example(trained.make_doc(doc.text), doc)
-    assert not trained.get_pipe("music_query")._gold_tags(example).any()
+    assert not gold_tags(
+        example, trained.get_pipe("music_query").labels, "music_query"
+    ).any()
 
 
 def test_spaced_training_data_is_warned_of(caplog):
@@ -253,7 +256,10 @@ def test_gold_tags_of_words_and_blanks(trained):
     reference = Doc(trained.vocab, words=words, spaces=[True, True, True, False])
     reference.ents = [Span(reference, 1, 3, label="MUSIC_QUERY")]
     example = Example(trained.make_doc(reference.text), reference)
-    tags = [component.tags[tag][0] for tag in component._gold_tags(example)]
+    tags = [
+        component.tags[tag][0]
+        for tag in gold_tags(example, component.labels, component.name)
+    ]
     assert "".join(tags) == "OOOOBIIIIIIIOO"
 
 

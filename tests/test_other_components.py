@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from spacy_musicquery.cli import app
 from spacy_musicquery.corpus import record_to_doc
 from spacy_musicquery.records import Record
+from spacy_musicquery.targets import gold_tags
 
 from .conftest import FROM_SCRATCH, MESSAGES, found, make_examples
 
@@ -156,7 +157,8 @@ def test_references_for_training_on_offsets_inside_tokens(trained_path):
     assert lost.ents == () and not any(token.ent_iob for token in lost)
     reference = Example.from_dict(spacy.blank("zh").make_doc(TEXTS[0]), entities).reference
     example = Example(nlp.make_doc(TEXTS[0]), reference)
-    tags = [component.tags[tag] for tag in component._gold_tags(example)]
+    gold = gold_tags(example, component.labels, component.name)
+    tags = [component.tags[tag] for tag in gold]
     assert tags == ["O"] * 3 + ["B-MUSIC_QUERY"] + ["I-MUSIC_QUERY"] * 5
     assert nlp.update([example], sgd=False)["music_query"] < 0.1
 
