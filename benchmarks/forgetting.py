@@ -14,6 +14,7 @@ writes.
 import argparse
 import io
 import json
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
@@ -31,12 +32,13 @@ from spacy_musicquery.raw_text import read_lines
 from spacy_musicquery.records import Record
 
 HERE = Path(__file__).resolve().parent
-STRENGTH, WEIGHT, SHARE = 1e4, 1.0, 0.5
+RATE, STRENGTH, WEIGHT, SHARE = 1e-3, 1e3, 1.0, 0.5
 METHODS: Dict[str, Sequence[str]] = {
     "naive": (),
     "replay": ("replay",),
     "rehearsal": ("rehearsal",),
     "consolidation": ("consolidation",),
+    "replay and rehearsal": ("replay", "rehearsal"),
     "all three": ("replay", "rehearsal", "consolidation"),
     "joint": (),
 }
@@ -50,6 +52,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="*", default=list(METHODS), choices=METHODS)
     parser.add_argument("--out", type=Path, default=HERE / "results")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rate", type=float, default=RATE, help="of learning, at first")
     parser.add_argument("--weight", type=float, default=WEIGHT, help="of rehearsal")
     parser.add_argument("--strength", type=float, default=STRENGTH, help="of consolidation")
     parser.add_argument("--share", type=float, default=SHARE, help="of replayed messages")
@@ -89,10 +92,10 @@ def learn(
 ) -> Path:
     """Learn one task, from the pipeline that was learnt before."""
     remedies = METHODS[method]
-    old = [record for task in tasks[:n_learnt] for record in task.train]
+    old = [record for task in tasks[:n_learnt] for record in repeated(task.train)]
     new = list(tasks[n_learnt].train)
     if method == "joint":
-        before, new = None, [*old, *new]
+        before, new = None, [*old, *repeated(new)]
     save(new, run / "new.spacy")
     save(old, run / "old.spacy")
     config = load_config(CONFIGS / "finetune.cfg")
@@ -104,7 +107,9 @@ def learn(
     config["training"].update(
         max_steps=steps, eval_frequency=steps, patience=0, dropout=0.3
     )
-    config["training"]["optimizer"]["learn_rate"].update(total_steps=steps)
+    config["training"]["optimizer"]["learn_rate"].update(
+        total_steps=steps, initial_rate=options.rate
+    )
     replay = config["corpora"]["train"]
     reader = {**replay["new"], "path": str(run / "old.spacy")}
     if "replay" in remedies:
@@ -126,6 +131,11 @@ def learn(
         }
     train(init_nlp(config), run, stdout=io.StringIO(), stderr=io.StringIO())
     return run / "model-last"
+
+
+def repeated(records: List[Record], least: int = 1000) -> List[Record]:
+    """Small tasks count like larger ones."""
+    return list(islice(cycle(records), max(least, len(records))))
 
 
 def save(records: List[Record], path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import random
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Dict, Iterator, List, Tuple
@@ -10,6 +11,7 @@ import numpy as np
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
+from tqdm import TMonitor
 
 from spacy_musicquery.architectures import get_shim
 from spacy_musicquery.component import MusicQuery
@@ -84,6 +86,16 @@ def are_equal(one: Found, other: Found, tolerance: float = 1e-5) -> bool:
     return [span[:3] for span in one] == [span[:3] for span in other] and all(
         abs(a[3] - b[3]) <= tolerance for a, b in zip(one, other)
     )
+
+
+def other_threads() -> List[str]:
+    """RETURNS (List[str]): The threads of Python's beside this one and the one that tqdm
+    keeps to the end."""
+    return [
+        thread.name
+        for thread in threading.enumerate()
+        if thread is not threading.current_thread() and not isinstance(thread, TMonitor)
+    ]
 
 
 def resident_mb() -> float:

@@ -16,7 +16,15 @@ from typing import Dict, List, Tuple
 from spacy.language import Language
 from tqdm import tqdm
 
-from .common import Found, are_equal, found_in, make_box, make_messages, report
+from .common import (
+    Found,
+    are_equal,
+    found_in,
+    make_box,
+    make_messages,
+    other_threads,
+    report,
+)
 
 N_DIFFERENT = 3000
 PIECE = 500
@@ -102,7 +110,6 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=4)
     options = parser.parse_args()
     started = time.monotonic()
-    n_before = threading.active_count()
     by_threads, wrong = run_threads(make_box(), options.threads, options.messages)
     by_processes, wrong_there = run_processes(
         make_box(), options.processes, options.messages
@@ -110,8 +117,7 @@ def main() -> int:
     failures = [*wrong, *wrong_there]
     if by_threads != options.threads * options.messages or by_processes != options.messages:
         failures.append("messages are missing")
-    if threading.active_count() != n_before:
-        failures.append(f"{threading.active_count() - n_before} threads are left")
+    failures += [f"the thread {name} is left" for name in other_threads()]
     counts = {
         f"messages of {options.threads} threads": by_threads,
         "differences there": len(wrong),

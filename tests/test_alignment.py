@@ -12,7 +12,7 @@ import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
 
-from spacy_musicquery.alignment import AlignmentMode, FoundSpan
+from spacy_musicquery.alignment import AlignmentMode, FoundSpan, strip_blanks
 from spacy_musicquery.finder import Prediction
 
 from .conftest import FROM_SCRATCH
@@ -99,6 +99,21 @@ def test_split_cuts_tokens_at_the_edges_and_nowhere_else(words, expected):
     assert [token.text_with_ws for token in doc] == expected
     assert texts(doc.ents) == ["晴天"]
     assert doc.ents[0]._.music_query_score == 0.9
+
+
+@pytest.mark.parametrize(
+    "text,start,end,expected",
+    [
+        ("听 晴 天", 0, 5, (0, 5)),
+        ("  \u3000晴天 \n\t", 0, 8, (3, 5)),
+        ("听 晴", 1, 3, (2, 3)),
+        ("晴 听", 0, 2, (0, 1)),
+        ("听\t  听", 1, 4, (4, 4)),
+        ("  ", 1, 1, (1, 1)),
+    ],
+)
+def test_blanks_at_the_edges_belong_to_no_query(text, start, end, expected):
+    assert strip_blanks(text, start, end) == expected
 
 
 def test_a_token_with_blanks_in_it():

@@ -14,6 +14,8 @@ from spacy.cli.find_threshold import find_threshold
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from spacy_musicquery import finder
+
 from .conftest import HARD_TEXTS, MESSAGES, found, make_examples
 
 TEXTS = [text for text, _ in MESSAGES]
@@ -206,6 +208,25 @@ def test_error_handler_gets_the_documents(trained_path):
     component.model.shims[0].sizes = None
     assert list(nlp.pipe(TEXTS[:2])) == []
     assert [doc.text for doc in failed] == TEXTS[:2]
+
+
+def test_a_doc_that_cannot_be_annotated_is_left_to_the_error_handler(
+    trained_path, monkeypatch
+):
+    def align_or_fail(doc, *args):
+        if doc.text == TEXTS[1]:
+            raise RuntimeError(doc.text)
+        return align(doc, *args)
+
+    align = finder.align
+    monkeypatch.setattr(finder, "align", align_or_fail)
+    nlp = spacy.load(trained_path)
+    component = nlp.get_pipe("music_query")
+    calls = []
+    component.set_error_handler(lambda *call: calls.append(call))
+    assert [doc.text for doc in nlp.pipe(TEXTS)] == [TEXTS[0], *TEXTS[2:]]
+    ((name, proc, (doc,), error),) = calls
+    assert (name, proc, doc.text, str(error)) == ("music_query", component, *[TEXTS[1]] * 2)
 
 
 def test_displacy_has_a_colour(trained):
