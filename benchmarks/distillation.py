@@ -136,16 +136,8 @@ def train_teacher(runs: Path, teacher: str, direct: List[Path], steps: int) -> L
 
 def distil(runs: Path, teacher: str, paths: List[Path], seed: int, steps: int) -> Path:
     config = load_config(CONFIGS / "default.cfg")
-    config["corpora"]["train"] = {
-        "@readers": "spacy_musicquery.JoinedCorpus.v1",
-        "*": {
-            "gold": {"@readers": "spacy.Corpus.v1", "path": str(runs / "gold.spacy")},
-            "raw": {
-                "@readers": "spacy_musicquery.RawText.v1",
-                "path": str(runs / "raw.txt"),
-            },
-        },
-    }
+    raw = {"@readers": "spacy_musicquery.RawText.v1", "path": str(runs / "raw.txt")}
+    config["corpora"]["train"]["*"]["raw"] = raw
     config["training"]["batcher"]["size"] = BATCH
     config["paths"]["teacher"] = [str(path) for path in paths]
     path = runs / f"from_{teacher}.cfg"

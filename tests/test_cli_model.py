@@ -94,19 +94,18 @@ def test_extract_survives_bad_bytes_and_any_line_ending(trained_path):
 
 
 def test_extract_answers_each_line_as_it_comes(trained_path):
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [*EXTRACT, "--model", str(trained_path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         encoding="utf8",
-    )
-    for text in (TEXT, "你好"):
-        process.stdin.write(text + "\n")
-        process.stdin.flush()
-        assert json.loads(process.stdout.readline())["text"] == text
-    process.stdin.close()
-    assert process.wait() == 0
+    ) as process:
+        for text in (TEXT, "你好"):
+            process.stdin.write(text + "\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["text"] == text
+    assert process.returncode == 0
 
 
 def test_extract_stops_when_nobody_listens(trained_path):

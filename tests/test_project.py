@@ -5,9 +5,12 @@ import re
 import subprocess
 import sys
 
+import pytest
 import spacy
 import srsly
+from spacy import registry
 from spacy.util import load_config
+from thinc.api import Config
 from weasel.cli.assets import project_assets
 
 from spacy_musicquery.cli import app
@@ -123,3 +126,25 @@ def test_readme_names_only_what_there_is(request):
         if name != "scorer":
             found = settings[name] if name in settings else settings["model"][name]
             assert found == json.loads(value), name
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/continual_learning.md"])
+def test_settings_that_are_shown_can_be_copied(request, page):
+    """Every block of settings in the documentation is one that spaCy accepts."""
+    text = (request.config.rootpath / page).read_text(encoding="utf8")
+    blocks = re.findall(r"```ini\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) >= 5
+    for block in blocks:
+        text = re.sub(r"\$\{[^}]*\}", '"elsewhere"', block)
+        sections = re.findall(r"^\[(.*?)\]", text, re.MULTILINE)
+        above = {
+            ".".join(section.split(".")[:n])
+            for section in sections
+            for n in range(1, section.count(".") + 1)
+        }
+        missing = "".join(
+            f"[{section}]\n"
+            for section in sorted(above)
+            if f"[{section}]" not in text and "*" not in section
+        )
+        registry.fill(Config().from_str(missing + text), validate=True)
