@@ -49,6 +49,8 @@ GENERATED = {
 }
 # Twice that of configs/default.cfg, since raw text stands in a batch beside the others.
 BATCH = 128
+# Those of configs/finetune.cfg.
+BOX_STEPS = 2000
 SCORES = ("ents_f", "ents_p", "ents_r", "music_query_false_alarms")
 
 
@@ -130,7 +132,7 @@ def train_teacher(runs: Path, teacher: str, direct: List[Path], steps: int) -> L
     if teacher == "ensemble":
         return direct
     if teacher == "box":
-        return [train_on_cais(runs, "box", 0, steps, CONFIGS / "finetune.cfg")]
+        return [train_on_cais(runs, "box", 0, BOX_STEPS, CONFIGS / "finetune.cfg")]
     return [train_on_cais(runs, "wide", 0, steps, **WIDE)]
 
 
