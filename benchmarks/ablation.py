@@ -31,10 +31,10 @@ VARIANTS: Dict[str, Dict[str, object]] = {
     "without bigrams": {f"{MODEL}.bigram_min_count": 0},
     "without the window": {f"{MODEL}.window": 0},
     "without CRF (softmax)": {f"{MODEL}.crf": "false"},
-    "without dropped characters": {f"{MODEL}.char_dropout": 0},
-    "without dropout": {"training.dropout": 0},
+    "without dropped characters": {f"{MODEL}.char_dropout": 0.0},
+    "without dropout": {"training.dropout": 0.0},
     "without averaged weights": {"training.optimizer.use_averages": "false"},
-    "without weight decay": {"training.optimizer.L2": 0},
+    "without weight decay": {"training.optimizer.L2": 0.0},
     "twice the widths": {f"{MODEL}.embed_width": 96, f"{MODEL}.hidden_width": 96},
 }
 

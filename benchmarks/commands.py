@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,11 @@ def train(config: Path, run: Path, settings: Dict[str, object]) -> Dict[str, Any
     """
     if not (run / "model-last" / "meta.json").exists():  # written when training is over
         changes = [f"--{name}={value}" for name, value in settings.items()]
-        run_spacy("train", config, "--output", run, *changes)
+        try:
+            run_spacy("train", config, "--output", run, *changes)
+        except subprocess.CalledProcessError:
+            # spaCy saves what it has when a training fails, which is not over.
+            shutil.rmtree(run / "model-last", ignore_errors=True)
+            raise
     meta = (run / "model-best" / "meta.json").read_text(encoding="utf8")
     return json.loads(meta)["performance"]
