@@ -1,6 +1,6 @@
 """What a tagger forgets as it learns one thing after the other, and what helps.
 
-python benchmarks/forgetting.py --cais DIR --chat DIR [--steps 400] [--methods NAME ...] [--out DIR]
+python benchmarks/forgetting.py --cais DIR --chat DIR [--steps 300] [--methods NAME ...] [--out DIR]
 
 Starts from the model in the box, and learns 1,000 utterances of CAIS, then a new label
 from 200 messages, then English from 200 messages, each with a training of its own:
@@ -48,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cais", type=Path, required=True, help="train.jsonl, valid.jsonl")
     parser.add_argument("--chat", type=Path, required=True, help="a folder of .txt files")
-    parser.add_argument("--steps", type=int, default=400, help="of each training")
+    parser.add_argument("--steps", type=int, default=300, help="of each training")
     parser.add_argument("--methods", nargs="*", default=list(METHODS), choices=METHODS)
     parser.add_argument("--out", type=Path, default=HERE / "results")
     parser.add_argument("--seed", type=int, default=0)
