@@ -51,6 +51,9 @@ GENERATED = {
 BATCH = 128
 # Those of configs/finetune.cfg.
 BOX_STEPS = 2000
+# So frequent must a pair of characters be in all that the student reads: then it has about
+# as many vectors as the tagger that is trained directly, and is no larger.
+BIGRAM_MIN_COUNT = 8
 SCORES = ("ents_f", "ents_p", "ents_r", "music_query_false_alarms")
 
 
@@ -141,6 +144,7 @@ def distil(runs: Path, teacher: str, paths: List[Path], seed: int, steps: int) -
     raw = {"@readers": "spacy_musicquery.RawText.v1", "path": str(runs / "raw.txt")}
     config["corpora"]["train"]["*"]["raw"] = raw
     config["training"]["batcher"]["size"] = BATCH
+    config["components"]["music_query"]["model"]["bigram_min_count"] = BIGRAM_MIN_COUNT
     config["paths"]["teacher"] = [str(path) for path in paths]
     path = runs / f"from_{teacher}.cfg"
     config.to_disk(path)
