@@ -75,6 +75,7 @@ def main() -> None:
             of_method.append({"method": method, "learnt": tasks[n_learnt].name, **scores})
             print(json.dumps(of_method[-1]), flush=True)
         rows += of_method
+        rows.sort(key=lambda row: list(METHODS).index(row["method"]))
         path.write_text(json.dumps(rows, indent=1), encoding="utf8")
     table = markdown_table(rows, [task.name for task in tasks])
     (options.out / "forgetting.md").write_text(table, encoding="utf8")

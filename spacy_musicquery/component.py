@@ -183,12 +183,14 @@ class MusicQuery(QueryFinder):
             model,
             name,
             pretrained=pretrained,
-            threshold=threshold,
-            overwrite=overwrite,
-            spans_key=spans_key,
-            alignment_mode=alignment_mode,
-            learn_intents=learn_intents,
             scorer=scorer,
+            settings={
+                "alignment_mode": alignment_mode,
+                "learn_intents": learn_intents,
+                "overwrite": overwrite,
+                "spans_key": spans_key,
+                "threshold": threshold,
+            },
         )
         self.loss = loss or make_negative_log_likelihood()
         shim = get_shim(model)

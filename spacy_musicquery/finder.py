@@ -34,7 +34,6 @@ from thinc.api import Model
 from . import atomic, bio, saving
 from .alignment import (
     CHANGES,
-    AlignmentMode,
     Change,
     FoundSpan,
     add_ents,
@@ -93,27 +92,21 @@ class QueryFinder(TrainablePipe):
         name: str,
         *,
         pretrained: Optional[str],
-        threshold: float,
-        overwrite: bool,
-        spans_key: str,
-        alignment_mode: AlignmentMode,
-        learn_intents: bool,
         scorer: Optional[Callable],
+        settings: Mapping[str, Any],
     ) -> None:
-        """Initialize a component; `MusicQuery` says what the settings mean."""
+        """Initialize a component.
+
+        vocab, model, name, pretrained, scorer: See `MusicQuery`.
+        settings (Mapping[str, Any]): Those of `MusicQuery` that are saved with the
+            component: what `check_settings` checks.
+        RAISES (ValueError): If a setting has a value that is not allowed.
+        """
         self.vocab = vocab
         self.model = model
         self.name = name
         self.scorer = scorer
-        self.cfg: Dict[str, Any] = {
-            "alignment_mode": alignment_mode,
-            "intents": [],
-            "labels": [],
-            "learn_intents": learn_intents,
-            "overwrite": overwrite,
-            "spans_key": spans_key,
-            "threshold": threshold,
-        }
+        self.cfg: Dict[str, Any] = {**settings, "intents": [], "labels": []}
         check_settings(name, self.cfg)
         self._configured = dict(self.cfg)
         # spaCy asks for the labels before it loads what it has saved.
