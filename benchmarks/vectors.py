@@ -57,11 +57,10 @@ def main() -> None:
         DocBin(docs=docs[: size or None]).to_disk(runs / f"train_{size}.spacy")
     write_raw_text(runs, [doc.text for doc in docs], options.chat)
 
-    results: Dict[str, Dict[str, List[float]]] = {kind: {} for kind in options.kinds}
-    tasks = list(product(options.kinds, options.sizes, range(options.seeds)))
+    kinds = [kind for kind in options.kinds if kind != "checkpoint" or options.checkpoint]
+    results: Dict[str, Dict[str, List[float]]] = {kind: {} for kind in kinds}
+    tasks = list(product(kinds, options.sizes, range(options.seeds)))
     for kind, size, seed in tqdm(tasks, unit=" trainings"):
-        if kind == "checkpoint" and options.checkpoint is None:
-            continue
         vectors = make_vectors(runs, kind, options.checkpoint)
         score = measure(runs, kind, size, seed, vectors, options.steps)
         results[kind].setdefault(str(size), []).append(score)
@@ -123,9 +122,7 @@ def markdown_table(results: Dict[str, Dict[str, List[float]]], sizes: List[str])
     lines = [f"| F1 from this many utterances | {' | '.join(names)} |"]
     lines.append("|---" * (1 + len(sizes)) + "|")
     for kind, by_size in results.items():
-        cells = ["not measured"] * len(sizes)
-        if by_size:
-            cells = [f"{100 * statistics.mean(by_size[size]):.2f}" for size in sizes]
+        cells = [f"{100 * statistics.mean(by_size[size]):.2f}" for size in sizes]
         lines.append(f"| {kind} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
