@@ -25,22 +25,14 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import spacy
+from commands import ROOT
 from plots import draw_lexicon
 from tqdm import tqdm
 
 HERE = Path(__file__).resolve().parent
 N_OTHERS = 100_000
 # What the box calls the slots of CAIS.
-TYPES = {
-    "song_name": "title",
-    "singer_name": "artist",
-    "album_name": "album",
-    "song_type": "genre",
-    "song_language": "language",
-    "list": "chart",
-    "ranking": "chart",
-    "movie_name": "screen",
-}
+TYPES = json.loads((ROOT / "assets" / "cais_types.json").read_text("utf8"))
 SIZES = (0, 1_000, 100_000, 1_000_000)
 Names = Dict[str, List[str]]
 

@@ -48,6 +48,7 @@ def build_char_bilstm(
     window: int = 7,
     crf: bool = True,
     char_dropout: float = 0.1,
+    catalogue_dropout: float = 0.5,
     name_dropout: float = 0.5,
     name_distractors: float = 0.5,
     fullwidth: bool = True,
@@ -78,9 +79,10 @@ def build_char_bilstm(
         conditional random field); otherwise every character by itself (softmax).
     char_dropout (float): Share of characters that training replaces by the
         unknown one, so that its embedding is learnt, from 0 to below 1.
-    name_dropout (float): Share of the texts in which training overlooks the whole
-        catalogue, and of the names that it overlooks in the others, from 0 to below 1;
-        see `catalogue.perturb`.
+    catalogue_dropout (float): Share of the texts in which training overlooks the whole
+        catalogue, from 0 to below 1, so that the tagger works without one.
+    name_dropout (float): Share of the names that it overlooks in the other texts, from 0
+        to below 1, so that the tagger does not need every name to be listed.
     name_distractors (float): How many names training makes up in a text, on average.
     fullwidth (bool): Treat full-width forms as their ASCII counterparts.
     lowercase (bool): Treat upper case as lower case.
@@ -112,6 +114,7 @@ def build_char_bilstm(
         raise bad_setting(_NAME, "precision", precision, "float32 or int8")
     for setting, share in {
         "char_dropout": char_dropout,
+        "catalogue_dropout": catalogue_dropout,
         "name_dropout": name_dropout,
     }.items():
         if type(share) not in (int, float) or not 0.0 <= share < 1.0:
@@ -133,6 +136,7 @@ def build_char_bilstm(
             "bigram_min_count": bigram_min_count,
             "catalogue": Catalogue(()),
             "char_dropout": char_dropout,
+            "catalogue_dropout": catalogue_dropout,
             "name_dropout": name_dropout,
             "name_distractors": name_distractors,
             "dropout_rate": 0.0,
@@ -305,7 +309,8 @@ def _rows_of_names(
             [catalogue.find(text) for text in texts],
             lengths,
             len(catalogue.types),
-            dropout=model.attrs["name_dropout"],
+            catalogue_dropout=model.attrs["catalogue_dropout"],
+            name_dropout=model.attrs["name_dropout"],
             distractors=model.attrs["name_distractors"],
         )
         matches = join_matches(perturbed, lengths)

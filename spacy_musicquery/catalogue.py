@@ -260,7 +260,8 @@ def perturb(
     lengths: Ints1d,
     n_types: int,
     *,
-    dropout: float,
+    catalogue_dropout: float,
+    name_dropout: float,
     distractors: float,
 ) -> List[List[Match]]:
     """Make a catalogue less complete and less right than it is, for training: a tagger
@@ -270,16 +271,17 @@ def perturb(
     matches (Sequence[Sequence[Match]]): The names found in each text.
     lengths (Ints1d): The length of each text.
     n_types (int): The number of types.
-    dropout (float): Share of the texts whose names are all forgotten, as if there were
-        no catalogue, and of the names to forget in the others.
+    catalogue_dropout (float): Share of the texts whose names are all forgotten, as if
+        there were no catalogue.
+    name_dropout (float): Share of the names to forget in the others.
     distractors (float): How many names to make up, a text, on average: stretches of any
         type that lie anywhere.
     RETURNS (List[List[Match]]): What is left and what is new.
     """
-    is_seen = np.random.random_sample(len(matches)) >= dropout
+    is_seen = np.random.random_sample(len(matches)) >= catalogue_dropout
     n_made_up = np.random.poisson(distractors, len(matches)) * is_seen
     changed = [
-        [m for m in of_text if seen and np.random.random_sample() >= dropout]
+        [m for m in of_text if seen and np.random.random_sample() >= name_dropout]
         for of_text, seen in zip(matches, is_seen.tolist())
     ]
     for of_text, size, n_new in zip(changed, lengths.tolist(), n_made_up.tolist()):

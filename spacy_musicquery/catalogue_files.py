@@ -1,10 +1,11 @@
 """Files of names, one a line, to a catalogue."""
 
 import csv
+import warnings
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
-from .errors import Errors
+from .errors import Errors, Warnings
 from .text_lines import BadLine, read_file_lines
 
 Names = Dict[str, List[str]]
@@ -21,13 +22,19 @@ def load_catalogue(
     """Read a catalogue, for [initialize.components.music_query.catalogue].
 
     path (Union[str, Path, None]): A file or a folder, see `read_catalogue`; None for no
-        catalogue.
+        catalogue. That an empty folder gives none either is said in a warning.
     type (Optional[str]): The type of all names, instead of the files' names.
     column (str): The column of .csv and .parquet files that holds the names.
     RETURNS (Optional[Names]): The names by type.
     RAISES (ValueError): If a file cannot be read or holds no name.
     """
-    return None if path is None else read_catalogue([Path(path)], type, column)
+    if path is None:
+        return None
+    path = Path(path)
+    if path.is_dir() and not any(path.iterdir()):
+        warnings.warn(Warnings.MQ104.format(path=path), stacklevel=2)
+        return None
+    return read_catalogue([path], type, column)
 
 
 def read_catalogue(

@@ -54,6 +54,7 @@ bigram_min_count = 2
 window = 7
 crf = true
 char_dropout = 0.1
+catalogue_dropout = 0.5
 name_dropout = 0.5
 name_distractors = 0.5
 fullwidth = true

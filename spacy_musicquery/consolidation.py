@@ -16,7 +16,12 @@ from .losses import INTENT_WEIGHT, cross_entropy, make_negative_log_likelihood
 from .rehearsal import TextReader
 from .types import EmissionGradients, Emissions, Floats2d, FloatsXd, Ints1d
 
-_RANDOM_IN_TRAINING = ("char_dropout", "name_dropout", "name_distractors")
+_RANDOM_IN_TRAINING = (
+    "char_dropout",
+    "catalogue_dropout",
+    "name_dropout",
+    "name_distractors",
+)
 
 
 class Consolidation:

@@ -254,6 +254,10 @@ class Warnings:
         "(as `spacy convert` does from CoNLL files): its text reads {text!r}. Convert it "
         "with `python -m spacy music-query convert`, which keeps Chinese unspaced."
     )
+    MQ104 = (
+        "[MQ104] catalogue: the folder {path} is empty: training goes on without the names "
+        "that should be there."
+    )
 
 
 def bad_setting(name: str, setting: str, value: object, expected: str) -> ValueError:

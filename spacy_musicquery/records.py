@@ -56,7 +56,11 @@ class _Invalid(Exception):
 
 
 def read_records(
-    path: Path, *, label: str = DEFAULT_LABEL, spans_key: str = DEFAULT_SPANS_KEY
+    path: Path,
+    *,
+    label: str = DEFAULT_LABEL,
+    spans_key: str = DEFAULT_SPANS_KEY,
+    need_spans: bool = True,
 ) -> Tuple[List[Record], List[Problem]]:
     """Read a file of annotated messages.
 
@@ -65,6 +69,8 @@ def read_records(
         character and its BIO or BIOES tag a line, a blank line between messages.
     label (str): The label of `music_query` strings, and of spans that have none.
     spans_key (str): The key of a record's exact offsets.
+    need_spans (bool): Whether it is wrong that a record says nothing of its queries;
+        otherwise it has none.
     RETURNS (Tuple[List[Record], List[Problem]]): The sound records, and what is
         wrong with the others.
     RAISES (ValueError): If the file does not exist or holds no message at all.
@@ -78,7 +84,7 @@ def read_records(
         try:
             if isinstance(item, _Invalid):
                 raise item
-            record = _parse(row, item, label, spans_key)
+            record = _parse(row, item, label, spans_key, need_spans)
             if record is None:
                 continue
             first = first_rows.setdefault(record.text, record)
@@ -256,20 +262,21 @@ def _as_record(pairs: List[Tuple[str, Any]]) -> Any:
     return _Invalid(f"the key {twice!r} stands twice in a record")
 
 
-def _parse(row: int, item: Any, label: str, spans_key: str) -> Optional[Record]:
+def _parse(
+    row: int, item: Any, label: str, spans_key: str, need_spans: bool
+) -> Optional[Record]:
     """Make a record of a JSON value; None for what an annotator rejected."""
     if not isinstance(item, dict):
         raise _Invalid(f"a record {{...}} was expected, not {_type_name(item)}")
     if item.get("answer", "accept") != "accept":  # Prodigy's "reject" and "ignore"
         return None
     text = _checked_text(item)
-    if "answer" in item and spans_key not in item:  # Prodigy's for no entity
-        spans: List[Span] = []
-    elif spans_key in item:
+    spans: List[Span] = []
+    if spans_key in item:
         spans = _offset_spans(text, item[spans_key], spans_key, label)
     elif "music_query" in item and spans_key == DEFAULT_SPANS_KEY:
         spans = _query_spans(text, item["music_query"], label)
-    else:
+    elif need_spans and "answer" not in item:  # that Prodigy found no entity is no problem
         wanted = f"{spans_key!r}"
         if spans_key == DEFAULT_SPANS_KEY:
             wanted = '"music_query" (a string or a list) or "spans" (offsets)'

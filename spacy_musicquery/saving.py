@@ -23,6 +23,7 @@ _TRAINING_ONLY = (
     "min_count",
     "bigram_min_count",
     "char_dropout",
+    "catalogue_dropout",
     "name_dropout",
     "name_distractors",
 )

@@ -33,6 +33,9 @@ def test_text_files(tmp_path):
     files = [tmp_path / "title.txt", tmp_path / "artist.rock.txt"]
     assert read_catalogue(files, "song") == {"song": ["晴天", "#1", "崔健"]}
     assert load_catalogue(None) is None
+    (tmp_path / "empty").mkdir()
+    with pytest.warns(UserWarning, match=r"MQ104.*empty"):
+        assert load_catalogue(tmp_path / "empty") is None
     again = write_catalogue(names, tmp_path / "out")
     assert read_catalogue(again) == names
 
@@ -113,6 +116,27 @@ def test_names_command_writes_what_training_takes(tmp_path):
     result = run("names", path, tmp_path / "names", "--spans-key", "slots")
     assert result.exit_code == 0, result.output
     assert read_catalogue([tmp_path / "names"]) == {"singer": ["周杰伦"], "song": ["晴天"]}
+    types = write(tmp_path / "types.json", '{"song": "title", "album": "album"}')
+    result = run("names", path, tmp_path / "t", "--spans-key", "slots", "--types", types)
+    assert result.exit_code == 0, result.output
+    assert read_catalogue([tmp_path / "t"]) == {"title": ["晴天"]}
+
+
+def test_names_command_where_there_are_none(tmp_path):
+    path = write(tmp_path / "in.jsonl", '{"text": "放晴天", "music_query": "晴天"}')
+    result = run("names", path, tmp_path / "names", "--spans-key", "slots")
+    assert result.exit_code == 0 and "holds no names" in " ".join(result.output.split())
+    assert not any((tmp_path / "names").iterdir())
+
+
+@pytest.mark.parametrize("content", ["{", '["song"]', '{"song": 1}'])
+def test_names_command_refuses_types_that_are_none(tmp_path, content):
+    data = write(tmp_path / "in.jsonl", '{"text": "放晴天", "music_query": "晴天"}')
+    types = write(tmp_path / "types.json", content)
+    for path in (types, tmp_path / "missing.json"):
+        result = run("names", data, tmp_path / "names", "--types", path)
+        assert result.exit_code == 1 and path.name in result.output
+        assert not (tmp_path / "names").exists()
 
 
 def test_config_takes_a_catalogue(tmp_path):

@@ -40,6 +40,9 @@ def test_cais_from_the_raw_corpus(project, raw_cais, workflow, name, label, quer
     assert scores["ents_f"] == 1.0 and label in scores["ents_per_type"]
     nlp = spacy.load(project / "training" / name / "model-best")
     assert query in [ent.text for ent in nlp("放周杰伦的晴天").ents]
+    if name == "cais":
+        names = nlp.get_pipe("music_query").catalogue
+        assert names == {"artist": ["周杰伦"], "title": ["晴天"]}
 
 
 def test_cais_from_a_folder_of_records(project, tmp_path):

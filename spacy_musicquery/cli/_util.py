@@ -4,9 +4,10 @@ import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, List, NoReturn, Optional, Tuple, cast
+from typing import Any, Iterator, List, NoReturn, Optional, Tuple, cast
 
 import spacy
+import srsly
 import typer
 from spacy.lang.zh import ChineseTokenizer
 from spacy.language import Language
@@ -96,11 +97,11 @@ def load_pipeline(path: Optional[str]) -> Language:
 
 
 def read_any_records(
-    path: Path, *, label: str, spans_key: str
+    path: Path, *, label: str, spans_key: str, need_spans: bool = True
 ) -> Tuple[List[Record], List[Problem]]:
     """Read records from a file of annotated messages or from a .spacy file."""
     if path.suffix != ".spacy":
-        return read_records(path, label=label, spans_key=spans_key)
+        return read_records(path, label=label, spans_key=spans_key, need_spans=need_spans)
     docs = read_docs(path, Vocab())
     return [doc_to_record(row, doc) for row, doc in enumerate(docs, start=1)], []
 
@@ -151,6 +152,14 @@ def stop_at_problems(problems: List[Problem], *, remedy: str) -> None:
 def refuse(option: str, value: object, problem: str) -> NoReturn:
     """Raise an error about the value of an option."""
     raise ValueError(Errors.MQ052.format(option=option, value=value, problem=problem))
+
+
+def read_json(option: str, path: Path) -> Any:
+    """Read the JSON file that an option names, or raise an error about its value."""
+    try:
+        return srsly.read_json(path)
+    except (OSError, ValueError) as error:
+        refuse(option, path, f"no JSON file ({error})")
 
 
 def blank_pipeline(lang: str, segmenter: str) -> Language:

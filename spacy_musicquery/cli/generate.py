@@ -10,7 +10,7 @@ from ..catalogue_files import read_catalogue
 from ..generator import Grammar, checked_settings
 from ..generator import generate as generate_records
 from ..records import Record
-from ._util import plain_errors, refuse
+from ._util import plain_errors, read_json, refuse
 
 
 def generate(
@@ -29,9 +29,7 @@ def generate(
     with plain_errors():
         if output_path.suffix != ".jsonl":
             refuse("--out", output_path, "the name must end in .jsonl")
-        if not settings_path.is_file():
-            refuse("--settings", settings_path, "no such file")
-        settings = checked_settings(srsly.read_json(settings_path))
+        settings = checked_settings(read_json("--settings", settings_path))
         grammar = Grammar(phrases_path, read_catalogue(catalogue_paths))
         records = tqdm(
             generate_records(grammar, settings), total=settings.size, unit=" messages"

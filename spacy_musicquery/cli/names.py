@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Dict, Optional, Set
 
 import typer
 from wasabi import msg
@@ -10,6 +11,8 @@ from ._util import (
     SPANS_KEY_OPTION,
     plain_errors,
     read_any_records,
+    read_json,
+    refuse,
     stop_at_problems,
 )
 
@@ -17,19 +20,41 @@ from ._util import (
 def names(
     data_path: Path = DATA_ARGUMENT,
     output_path: Path = typer.Argument(
-        ..., metavar="OUT", help="Folder for the names, a .txt file for each label"
+        ..., metavar="OUT", help="Folder for the names, a .txt file for each type"
+    ),
+    types_path: Optional[Path] = typer.Option(
+        None,
+        "--types",
+        help="A JSON file: the type of each label's names; labels that are not there are "
+        "left out. Without it, the labels are the types",
     ),
     label: str = LABEL_OPTION,
     spans_key: str = SPANS_KEY_OPTION,
 ) -> None:
     """List the names in annotated messages, to train with as a catalogue."""
     with plain_errors():
-        records, problems = read_any_records(data_path, label=label, spans_key=spans_key)
+        records, problems = read_any_records(
+            data_path, label=label, spans_key=spans_key, need_spans=False
+        )
         stop_at_problems(problems, remedy="Correct the rows.")
-        found = {(name, text[a:b]) for _, text, spans, _ in records for a, b, name in spans}
-        by_label = {
-            label: sorted(text for other, text in found if other == label)
-            for label in sorted({label for label, _ in found})
-        }
-        paths = write_catalogue(by_label, output_path)
-    msg.good(f"{len(found)} names: {', '.join(map(str, paths))}")
+        types = None if types_path is None else _read_types(types_path)
+        found: Dict[str, Set[str]] = {}
+        for _, text, spans, _ in records:
+            for start, end, label in spans:
+                if types is None or label in types:
+                    of_type = label if types is None else types[label]
+                    found.setdefault(of_type, set()).add(text[start:end])
+        by_type = {of_type: sorted(found[of_type]) for of_type in sorted(found)}
+        paths = write_catalogue(by_type, output_path)
+    if not paths:
+        msg.warn(f"{data_path} holds no names, and {output_path} is empty")
+        return
+    n_names = sum(map(len, by_type.values()))
+    msg.good(f"{n_names} names: {', '.join(map(str, paths))}")
+
+
+def _read_types(path: Path) -> Dict[str, str]:
+    types = read_json("--types", path)
+    if not isinstance(types, dict) or not all(isinstance(t, str) for t in types.values()):
+        refuse("--types", path, 'expected {"label": "type", ...}')
+    return types
