@@ -3,10 +3,10 @@
 python benchmarks/silence.py --cais DIR --chat DIR [--without NAME ...] [--out DIR]
     [--config FILE] [--seed 0]
 
-DIR of --chat holds a .txt file a domain, a message a line. Trains on CAIS with all
-domains, then once for each domain (or each NAME) without it; a tenth of every domain that is trained
-on is set apart. Prints F1 on CAIS valid, and the share of messages in which a query was
-found; leaves OUT/silence.json, silence.md and silence.png.
+DIR of --chat holds a .txt file a domain, a message a line. Trains on CAIS and its names
+with all domains, then once for each domain (or each NAME) without it; a tenth of every
+domain that is trained on is set apart. Prints F1 on CAIS valid, and the share of messages
+in which a query was found; leaves OUT/silence.json, silence.md and silence.png.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from commands import CONFIGS, run_spacy, train
+from commands import CONFIGS, ROOT, run_spacy, train
 from plots import draw_silence
 from spacy.tokens import DocBin
 from tqdm import tqdm
@@ -60,6 +60,9 @@ def main() -> None:
 def prepare(cais: Path, domains: List[Path], corpora: Path) -> None:
     for part in ("train", "valid"):
         music_query("convert", cais / f"{part}.jsonl", corpora / f"{part}.spacy")
+    types = ROOT / "assets" / "cais_types.json"
+    music_query("names", cais / "train.jsonl", corpora / "names",
+                "--spans-key", "slots", "--types", types)  # fmt: skip
     for domain in domains:
         parts = [corpora / f"{domain.stem}.{part}.spacy" for part in ("train", "held_out")]
         music_query("negatives", domain, parts[0], "--dev", parts[1], "--dev-share", 0.1)
@@ -81,6 +84,7 @@ def measure(
             "paths.train": corpora / "train.spacy",
             "paths.chat": run / "chat.spacy",
             "paths.dev": run / "dev",
+            "paths.catalogue": corpora / "names",
             "system.seed": seed,
             "components.music_query.learn_intents": "false",
         },
