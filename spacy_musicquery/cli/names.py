@@ -40,9 +40,9 @@ def names(
         types = None if types_path is None else _read_types(types_path)
         found: Dict[str, Set[str]] = {}
         for _, text, spans, _ in records:
-            for start, end, label in spans:
-                if types is None or label in types:
-                    of_type = label if types is None else types[label]
+            for start, end, span_label in spans:
+                of_type = span_label if types is None else types.get(span_label)
+                if of_type is not None:
                     found.setdefault(of_type, set()).add(text[start:end])
         by_type = {of_type: sorted(found[of_type]) for of_type in sorted(found)}
         paths = write_catalogue(by_type, output_path)
