@@ -10,6 +10,12 @@ from typing import Any, Dict
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "configs"
+# Of the workflow `cais`, whose catalogue holds the names of the training messages.
+TRUST_IN_NAMES = {
+    "components.music_query.model.catalogue_dropout": 0.35,
+    "components.music_query.model.name_dropout": 0.05,
+    "components.music_query.model.name_distractors": 2.5,
+}
 _POOLS = ("OMP_NUM", "TF_NUM_INTRAOP", "TF_NUM_INTEROP")
 
 
