@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -34,13 +33,11 @@ def train(config: Path, run: Path, settings: Dict[str, object]) -> Dict[str, Any
     settings (Dict[str, object]): Settings to change, by their dotted names.
     RETURNS (Dict[str, Any]): The scores of the best checkpoint.
     """
-    if not (run / "model-last" / "meta.json").exists():  # written when training is over
+    # spaCy saves pipelines all along: they do not tell that the training is over.
+    finished = run / "finished"
+    if not finished.exists():
         changes = [f"--{name}={value}" for name, value in settings.items()]
-        try:
-            run_spacy("train", config, "--output", run, *changes)
-        except subprocess.CalledProcessError:
-            # spaCy saves what it has when a training fails, which is not over.
-            shutil.rmtree(run / "model-last", ignore_errors=True)
-            raise
+        run_spacy("train", config, "--output", run, *changes)
+        finished.touch()
     meta = (run / "model-best" / "meta.json").read_text(encoding="utf8")
     return json.loads(meta)["performance"]
