@@ -67,11 +67,14 @@ def test_train_on_own_messages_with_vectors(project):
     config = load_config(project / "configs" / "quick.cfg")
     config["components"]["music_query"]["model"]["embed_width"] = 48
     config.to_disk(project / "configs" / "quick.cfg")
+    (project / "artist.txt").write_text("周杰伦\n", encoding="utf8")
+    files = {"train": "own.json", "dev": "own.json", "catalogue": "artist.txt"}
     vectors = {"raw_text": "own.json", "char_vectors": "corpus/char_vectors.bin"}
-    run_workflow(project, "train", train="own.json", dev="own.json", **vectors)
+    run_workflow(project, "train", **files, **vectors)
     assert (project / "corpus" / "char_vectors.bin").exists()
     nlp = spacy.load(project / "training" / "default" / "model-best")
     assert [ent.text for ent in nlp(TEXT).ents] == ["周杰伦的晴天"]
+    assert nlp.get_pipe("music_query").catalogue == {"artist": ["周杰伦"]}
 
 
 def test_local_assets_are_there(project, capsys):
