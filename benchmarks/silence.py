@@ -20,6 +20,8 @@ from plots import draw_silence
 from spacy.tokens import DocBin
 from tqdm import tqdm
 
+from spacy_musicquery.raw_text import read_lines
+
 HERE = Path(__file__).resolve().parent
 
 
@@ -55,6 +57,10 @@ def main() -> None:
     (options.out / "silence.md").write_text(table, encoding="utf8")
     draw_silence(results, options.out / "silence.png")
     print(table)
+    chat = {line for domain in domains for line in read_lines(domain)}
+    small_talk = read_lines(ROOT / "assets" / "small_talk.txt")
+    n_seen = sum(line in chat for line in small_talk)
+    print(f"{n_seen} of the {len(small_talk)} lines of small talk are in this chat")
 
 
 def prepare(cais: Path, domains: List[Path], corpora: Path) -> None:

@@ -34,6 +34,13 @@ MAX_PREDICT_PADDING = 32
 MAX_TRAIN_CHARS = 16384
 # A single text with fewer characters is encoded faster by Python than by numpy.
 FEW_CHARS = 64
+# What makes training random, each 0 where it is not to be.
+RANDOM_IN_TRAINING = (
+    "char_dropout",
+    "catalogue_dropout",
+    "name_dropout",
+    "name_distractors",
+)
 
 _NAME = "spacy_musicquery.CharBiLSTM.v1"
 _NO_INTENTS = np.zeros((1, 0), dtype="float32")

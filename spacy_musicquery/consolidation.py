@@ -8,20 +8,13 @@ from typing import Any, Dict, Iterator, List, cast
 import numpy as np
 from thinc.api import Model, set_dropout_rate
 
-from .architectures import get_shim
+from .architectures import RANDOM_IN_TRAINING, get_shim
 from .bio import log_softmax
 from .errors import bad_setting
 from .linear_chain import PackedTexts
 from .losses import INTENT_WEIGHT, cross_entropy, make_negative_log_likelihood
 from .rehearsal import TextReader
 from .types import EmissionGradients, Emissions, Floats2d, FloatsXd, Ints1d
-
-_RANDOM_IN_TRAINING = (
-    "char_dropout",
-    "catalogue_dropout",
-    "name_dropout",
-    "name_distractors",
-)
 
 
 class Consolidation:
@@ -157,7 +150,7 @@ def _draw_rows(probabilities: Floats2d) -> Ints1d:
 def _as_in_predicting(model: Model[List[str], Emissions]) -> Iterator[None]:
     """Leave out what training does at random."""
     attrs = cast(Dict[str, float], model.attrs)
-    before = {name: attrs[name] for name in _RANDOM_IN_TRAINING}
+    before = {name: attrs[name] for name in RANDOM_IN_TRAINING}
     attrs.update(dict.fromkeys(before, 0.0))
     set_dropout_rate(model, 0.0)
     try:

@@ -13,20 +13,13 @@ import srsly.msgpack
 from thinc.api import Model
 
 from . import messages
-from .architectures import get_shim
+from .architectures import RANDOM_IN_TRAINING, get_shim
 from .catalogue import n_features
 from .encoder import FrozenEncoder
 from .errors import Errors, SavedModelError
 from .types import Emissions
 
-_TRAINING_ONLY = (
-    "min_count",
-    "bigram_min_count",
-    "char_dropout",
-    "catalogue_dropout",
-    "name_dropout",
-    "name_distractors",
-)
+_TRAINING_ONLY = ("min_count", "bigram_min_count", *RANDOM_IN_TRAINING)
 # The attributes of a model that are more than a number.
 _STRUCTURED = ("inventory", "bigrams", "catalogue")
 

@@ -47,7 +47,7 @@ def names(
         by_type = {of_type: sorted(found[of_type]) for of_type in sorted(found)}
         paths = write_catalogue(by_type, output_path)
     if not paths:
-        msg.warn(f"{data_path} holds no names, and {output_path} is empty")
+        msg.warn(f"{data_path} holds no names: nothing written to {output_path}")
         return
     n_names = sum(map(len, by_type.values()))
     msg.good(f"{n_names} names: {', '.join(map(str, paths))}")
