@@ -1,6 +1,5 @@
 """Registered model builders: a tagger as a thinc Model from texts to emissions."""
 
-from itertools import chain
 from typing import Any, Callable, List, Optional, Sequence, Tuple, cast, get_args
 
 import numpy as np
@@ -10,20 +9,22 @@ from thinc.model import deserialize_attr, serialize_attr
 
 from . import messages
 from .bigrams import BigramInventory
-from .catalogue import (
-    Catalogue,
-    encode_matches,
-    encode_matches_of_one,
-    join_matches,
-    n_features,
-    perturb,
-)
+from .catalogue import Catalogue
 from .encoder import FrozenEncoder
 from .encoding import UNK_ID, CharInventory, padded_batches
 from .errors import Errors, SavedModelError, bad_setting, require_sound
 from .keras_shim import KerasShim
 from .layout import TRANSITIONS, NetworkSizes
+from .name_features import (
+    encode_matches,
+    join_matches,
+    n_features,
+    perturb,
+    split_matches,
+)
+from .name_index import MAX_TYPES
 from .onnx_graph import Precision
+from .short_text import FEW_CHARS, encode_short
 from .types import EmissionGradients, Emissions, Floats2d, Ints1d, Ints2d
 
 # Characters in a padded batch. Predicting, the activations of larger ones leave the
@@ -32,8 +33,6 @@ from .types import EmissionGradients, Emissions, Floats2d, Ints1d, Ints2d
 MAX_PREDICT_CHARS = 1024
 MAX_PREDICT_PADDING = 32
 MAX_TRAIN_CHARS = 16384
-# A single text with fewer characters is encoded faster by Python than by numpy.
-FEW_CHARS = 64
 # What makes training random, each 0 where it is not to be.
 RANDOM_IN_TRAINING = (
     "char_dropout",
@@ -311,9 +310,10 @@ def _rows_of_names(
     catalogue = model.attrs["catalogue"]
     if not len(catalogue):
         return None
+    matches = catalogue.find_all(texts, lengths)
     if is_train:
         perturbed = perturb(
-            [catalogue.find(text) for text in texts],
+            split_matches(matches, lengths),
             lengths,
             len(catalogue.types),
             catalogue_dropout=model.attrs["catalogue_dropout"],
@@ -321,32 +321,24 @@ def _rows_of_names(
             distractors=model.attrs["name_distractors"],
         )
         matches = join_matches(perturbed, lengths)
-    else:
-        matches = catalogue.find_all(texts, lengths)
-    return encode_matches(matches, int(lengths.sum()), _before_names(sizes))
-
-
-def _before_names(sizes: NetworkSizes) -> int:
-    """The last row before the vectors of names, whose features count from 1."""
-    return sizes.n_chars + 2 * sizes.n_bigrams - 1
+    # Features count from 1.
+    before_names = sizes.n_chars + 2 * sizes.n_bigrams - 1
+    return encode_matches(matches, int(lengths.sum()), before_names)
 
 
 def _encode_one(
     model: Model[List[str], Emissions], sizes: NetworkSizes, text: str
 ) -> Ints2d:
-    """`_rows_of_vectors` and `_rows_of_names` of one short text, which plain Python makes faster."""
-    chars = model.attrs["inventory"].encode_one(text)
-    columns: List[Sequence[int]] = [chars]
-    if sizes.n_bigrams:
-        pairs = model.attrs["bigrams"].encode_one(chars)
-        columns.append([sizes.n_chars + pair for pair in pairs[:-1]])
-        columns.append([sizes.n_chars + sizes.n_bigrams + pair for pair in pairs[1:]])
-    catalogue = model.attrs["catalogue"]
-    matches = catalogue.find(text) if len(catalogue) else None
-    if matches:
-        columns += encode_matches_of_one(matches, len(text), _before_names(sizes))
-    flat = np.fromiter(chain.from_iterable(columns), "int32", len(columns) * len(chars))
-    return flat.reshape(len(columns), len(chars)).T
+    """`_rows_of_vectors` and `_rows_of_names` of one short text."""
+    attrs = model.attrs
+    return encode_short(
+        text,
+        attrs["inventory"].id_of_char,
+        attrs["bigrams"].id_of_key,
+        sizes.n_chars,
+        sizes.n_bigrams,
+        attrs["catalogue"].finder,
+    )
 
 
 @serialize_attr.register(FrozenEncoder)
@@ -378,7 +370,7 @@ def _deserialize_catalogue(
     require_sound(
         isinstance(types, tuple)
         and all(isinstance(type_name, str) and type_name for type_name in types)
-        and len(set(types)) == len(types),
+        and len(set(types)) == len(types) <= MAX_TYPES,
         "it holds no types of names",
     )
     return model_catalogue(model, types)

@@ -1,6 +1,6 @@
 """Pairs of neighbouring characters to ids."""
 
-from typing import Dict, List, Tuple
+from typing import Dict, Tuple
 
 import numpy as np
 
@@ -13,7 +13,11 @@ _RIGHT = 0xFFFFFFFF
 
 class BigramInventory:
     """The pairs of neighbouring characters that a model knows, each with an id. 0 is
-    any other pair. At the edges of a text the neighbour is padding."""
+    any other pair. At the edges of a text the neighbour is padding.
+
+    id_of_key (Dict[int, int]): The id of every known pair, by the ids of its characters:
+        that of the left one in the upper 32 bits.
+    """
 
     def __init__(self, pairs: Ints2d) -> None:
         """pairs (Ints2d): The ids of the characters of each pair (pairs, 2), in order;
@@ -22,7 +26,7 @@ class BigramInventory:
         self._keys = _keys(self.pairs[:, 0].astype("int64"), self.pairs[:, 1])
         # One more at the end, so that a search past all others finds no equal.
         self._keys_and_end = np.append(self._keys, -1)
-        self._id_of_key = {key: i for i, key in enumerate(self._keys.tolist(), start=1)}
+        self.id_of_key = {key: i for i, key in enumerate(self._keys.tolist(), start=1)}
 
     def __len__(self) -> int:
         """The number of ids, the one of unknown pairs included."""
@@ -66,17 +70,6 @@ class BigramInventory:
         both[:, 0] = bigrams.take(places - 1)
         both[:, 1] = bigrams.take(places)
         return both
-
-    def encode_one(self, ids: List[int]) -> List[int]:
-        """The pairs of one text.
-
-        ids (List[int]): The ids of its characters.
-        RETURNS (List[int]): The pairs' ids, one more than characters: the first is
-            that of the start and the first character.
-        """
-        get = self._id_of_key.get
-        pairs = zip([PAD_ID, *ids], [*ids, PAD_ID])
-        return [get(left << 32 | right, 0) for left, right in pairs]
 
     def ids_of(self, pairs: Ints2d) -> Ints1d:
         """pairs (Ints2d): The ids of the characters of pairs that are known (pairs, 2).

@@ -55,7 +55,11 @@ def code_points(text: str) -> np.ndarray:
 
 class CharInventory:
     """The characters a model knows, each with an id. 0 is padding and 1 any
-    character that is not in the inventory."""
+    character that is not in the inventory.
+
+    id_of_char (Dict[str, int]): The id of every known character, and of those that become
+        one by normalisation.
+    """
 
     def __init__(
         self,
@@ -73,7 +77,7 @@ class CharInventory:
         self.chars = tuple(chars)
         self.fullwidth = fullwidth
         self.lowercase = lowercase
-        self._id_of_char = self._ids_by_char()
+        self.id_of_char = self._ids_by_char()
         self._lookup = self._make_lookup()
 
     def __len__(self) -> int:
@@ -128,15 +132,6 @@ class CharInventory:
         lengths = np.fromiter(map(len, texts), dtype="int32", count=len(texts))
         return self._lookup.take(codes, mode="clip"), lengths
 
-    def encode_one(self, text: str) -> List[int]:
-        """Encode a short text.
-
-        text (str): The text.
-        RETURNS (List[int]): One id a character, the same as from `encode`.
-        """
-        get = self._id_of_char.get
-        return [get(char, UNK_ID) for char in text]
-
     def to_dict(self) -> Dict:
         """RETURNS (Dict): What `from_dict` needs, in types that msgpack can hold."""
         return {
@@ -153,8 +148,6 @@ class CharInventory:
         return cls(data["chars"], fullwidth=data["fullwidth"], lowercase=data["lowercase"])
 
     def _ids_by_char(self) -> Dict[str, int]:
-        """The id of every known character, and of those that become one by
-        normalisation."""
         ids = {char: i for i, char in enumerate(self.chars, start=N_RESERVED)}
         for code, normal in normalization_table(self.fullwidth, self.lowercase).items():
             if chr(normal) in ids:
@@ -164,9 +157,9 @@ class CharInventory:
     def _make_lookup(self) -> Ints1d:
         """The id of every code point up to the last known one, and one more row
         for all that come after, so that a clipped index finds 'unknown'."""
-        codes = list(map(ord, self._id_of_char))
+        codes = list(map(ord, self.id_of_char))
         lookup = np.full(max(codes, default=0) + 2, UNK_ID, dtype="int32")
-        lookup[codes] = list(self._id_of_char.values())
+        lookup[codes] = list(self.id_of_char.values())
         return lookup
 
 

@@ -210,6 +210,10 @@ class Errors:
         "line (or a .csv or .parquet file with a column of names), its type in its name: "
         "artist.txt."
     )
+    MQ061 = (
+        "[MQ061] the catalogue has {n} types of names, and may have {most}. Join some: what "
+        "stands in messages alike may have one type."
+    )
     MQ070 = (
         "[MQ070] {name}: teacher = {path}: there is no saved pipeline with a music_query "
         "component. Name the directory of one, 'box' for the model that comes with this "

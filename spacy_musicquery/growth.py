@@ -10,9 +10,9 @@ from thinc.api import Model
 
 from .architectures import context_width, get_shim
 from .bigrams import BigramInventory
-from .catalogue import n_features
 from .encoding import UNK_ID
 from .layout import BIGRAMS, EMBEDDING, NetworkSizes, array_shapes
+from .name_features import n_features
 from .types import Emissions, FloatsXd, Ints1d
 
 # What a new tag or intent scores: so little that its first updates, of which it is the

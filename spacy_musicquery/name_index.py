@@ -1,79 +1,95 @@
-"""Many names, found in many texts at once: numpy looks up a hash of every stretch of the
-texts that is as long as some name.
+"""Many names, found in many texts at once by numpy, or in a short one by `short_text`."""
 
-The hash of characters c is the sum of c[i] P^i modulo 2^64, a Rabin fingerprint (Karp &
-Rabin 1987, https://doi.org/10.1147/rd.312.0249), mixed. Sums from the start of the batch
-give that of any stretch by one subtraction, and a multiplication by a power of 1/P. With
-a million names, one stretch in 10^13 is taken for a name that it is not.
-"""
-
-from typing import List, NamedTuple, Sequence, Tuple
+from typing import Dict, List, Sequence, Tuple, Union
 
 import numpy as np
 
 from .encoding import code_points
+from .name_features import Matches
+from .name_hashes import MaskTable, hashes_of, mixed, running_sums
+from .short_text import NameFinder
 from .types import Ints1d
 
-_P = 0x9E3779B97F4A7C15
-_P_INVERSE = pow(_P, -1, 1 << 64)
-_MIX = np.uint64(0xD6E8FEB86659FD93)
-_HALF = np.uint64(32)
+# As many as a mask has bits.
+MAX_TYPES = 64
+
 # Slots of the filter, for each name: what it lets pass needlessly must be looked up.
 _SLOTS_PER_NAME = 8
 _LEAST_BITS, _MOST_BITS = 14, 26
 
 
-class Matches(NamedTuple):
-    """Names that occur in a batch of texts.
+class NameIndex:
+    """Names and their types. Does not change: `joined` makes another one.
 
-    starts (Ints1d): Their first characters, counted through the whole batch.
-    lengths (Ints1d): How many characters they have.
-    types (Ints1d): Their types.
+    finder (NameFinder): Finds the names in short texts.
     """
 
-    starts: Ints1d
-    lengths: Ints1d
-    types: Ints1d
-
-
-class NameIndex:
-    """Names and their types. Does not change: `joined` makes another one."""
-
-    def __init__(self, hashes: np.ndarray, types: Ints1d, lengths: Sequence[int]) -> None:
-        """hashes (np.ndarray): The hashes of the names, in order; one that has two types
-            comes twice.
-        types (Ints1d): The type of each.
+    def __init__(
+        self,
+        names: MaskTable,
+        one_char: MaskTable,
+        beginnings: MaskTable,
+        lengths: Sequence[int],
+        normal: Dict[int, int],
+    ) -> None:
+        """names (MaskTable): The types of each name, a bit a type.
+        one_char, beginnings (MaskTable): The types of names of one character, and the
+            lengths of longer ones by their first two, as `NameFinder` needs them.
         lengths (Sequence[int]): The lengths that names have, in order.
+        normal (Dict[int, int]): What normalisation makes of code points.
         """
-        self._hashes = hashes
-        self._types = types
+        self._names = names
+        self._one_char = one_char
+        self._beginnings = beginnings
         self._lengths = tuple(lengths)
-        n_bits = int(len(hashes) * _SLOTS_PER_NAME).bit_length()
+        self._normal = normal
+        self.finder = NameFinder(names, one_char, beginnings, normal)
+        n_bits = (len(names) * _SLOTS_PER_NAME).bit_length()
         n_bits = min(max(n_bits, _LEAST_BITS), _MOST_BITS)
         self._shift = np.uint64(64 - n_bits)
         self._filter = np.zeros(1 << n_bits, dtype=bool)
-        self._filter[hashes >> self._shift] = True
+        self._filter[names.hashes >> self._shift] = True
 
     @classmethod
-    def empty(cls) -> "NameIndex":
-        """RETURNS (NameIndex): An index without names."""
-        return cls(np.zeros(0, dtype="uint64"), np.zeros(0, dtype="int16"), ())
+    def empty(cls, normal: Dict[int, int]) -> "NameIndex":
+        """normal (Dict[int, int]): What normalisation makes of code points.
+        RETURNS (NameIndex): An index without names.
+        """
+        none = MaskTable.empty()
+        return cls(none, none, none, (), normal)
 
-    def joined(self, names: Sequence[str], types: Sequence[int]) -> "NameIndex":
-        """names (Sequence[str]): Further names, none of them empty.
-        types (Sequence[int]): The type of each.
+    def __len__(self) -> int:
+        """The number of different names."""
+        return len(self._names)
+
+    def __reduce__(self) -> Tuple:
+        tables = (self._names, self._one_char, self._beginnings)
+        return NameIndex, (*tables, self._lengths, self._normal)
+
+    def have_type(self, names: Sequence[str], type_id: int) -> np.ndarray:
+        """names (Sequence[str]): Names, normalised, none of them empty.
+        type_id (int): A type.
+        RETURNS (np.ndarray): Whether each is in the index and has this type.
+        """
+        return self._names.masks_of(hashes_of(names)) & _bit(type_id) != 0
+
+    def joined(self, names: Sequence[str], type_id: int) -> "NameIndex":
+        """names (Sequence[str]): Further names, normalised, none of them empty.
+        type_id (int): Their type.
         RETURNS (NameIndex): An index of these and the names of this one.
         """
-        lengths = np.fromiter(map(len, names), "int64", len(names))
-        starts = lengths.cumsum() - lengths
-        sums, inverse_powers = _running_sums(code_points("".join(names)))
-        hashes = _mixed((sums[starts + lengths] - sums[starts]) * inverse_powers[starts])
-        order = hashes.argsort(kind="stable")
-        places = self._hashes.searchsorted(hashes[order], side="right")
+        types = np.full(len(names), _bit(type_id))
+        one_char = [name for name in names if len(name) == 1]
+        longer = [name for name in names if len(name) > 1]
+        beginnings = hashes_of([name[:2] for name in longer])
+        # The longest are in no short text: they get no bit.
+        their_lengths = _bit(np.fromiter(map(len, longer), "int64", len(longer)) - 2)
         return NameIndex(
-            np.insert(self._hashes, places, hashes[order]),
-            np.insert(self._types, places, np.asarray(types, dtype="int16")[order]),
-            sorted({*self._lengths, *np.unique(lengths).tolist()}),
+            self._names.joined(hashes_of(names), types),
+            self._one_char.joined(hashes_of(one_char), types[: len(one_char)]),
+            self._beginnings.joined(beginnings, their_lengths),
+            sorted({*self._lengths, *map(len, names)}),
+            self._normal,
         )
 
     def find(self, text: str, sizes: Ints1d) -> Matches:
@@ -85,7 +101,7 @@ class NameIndex:
         RETURNS (Matches): The names; they may overlap.
         """
         codes = code_points(text)
-        sums, inverse_powers = _running_sums(codes)
+        sums, inverse_powers = running_sums(codes)
         can_begin, can_end, room = _edges(codes, sizes)
         starts = can_begin.nonzero()[0]
         found: List[Tuple[Ints1d, Ints1d, int]] = []
@@ -95,7 +111,7 @@ class NameIndex:
                 break
             here = starts[can_end[starts + length]]
             stretches = (sums[here + length] - sums[here]) * inverse_powers[here]
-            hashes = _mixed(stretches)
+            hashes = mixed(stretches)
             passed = self._filter[hashes >> self._shift].nonzero()[0]
             if len(passed):
                 found.append((here[passed], hashes[passed], length))
@@ -109,31 +125,23 @@ class NameIndex:
 
     def _looked_up(self, starts: Ints1d, hashes: np.ndarray, lengths: Ints1d) -> Matches:
         """Those of some stretches that are names, once for each of their types."""
-        first = self._hashes.searchsorted(hashes, side="left")
-        counts = self._hashes.searchsorted(hashes, side="right") - first
-        nth = np.arange(counts.sum()) - (counts.cumsum() - counts).repeat(counts)
-        types = self._types[first.repeat(counts) + nth]
-        return Matches(starts.repeat(counts), lengths.repeat(counts), types)
+        masks = self._names.masks_of(hashes)
+        places, types = [], []
+        for type_id in range(int(masks.max()).bit_length()):
+            of_type = (masks & _bit(type_id)).nonzero()[0]
+            places.append(of_type)
+            types.append(np.full(len(of_type), type_id))
+        if not places:
+            return Matches(*np.zeros((3, 0), dtype="int64"))
+        rows = np.concatenate(places)
+        return Matches(starts[rows], lengths[rows], np.concatenate(types))
 
 
-def _running_sums(codes: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """Of characters times powers of P, before every character and after the last; and
-    the powers of 1/P."""
-    powers = np.full(len(codes) + 1, _P, dtype="uint64")
-    inverse_powers = np.full(len(codes) + 1, _P_INVERSE, dtype="uint64")
-    powers[0] = inverse_powers[0] = 1
-    np.multiply.accumulate(powers, out=powers)
-    np.multiply.accumulate(inverse_powers, out=inverse_powers)
-    sums = np.zeros(len(codes) + 1, dtype="uint64")
-    # No character is zero times anything: U+0000 counts as well.
-    np.cumsum((codes.astype("uint64") + np.uint64(1)) * powers[:-1], out=sums[1:])
-    return sums, inverse_powers
-
-
-def _mixed(sums: np.ndarray) -> np.ndarray:
-    """Spread over all 64 bits, of which the filter takes the upper ones."""
-    sums = (sums ^ (sums >> _HALF)) * _MIX
-    return (sums ^ (sums >> _HALF)) * _MIX
+def _bit(places: Union[int, Ints1d]) -> np.ndarray:
+    """places (Union[int, Ints1d]): Places in a mask, or one.
+    RETURNS (np.ndarray): 1 there, or 0 where no mask has so many bits.
+    """
+    return np.left_shift(np.uint64(1), np.asarray(places, dtype="uint64"))
 
 
 def _edges(codes: np.ndarray, sizes: Ints1d) -> Tuple[np.ndarray, np.ndarray, Ints1d]:

@@ -14,9 +14,9 @@ from thinc.api import Model
 
 from . import messages
 from .architectures import RANDOM_IN_TRAINING, get_shim
-from .catalogue import n_features
 from .encoder import FrozenEncoder
 from .errors import Errors, SavedModelError
+from .name_features import n_features
 from .types import Emissions
 
 _TRAINING_ONLY = ("min_count", "bigram_min_count", *RANDOM_IN_TRAINING)

@@ -1,5 +1,3 @@
-import itertools
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,9 +47,6 @@ def test_a_text_is_encoded_as_if_alone(texts):
     together = bigrams.encode(*encode(texts))
     apart = [bigrams.encode(*encode([text])) for text in texts]
     assert together.tolist() == np.concatenate(apart).tolist()
-    pairs = [bigrams.encode_one(encode([text])[0].tolist()) for text in texts]
-    both = [pair for p in pairs for pair in itertools.pairwise(p)]
-    assert both == [tuple(row) for row in together.tolist()]
 
 
 def test_an_inventory_survives_saving():

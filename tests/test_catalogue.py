@@ -1,5 +1,7 @@
 """Names: found in texts, turned into features, learnt from, changed without training."""
 
+import copy
+import pickle
 import random
 import threading
 
@@ -11,18 +13,18 @@ from hypothesis import strategies as st
 from spacy.training import Example
 from thinc.util import fix_random_seed
 
-from spacy_musicquery.catalogue import (
+from spacy_musicquery.catalogue import Catalogue
+from spacy_musicquery.corpus import record_to_doc
+from spacy_musicquery.errors import SavedModelError
+from spacy_musicquery.name_features import (
     N_COLUMNS,
     N_LENGTHS,
     N_PLACES,
-    Catalogue,
     encode_matches,
-    encode_matches_of_one,
     join_matches,
     perturb,
+    split_matches,
 )
-from spacy_musicquery.corpus import record_to_doc
-from spacy_musicquery.errors import SavedModelError
 from spacy_musicquery.records import Record
 
 from .conftest import FROM_SCRATCH
@@ -91,21 +93,6 @@ def test_find_finds_what_a_plain_search_finds(names, text):
     assert sorted(catalogue.find(text)) == expected
 
 
-@given(
-    st.lists(st.text("ab1 .甲乙\x00", min_size=1, max_size=4), max_size=20),
-    st.lists(st.text("ab1 .甲乙\x00", min_size=1, max_size=4), max_size=20),
-    st.lists(st.text("aAb1 .甲乙\x00", max_size=9), max_size=8),
-)
-def test_many_texts_and_each_have_the_same_names(artists, titles, texts):
-    catalogue = filled(artist=artists, title=[])
-    for title in titles:  # one by one, as they come in
-        catalogue.add({"title": [title]})
-    sizes = np.array([len(text) for text in texts], dtype="int64")
-    together = catalogue.find_all(texts, sizes)
-    alone = join_matches([catalogue.find(text) for text in texts], sizes)
-    assert sorted(zip(*map(list, together))) == sorted(zip(*map(list, alone)))
-
-
 def test_a_large_catalogue_finds_its_names():
     generator = random.Random(0)
     chars = [chr(code) for code in range(0x4E00, 0x5200)]
@@ -119,6 +106,32 @@ def test_a_large_catalogue_finds_its_names():
     whole = set(zip(starts.tolist(), lengths.tolist()))
     begins = (np.cumsum(sizes) - sizes + 1).tolist()
     assert all((begin, size - 1) in whole for begin, size in zip(begins, sizes.tolist()))
+
+
+def test_a_name_of_many_lines_is_many():
+    assert filled(title=["晴天\nＡ", "晴天"]).names() == {"title": ["晴天", "a"]}
+
+
+def test_a_catalogue_is_copied_whole():
+    catalogue = filled(artist=["周杰伦"], title=["晴天", "家"])
+    for other in (copy.deepcopy(catalogue), pickle.loads(pickle.dumps(catalogue))):
+        other.add({"title": ["周杰伦"]})
+        assert (
+            other.find("家在晴天") == catalogue.find("家在晴天") == [(0, 1, 1), (2, 2, 1)]
+        )
+        assert other.find("周杰伦") == [(0, 3, 0), (0, 3, 1)]
+    assert catalogue.find("周杰伦") == [(0, 3, 0)]
+
+
+def test_names_have_so_many_types_and_no_more():
+    catalogue = Catalogue([f"t{i}" for i in range(64)])
+    catalogue.add({"t63": ["晴天"], "t0": ["晴天"]})
+    assert catalogue.find("晴天") == [(0, 2, 0), (0, 2, 63)]
+    assert split_matches(catalogue.find_all(["晴天"], np.array([2])), np.array([2])) == [
+        [(0, 2, 0), (0, 2, 63)]
+    ]
+    with pytest.raises(ValueError, match=r"MQ061.*65.*64"):
+        Catalogue([f"t{i}" for i in range(65)])
 
 
 def test_names_may_be_added_while_others_look():
@@ -165,29 +178,18 @@ def test_the_longest_names_come_first():
     assert lengths == [5, 5, 4, 3] and len(row) == N_COLUMNS
 
 
-@given(st.data())
-def test_one_text_and_many_are_encoded_alike(data):
-    lengths = data.draw(st.lists(st.integers(0, 9), min_size=1, max_size=5))
-    matches = []
-    for size in lengths:
-        spans = st.tuples(
-            st.integers(0, max(size - 1, 0)), st.integers(1, 9), st.integers(0, 2)
-        )
-        drawn = data.draw(st.lists(spans, max_size=6, unique=True)) if size else []
-        matches.append(sorted(m for m in drawn if m[0] + m[1] <= size))
-    together = encode(matches, lengths)
-    assert together.shape[0] == sum(lengths) and together.shape[1] <= N_COLUMNS
-    alone = []
-    for m, size in zip(matches, lengths):
-        columns = encode_matches_of_one(m, size)
-        alone += zip(*columns) if columns else [()] * size
-    assert [padded(row) for row in together.tolist()] == [
-        padded(list(row)) for row in alone
-    ]
-
-
-def padded(row):
-    return row + [0] * (N_COLUMNS - len(row))
+@given(
+    st.lists(st.text("aAb1 .甲乙", max_size=9), max_size=8),
+    st.lists(st.text("aAb1 .甲乙", min_size=1, max_size=3), max_size=9),
+)
+def test_matches_are_split_by_text_as_each_has_them(texts, names):
+    catalogue = filled(artist=names[::2], title=names)
+    sizes = np.array([len(text) for text in texts], dtype="int64")
+    together = catalogue.find_all(texts, sizes)
+    alone = [catalogue.find(text) for text in texts]
+    assert split_matches(together, sizes) == alone
+    joined = join_matches(alone, sizes)
+    assert sorted(zip(*map(list, joined))) == sorted(zip(*map(list, together)))
 
 
 def test_training_forgets_names_and_makes_some_up():

@@ -104,12 +104,6 @@ def test_one_long_text_does_not_pad_the_short_ones():
     assert sorted(sizes) == [(1, 50_000, 3), (3, 7, 3)]
 
 
-def test_a_text_alone_is_encoded_as_in_a_batch():
-    inventory = CharInventory("abc听")
-    text = "ＡbC听？\ud800İ"
-    assert inventory.encode_one(text) == inventory.encode([text])[0].tolist()
-
-
 def test_split_by_length():
     parts = split_by_length(np.arange(5), np.array([2, 0, 3]))
     assert [part.tolist() for part in parts] == [[0, 1], [], [2, 3, 4]]
