@@ -1,8 +1,19 @@
-"""What setup.cfg cannot say: the module that Cython compiles. Where there is no C compiler,
-installing goes on without, and Python runs the module as it is."""
+"""What setup.cfg cannot say: the module that Cython compiles."""
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+
+class BuildIfPossible(build_ext):
+    """Where there is no C compiler, Python runs the module as it is, more slowly."""
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except Exception as error:  # whatever compilers fail with
+            self.warn(f"spacy_musicquery goes without its compiled module: {error}")
+
 
 SHORT_TEXT = Extension(
     "spacy_musicquery.short_text", ["spacy_musicquery/short_text.py"], optional=True
@@ -10,5 +21,6 @@ SHORT_TEXT = Extension(
 DIRECTIVES = {"annotation_typing": False, "wraparound": False}
 
 setup(
-    ext_modules=cythonize([SHORT_TEXT], build_dir="build", compiler_directives=DIRECTIVES)
+    ext_modules=cythonize([SHORT_TEXT], build_dir="build", compiler_directives=DIRECTIVES),
+    cmdclass={"build_ext": BuildIfPossible},
 )

@@ -36,6 +36,7 @@ N_OTHERS = 100_000
 # What the box calls the slots of CAIS.
 TYPES = json.loads((ROOT / "assets" / "cais_types.json").read_text("utf8"))
 SIZES = (0, 1_000, 100_000, 1_000_000)
+ROUNDS = 15
 Names = Dict[str, List[str]]
 
 
@@ -56,7 +57,7 @@ def main() -> None:
         for line in path.read_text(encoding="utf8").splitlines()
     ]
     worth = measure_worth(options.pipeline, options.plain, records, chat)
-    cost = [measure_cost(options.pipeline, size, records) for size in tqdm(SIZES, unit="")]
+    cost = measure_cost(options.pipeline, records)
     options.out.mkdir(parents=True, exist_ok=True)
     results = {"worth": worth, "cost": cost}
     (options.out / "lexicon.json").write_text(json.dumps(results, indent=1), "utf8")
@@ -115,57 +116,82 @@ def score(nlp: Any, records: Any, seen: set, chat: List[str]) -> Dict[str, str]:
     }
 
 
-def measure_cost(pipeline: str, size: int, records: Any) -> Dict[str, str]:
-    """In a process of its own, which loads a pipeline with so many names."""
+def measure_cost(pipeline: str, records: Any) -> List[Dict[str, str]]:
+    """Each size in a process of its own, and their speeds in turn, as the machine is not
+    always equally fast; of each its best."""
+    of_train = slot_names(records["train"])
+    texts = [record["text"] for record in records["valid"]]
+    rows, workers = [], []
+    with tempfile.TemporaryDirectory() as directory:
+        for size in tqdm(SIZES, unit=""):
+            path = Path(directory) / str(size)
+            row = save_with_names(pipeline, invent(of_train, size), texts, path)
+            workers.append(start_worker(path, texts))
+            loaded = json.loads(workers[-1].stdout.readline())
+            row["load"] = f"{loaded['seconds']:.2f} s"
+            row["memory"] = f"{loaded['memory']:.0f} MB"
+            rows.append({"names": f"{size:,}", **row})
+        rounds = [[ask(it) for it in workers] for _ in tqdm(range(ROUNDS), unit="round")]
+    for row, of_worker in zip(rows, zip(*rounds)):
+        row["messages/s"] = f"{max(speed['rate'] for speed in of_worker):,.0f}"
+        row["p50"] = f"{1e6 * min(speed['p50'] for speed in of_worker):.0f} µs"
+    for it in workers:
+        it.communicate()
+    return rows
+
+
+def save_with_names(
+    pipeline: str, names: Names, texts: List[str], path: Path
+) -> Dict[str, str]:
     nlp = spacy.load(pipeline)
     component = nlp.get_pipe("music_query")
-    names = invent(slot_names(records["train"]), size) if size else {}
     began = time.perf_counter()
     component.set_catalogue(names)
     built = time.perf_counter() - began
-    texts = [record["text"] for record in records["valid"]]
+    nlp.to_disk(path)
     find = component.model.attrs["catalogue"].find
     n_found = statistics.mean(len(find(text)) for text in texts)
-    with tempfile.TemporaryDirectory() as directory:
-        nlp.to_disk(directory)
-        argument = json.dumps([directory, texts], ensure_ascii=False)
-        command = [sys.executable, __file__, "--worker"]
-        done = subprocess.run(command, input=argument, capture_output=True, text=True)
-    measured = json.loads(done.stdout)
-    return {
-        "names": f"{size:,}",
-        "in a message": f"{n_found:.1f}",
-        "build": f"{built:.1f} s",
-        "load": f"{measured['load']:.2f} s",
-        "memory": f"{measured['memory']:.0f} MB",
-        "messages/s": f"{measured['rate']:,.0f}",
-        "p50": f"{1e6 * measured['p50']:.0f} µs",
-    }
+    return {"in a message": f"{n_found:.1f}", "build": f"{built:.1f} s"}
 
 
-def worker(directory: str, texts: List[str]) -> None:
+def start_worker(path: Path, texts: List[str]) -> subprocess.Popen:
+    command = [sys.executable, __file__, "--worker", str(path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    started = subprocess.Popen(command, **pipes, text=True, bufsize=1)
+    started.stdin.write(json.dumps(texts) + "\n")
+    return started
+
+
+def ask(worker: subprocess.Popen) -> Dict[str, float]:
+    worker.stdin.write("\n")
+    return json.loads(worker.stdout.readline())
+
+
+def work(path: str) -> None:
+    texts = json.loads(sys.stdin.readline())
     began = time.perf_counter()
-    nlp = spacy.load(directory)
-    load = time.perf_counter() - began
-    rates, p50s = [], []
+    nlp = spacy.load(path)
+    seconds = time.perf_counter() - began
     for text in texts[:100]:
         nlp(text)
-    for _ in range(7):
-        began = time.perf_counter()
-        for _ in nlp.pipe(texts * 3):
-            pass
-        rates.append(3 * len(texts) / (time.perf_counter() - began))
-        seconds = []
-        for text in texts:
-            began = time.perf_counter()
-            nlp(text)
-            seconds.append(time.perf_counter() - began)
-        p50s.append(statistics.median(seconds))
     status = Path("/proc/self/status").read_text()
     memory = int(status.split("VmRSS:")[1].split()[0]) / 1024
-    # The machine's best, as others may be busy on it.
-    row = {"load": load, "memory": memory, "rate": max(rates), "p50": min(p50s)}
-    print(json.dumps(row))
+    print(json.dumps({"seconds": seconds, "memory": memory}), flush=True)
+    for _ in sys.stdin:
+        print(json.dumps(measure_speed(nlp, texts)), flush=True)
+
+
+def measure_speed(nlp: Any, texts: List[str]) -> Dict[str, float]:
+    began = time.perf_counter()
+    for _ in nlp.pipe(texts * 3):
+        pass
+    rate = 3 * len(texts) / (time.perf_counter() - began)
+    seconds = []
+    for text in texts:
+        began = time.perf_counter()
+        nlp(text)
+        seconds.append(time.perf_counter() - began)
+    return {"rate": rate, "p50": statistics.median(seconds)}
 
 
 def read_jsonl(path: Path) -> List[Dict]:
@@ -224,7 +250,7 @@ def markdown_table(rows: List[Dict[str, Any]]) -> str:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--worker"]:
-        worker(*json.loads(sys.stdin.read()))
+    if sys.argv[1:2] == ["--worker"]:
+        work(sys.argv[2])
     else:
         main()

@@ -17,7 +17,7 @@ from .types import Ints1d
 
 # Names that are added at a time: with more, what is needed meanwhile takes more memory
 # than the names.
-_AT_A_TIME = 100_000
+_AT_A_TIME = 200_000
 # One thread at a time adds names, to whatever catalogue.
 _ADDING = threading.Lock()
 
@@ -91,7 +91,7 @@ class Catalogue:
         sizes (Ints1d): The length of each.
         RETURNS (Matches): The names in all of them; they may overlap.
         """
-        return self._index.find(self._normalizer.normalize("".join(texts)), sizes)
+        return self._index.find(self._normalizer.normal_codes("".join(texts)), sizes)
 
     def find(self, text: str) -> List[Match]:
         """`find_all` for one text of fewer than FEW_CHARS characters.

@@ -46,6 +46,15 @@ def normalization_table(fullwidth: bool, lowercase: bool) -> Dict[int, int]:
     return table
 
 
+@lru_cache(maxsize=4)
+def _normal_codes(fullwidth: bool, lowercase: bool) -> np.ndarray:
+    """`normalization_table` as an array of all code points that may have case."""
+    codes = np.arange(_END_OF_CASED, dtype="<u4")
+    table = normalization_table(fullwidth, lowercase)
+    codes[list(table)] = list(table.values())
+    return codes
+
+
 def code_points(text: str) -> np.ndarray:
     """text (str): Any text. A lone surrogate is no character, but passes.
     RETURNS (np.ndarray): The code point of each character, as uint32.
@@ -90,7 +99,15 @@ class CharInventory:
         text (str): The text.
         RETURNS (str): A text of the same length.
         """
-        return text.translate(normalization_table(self.fullwidth, self.lowercase))
+        return self.normal_codes(text).tobytes().decode(*_UTF32)
+
+    def normal_codes(self, text: str) -> np.ndarray:
+        """text (str): A text.
+        RETURNS (np.ndarray): The code points of `normalize(text)`, as uint32.
+        """
+        codes = code_points(text)
+        normal = _normal_codes(self.fullwidth, self.lowercase)
+        return np.where(codes < _END_OF_CASED, normal.take(codes, mode="clip"), codes)
 
     def learnt_from(self, texts: Iterable[str], *, min_count: int) -> "CharInventory":
         """An inventory of the characters of some texts, commonest first.

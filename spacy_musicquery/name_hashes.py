@@ -11,6 +11,7 @@ from typing import Sequence, Tuple
 import numpy as np
 
 from .encoding import code_points
+from .types import Ints1d
 
 P = 0x9E3779B97F4A7C15
 MIX = 0xD6E8FEB86659FD93
@@ -18,14 +19,15 @@ _P_INVERSE = pow(P, -1, 1 << 64)
 _HALF = np.uint64(32)
 
 
-def hashes_of(names: Sequence[str]) -> np.ndarray:
+def hashes_of(names: Sequence[str], lengths: Ints1d, n_chars: Ints1d) -> np.ndarray:
     """names (Sequence[str]): Names, none of them empty.
+    lengths (Ints1d): The length of each.
+    n_chars (Ints1d): How many characters of each to take, from 1 to its length.
     RETURNS (np.ndarray): The hash of each, as uint64; none is 0.
     """
-    lengths = np.fromiter(map(len, names), "int64", len(names))
     starts = lengths.cumsum() - lengths
     sums, inverse_powers = running_sums(code_points("".join(names)))
-    return mixed((sums[starts + lengths] - sums[starts]) * inverse_powers[starts])
+    return mixed((sums[starts + n_chars] - sums[starts]) * inverse_powers[starts])
 
 
 def running_sums(codes: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,6 @@ from typing import Dict, List, Sequence, Tuple, Union
 
 import numpy as np
 
-from .encoding import code_points
 from .name_features import Matches
 from .name_hashes import MaskTable, hashes_of, mixed, running_sums
 from .short_text import NameFinder
@@ -71,36 +70,38 @@ class NameIndex:
         type_id (int): A type.
         RETURNS (np.ndarray): Whether each is in the index and has this type.
         """
-        return self._names.masks_of(hashes_of(names)) & _bit(type_id) != 0
+        lengths = _lengths_of(names)
+        return self._names.masks_of(hashes_of(names, lengths, lengths)) & _bit(type_id) != 0
 
     def joined(self, names: Sequence[str], type_id: int) -> "NameIndex":
         """names (Sequence[str]): Further names, normalised, none of them empty.
         type_id (int): Their type.
         RETURNS (NameIndex): An index of these and the names of this one.
         """
+        lengths = _lengths_of(names)
+        hashes = hashes_of(names, lengths, lengths)
+        beginnings = hashes_of(names, lengths, np.minimum(lengths, 2))
         types = np.full(len(names), _bit(type_id))
-        one_char = [name for name in names if len(name) == 1]
-        longer = [name for name in names if len(name) > 1]
-        beginnings = hashes_of([name[:2] for name in longer])
+        is_one_char = lengths == 1
         # The longest are in no short text: they get no bit.
-        their_lengths = _bit(np.fromiter(map(len, longer), "int64", len(longer)) - 2)
+        length_bits = _bit(lengths[~is_one_char] - 2)
         return NameIndex(
-            self._names.joined(hashes_of(names), types),
-            self._one_char.joined(hashes_of(one_char), types[: len(one_char)]),
-            self._beginnings.joined(beginnings, their_lengths),
-            sorted({*self._lengths, *map(len, names)}),
+            self._names.joined(hashes, types),
+            self._one_char.joined(hashes[is_one_char], types[is_one_char]),
+            self._beginnings.joined(beginnings[~is_one_char], length_bits),
+            sorted({*self._lengths, *np.unique(lengths).tolist()}),
             self._normal,
         )
 
-    def find(self, text: str, sizes: Ints1d) -> Matches:
+    def find(self, codes: Ints1d, sizes: Ints1d) -> Matches:
         """Find the names in a batch of texts. In the middle of a word of Latin letters or
         digits no name begins or ends.
 
-        text (str): The texts in a row, normalised as the names are.
+        codes (Ints1d): The code points of all texts in a row, normalised as those of the
+            names are.
         sizes (Ints1d): The length of each text.
         RETURNS (Matches): The names; they may overlap.
         """
-        codes = code_points(text)
         sums, inverse_powers = running_sums(codes)
         can_begin, can_end, room = _edges(codes, sizes)
         starts = can_begin.nonzero()[0]
@@ -135,6 +136,10 @@ class NameIndex:
             return Matches(*np.zeros((3, 0), dtype="int64"))
         rows = np.concatenate(places)
         return Matches(starts[rows], lengths[rows], np.concatenate(types))
+
+
+def _lengths_of(names: Sequence[str]) -> Ints1d:
+    return np.fromiter(map(len, names), "int64", len(names))
 
 
 def _bit(places: Union[int, Ints1d]) -> np.ndarray:

@@ -60,7 +60,7 @@ def test_the_names_of_a_text_are_those_of_a_batch(module, types, texts):
     index = make_index(types)
     finder = make_finder(module, index)
     sizes = np.array([len(text) for text in texts], dtype="int64")
-    normal = CharInventory().normalize("".join(texts))
+    normal = CharInventory().normal_codes("".join(texts))
     together = split_matches(index.find(normal, sizes), sizes)
     assert [finder.find(text) for text in texts] == together
 
