@@ -50,8 +50,7 @@ class Catalogue:
         """RETURNS (Optional[NameFinder]): What finds the names in short texts, as long as
         none is added; None without names.
         """
-        index = self._index
-        return index.finder if len(index) else None
+        return self._index.finder
 
     def add(self, names: Mapping[str, Iterable[str]]) -> None:
         """Add names.
@@ -99,7 +98,8 @@ class Catalogue:
         text (str): The text.
         RETURNS (List[Match]): The names, by start, length and type.
         """
-        return self._index.finder.find(text)
+        finder = self.finder
+        return finder.find(text) if finder else []
 
 
 def require_names(name: str, names: Any) -> None:

@@ -1,6 +1,6 @@
 """Many names, found in many texts at once by numpy, or in a short one by `short_text`."""
 
-from typing import Dict, List, Sequence, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -20,7 +20,7 @@ _LEAST_BITS, _MOST_BITS = 14, 26
 class NameIndex:
     """Names and their types. Does not change: `joined` makes another one.
 
-    finder (NameFinder): Finds the names in short texts.
+    finder (Optional[NameFinder]): Finds the names in short texts; None without names.
     """
 
     def __init__(
@@ -37,12 +37,14 @@ class NameIndex:
         lengths (Sequence[int]): The lengths that names have, in order.
         normal (Dict[int, int]): What normalisation makes of code points.
         """
+        self.finder: Optional[NameFinder] = None
+        if len(names):
+            self.finder = NameFinder(names, one_char, beginnings, normal)
         self._names = names
         self._one_char = one_char
         self._beginnings = beginnings
         self._lengths = tuple(lengths)
         self._normal = normal
-        self.finder = NameFinder(names, one_char, beginnings, normal)
         n_bits = (len(names) * _SLOTS_PER_NAME).bit_length()
         n_bits = min(max(n_bits, _LEAST_BITS), _MOST_BITS)
         self._shift = np.uint64(64 - n_bits)
