@@ -7,15 +7,18 @@ import sys
 from pathlib import Path
 from typing import Any, Dict
 
+import srsly
+
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "configs"
-# Of the workflow `cais`, whose catalogue holds the names of the training messages.
-TRUST_IN_NAMES = {
-    "components.music_query.model.catalogue_dropout": 0.35,
-    "components.music_query.model.name_dropout": 0.05,
-    "components.music_query.model.name_distractors": 2.5,
-}
 _POOLS = ("OMP_NUM", "TF_NUM_INTRAOP", "TF_NUM_INTEROP")
+
+
+def trust_in_names() -> Dict[str, str]:
+    """RETURNS (Dict[str, str]): The settings by which the project trusts the names of CAIS."""
+    options = srsly.read_yaml(ROOT / "project.yml")["vars"]["trust_in_names"].split()
+    names = (option.removeprefix("--") for option in options[::2])
+    return dict(zip(names, options[1::2]))
 
 
 def run_spacy(*args: object) -> None:

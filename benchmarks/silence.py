@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from commands import CONFIGS, ROOT, TRUST_IN_NAMES, run_spacy, train
+from commands import CONFIGS, ROOT, run_spacy, train, trust_in_names
 from plots import draw_silence
 from spacy.tokens import DocBin
 from tqdm import tqdm
@@ -91,7 +91,7 @@ def measure(
             "paths.chat": run / "chat.spacy",
             "paths.dev": run / "dev",
             "paths.catalogue": corpora / "names",
-            **TRUST_IN_NAMES,
+            **trust_in_names(),
             "system.seed": seed,
             "components.music_query.learn_intents": "false",
         },

@@ -83,14 +83,18 @@ def write_catalogue(names: Names, directory: Path) -> List[Path]:
     return paths
 
 
+def catalogue_files(directory: Path) -> List[Path]:
+    """directory (Path): A folder.
+    RETURNS (List[Path]): The files in it that are read as a catalogue, in order.
+    """
+    endings = ("txt", "csv", "parquet")
+    return sorted(file for ending in endings for file in directory.glob(f"*.{ending}"))
+
+
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            files = sorted(
-                file
-                for ending in ("txt", "csv", "parquet")
-                for file in path.glob(f"*.{ending}")
-            )
+            files = catalogue_files(path)
             if not files:
                 problem = "the folder holds no .txt, .csv or .parquet file"
                 raise ValueError(Errors.MQ060.format(path=path, problem=problem))

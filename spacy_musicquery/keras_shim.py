@@ -15,7 +15,6 @@ from typing import (
     Dict,
     Iterator,
     List,
-    NamedTuple,
     Optional,
     Sequence,
     Set,
@@ -24,38 +23,21 @@ from typing import (
 )
 
 import numpy as np
-import srsly
 from thinc.api import Optimizer
 from thinc.shims import Shim
 
-from . import messages
 from .bio import crf_chain, softmax_chain
-from .errors import Errors, SavedModelError, excerpt, require_sound
-from .layout import CONTEXT, TRANSITIONS, NetworkSizes, array_shapes
+from .errors import Errors
+from .layout import CONTEXT, TRANSITIONS, NetworkSizes, Untrained, array_shapes
 from .learn_rates import LearnRates
 from .linear_chain import LinearChain
 from .onnx_graph import Precision, build_graph, graph_weights, stacked_vectors
 from .onnx_session import EmissionSession
+from .saved_weights import Weights, read_weights, write_weights
 from .types import Floats2d, Floats3d, FloatsXd, Ints1d
 
-_FORMAT = 5
-# It also held the graphs, which nobody reads any more: they follow from the sizes.
-_FORMAT_WITH_GRAPHS = 4
-# Of any side of an array: what is larger is damage, and no arithmetic overflows.
-_MAX_SIZE = 1 << 31
 # How far new vectors move apart before they are trained, a standard deviation.
 _SPREAD = 0.1
-
-
-class Untrained(NamedTuple):
-    """What stands last in the output, and is not predicted before it is trained.
-
-    n_tags (int): How many tags.
-    n_intents (int): How many intents.
-    """
-
-    n_tags: int = 0
-    n_intents: int = 0
 
 
 class KerasShim(Shim):
@@ -111,6 +93,11 @@ class KerasShim(Shim):
         self._session: Optional[EmissionSession] = None
         self._known_chain: Optional[LinearChain] = None
         self._gradients: Dict[str, FloatsXd] = {}
+
+    @property
+    def weights(self) -> Weights:
+        """RETURNS (Weights): What has been learnt, as `set_weights` takes it."""
+        return Weights(self.sizes, self.arrays, self.frozen, self.untrained)
 
     @property
     def n_parameters(self) -> Tuple[int, int]:
@@ -398,15 +385,7 @@ class KerasShim(Shim):
         """RETURNS (bytes): The arrays and sizes. An array that half precision can
         hold, as `round_to_half` leaves it, takes half the space.
         """
-        message: Dict[str, Any] = {"format": _FORMAT, "sizes": None}
-        if self.sizes is not None:
-            message.update(
-                sizes=list(self.sizes),
-                arrays={name: _smallest(array) for name, array in self.arrays.items()},
-                frozen=list(self.frozen),
-                untrained=list(self.untrained),
-            )
-        return srsly.msgpack_dumps(message)
+        return write_weights(self.weights)
 
     def from_bytes(self, data: bytes) -> "KerasShim":
         """Load what `to_bytes` wrote.
@@ -416,72 +395,19 @@ class KerasShim(Shim):
         RAISES (SavedModelError): If the bytes are damaged, or are of another network
             than the config describes; the shim stays as it was.
         """
-        message = messages.loads(data)
-        require_sound(isinstance(message, dict), "it holds no weights")
-        version = message.pop("format", None)
-        if version == _FORMAT_WITH_GRAPHS:
-            message.pop("graphs", None)
-        else:
-            require_sound(version == _FORMAT, f"it is not of format {_FORMAT}")
-        if message == {"sizes": None}:
-            self.set_weights(None, {}, ())
-            return self
-        # Pipelines from before there was growing do not say.
-        message.setdefault("untrained", tuple(Untrained()))
-        known = {"sizes", "arrays", "frozen", "untrained"}
-        problem = f"it holds {sorted(map(str, message))}, and not {sorted(known)}"
-        require_sound(message.keys() == known, problem)
-        sizes = self._checked_sizes(message["sizes"])
-        arrays = _checked_arrays(message["arrays"], sizes)
-        frozen = message["frozen"]
-        is_sound = isinstance(frozen, tuple) and all(name in arrays for name in frozen)
-        require_sound(is_sound, "it does not say what is frozen")
-        untrained = _checked_untrained(message["untrained"], sizes)
-        self.set_weights(sizes, arrays, frozen, untrained)
+        self.set_weights(read_weights(data, self.settings))
         return self
 
-    def set_weights(
-        self,
-        sizes: Optional[NetworkSizes],
-        arrays: Dict[str, FloatsXd],
-        frozen: Tuple[str, ...],
-        untrained: Untrained = Untrained(),
-    ) -> None:
+    def set_weights(self, weights: Weights) -> None:
         """Become another network.
 
-        sizes (Optional[NetworkSizes]): Its sizes; None for a network without weights.
-        arrays (Dict[str, FloatsXd]): Its arrays, by the names of `layout.array_shapes`.
-        frozen (Tuple[str, ...]): Those that training leaves as they are.
-        untrained (Untrained): What is not predicted yet.
+        weights (Weights): Its weights.
         """
-        self.sizes, self.arrays, self.frozen = sizes, arrays, frozen
-        self.untrained = untrained
+        self.sizes, self.arrays, self.frozen, self.untrained = weights
         self._n_steps = 0
         self._outgrown = set()
         self._equal_vectors = {}
         self._forget_derived()
-
-    def _checked_sizes(self, saved: Any) -> NetworkSizes:
-        n_sizes = len(NetworkSizes._fields)
-        require_sound(
-            isinstance(saved, tuple)
-            # Pipelines from before there were contextual vectors do not say so.
-            and len(saved) in (n_sizes - 1, n_sizes)
-            and all(type(size) is int and 0 <= size <= _MAX_SIZE for size in saved),
-            f"the sizes are {excerpt(repr(saved))}",
-        )
-        sizes = NetworkSizes(*saved)
-        for name, configured in self.settings.items():
-            if getattr(sizes, name) != configured:
-                raise SavedModelError(
-                    Errors.MQ022.format(
-                        name="music_query",
-                        setting=name,
-                        saved=getattr(sizes, name),
-                        configured=configured,
-                    )
-                )
-        return sizes
 
     def _make_session(self) -> EmissionSession:
         shapes = array_shapes(self.known_sizes)
@@ -565,25 +491,6 @@ def _network_module() -> Any:
     return network
 
 
-def _checked_arrays(arrays: Any, sizes: NetworkSizes) -> Dict[str, FloatsXd]:
-    """Check saved arrays against the sizes, so that damage shows here and not
-    deep inside a runtime."""
-    shapes = array_shapes(sizes)
-    require_sound(
-        isinstance(arrays, dict) and list(arrays) == list(shapes), "arrays missing"
-    )
-    for name, shape in shapes.items():
-        array = arrays[name]
-        require_sound(
-            isinstance(array, np.ndarray)
-            and array.dtype in (np.float32, np.float16)
-            and array.shape == shape,
-            f"the array '{name}' does not have the shape {shape}",
-        )
-        require_sound(bool(np.isfinite(array).all()), f"the array '{name}' is not finite")
-    return {name: np.array(array, dtype="float32") for name, array in arrays.items()}
-
-
 def _corner(shape: Tuple[int, ...]) -> Tuple[slice, ...]:
     """Where an array of this shape lies in one that has grown."""
     return tuple(map(slice, shape))
@@ -595,18 +502,3 @@ def _start_over(optimizer: Optimizer, key: Any, weights: FloatsXd) -> None:
         cast(Dict[Any, Any], kept).pop(key, None)
     if optimizer.averages is not None:
         optimizer.averages[key] = cast(Any, weights.copy())
-
-
-def _checked_untrained(saved: Any, sizes: NetworkSizes) -> Untrained:
-    is_sound = isinstance(saved, tuple) and len(saved) == len(Untrained._fields)
-    for n, of in zip(saved if is_sound else (), (sizes.n_tags - 1, sizes.n_intents)):
-        is_sound = is_sound and type(n) is int and 0 <= n <= of
-    require_sound(is_sound, f"the new tags and intents are {excerpt(repr(saved))}")
-    return Untrained(*saved)
-
-
-def _smallest(array: FloatsXd) -> FloatsXd:
-    """The array in half precision, if that changes nothing."""
-    with np.errstate(over="ignore"):
-        half = array.astype("float16")
-    return half if np.array_equal(half, array) else array

@@ -47,6 +47,17 @@ class NetworkSizes(NamedTuple):
     context_width: int = 0
 
 
+class Untrained(NamedTuple):
+    """What stands last in the output, and is not predicted before it is trained.
+
+    n_tags (int): How many tags.
+    n_intents (int): How many intents.
+    """
+
+    n_tags: int = 0
+    n_intents: int = 0
+
+
 def array_shapes(sizes: NetworkSizes) -> Dict[str, Tuple[int, ...]]:
     """The trainable arrays of a network, by name, in Keras' layout: the gates of
     an LSTM stand side by side in the order input, forget, cell, output. The bigrams'

@@ -311,14 +311,14 @@ def _require_equal_sizes(
 def _unchanged_on_error(model: Model[List[str], Emissions]) -> Iterator[None]:
     attrs, n_tags = dict(model.attrs), model.maybe_get_dim("nO")
     shim = get_shim(model)
-    weights = shim.sizes, shim.arrays, shim.frozen, shim.untrained
+    weights = shim.weights
     try:
         yield
     except Exception:
         model.attrs.update(attrs)
         model.set_dim("nO", cast(Any, n_tags), force=True)
-        if shim.arrays is not weights[1]:
-            shim.set_weights(*weights)
+        if shim.arrays is not weights.arrays:
+            shim.set_weights(weights)
         raise
 
 

@@ -120,6 +120,12 @@ def test_names_command_writes_what_training_takes(tmp_path):
     result = run("names", path, tmp_path / "t", "--spans-key", "slots", "--types", types)
     assert result.exit_code == 0, result.output
     assert read_catalogue([tmp_path / "t"]) == {"title": ["晴天"]}
+    assert "also holds" not in result.output
+    # What was there before is not deleted, but would be read.
+    options = ("--spans-key", "slots", "--types", types)
+    result = run("names", path, tmp_path / "names", *options)
+    output = " ".join(result.output.split())
+    assert result.exit_code == 0 and "also holds singer.txt, song.txt" in output
 
 
 def test_names_command_where_there_are_none(tmp_path):

@@ -4,7 +4,7 @@ from typing import Dict, Optional, Set
 import typer
 from wasabi import msg
 
-from ..catalogue_files import write_catalogue
+from ..catalogue_files import catalogue_files, write_catalogue
 from ._util import (
     DATA_ARGUMENT,
     LABEL_OPTION,
@@ -51,6 +51,12 @@ def names(
         return
     n_names = sum(map(len, by_type.values()))
     msg.good(f"{n_names} names: {', '.join(map(str, paths))}")
+    others = [path.name for path in catalogue_files(output_path) if path not in paths]
+    if others:
+        msg.warn(
+            f"{output_path} also holds {', '.join(others)}: whoever reads the folder as a "
+            "catalogue reads these names too. Delete what is not to be part of it."
+        )
 
 
 def _read_types(path: Path) -> Dict[str, str]:
