@@ -1,5 +1,7 @@
 """What setup.cfg cannot say: the module that Cython compiles."""
 
+from pathlib import Path
+
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -13,14 +15,18 @@ class BuildIfPossible(build_ext):
             super().run()
         except Exception as error:  # whatever compilers fail with
             self.warn(f"spacy_musicquery goes without its compiled module: {error}")
+            # One from before would be used in place of the source.
+            for path in Path("spacy_musicquery").glob("short_text.*"):
+                if path.suffix in (".so", ".pyd"):
+                    path.unlink()
 
 
-SHORT_TEXT = Extension(
-    "spacy_musicquery.short_text", ["spacy_musicquery/short_text.py"], optional=True
-)
+SHORT_TEXT = Extension("spacy_musicquery.short_text", ["spacy_musicquery/short_text.py"])
 DIRECTIVES = {"annotation_typing": False, "wraparound": False}
 
 setup(
-    ext_modules=cythonize([SHORT_TEXT], build_dir="build", compiler_directives=DIRECTIVES),
+    ext_modules=cythonize(
+        [SHORT_TEXT], build_dir="build", compiler_directives=DIRECTIVES, force=True
+    ),
     cmdclass={"build_ext": BuildIfPossible},
 )

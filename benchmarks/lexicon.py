@@ -118,7 +118,7 @@ def score(nlp: Any, records: Any, seen: set, chat: List[str]) -> Dict[str, str]:
 
 def measure_cost(pipeline: str, records: Any) -> List[Dict[str, str]]:
     """Each size in a process of its own. As the machine is not always equally fast, they
-    have short turns: medians of all, and of each turn compared with none's beside it."""
+    have short turns: medians of all, and of each turn compared with none's in the same round."""
     of_train = slot_names(records["train"])
     texts = [record["text"] for record in records["valid"]]
     rows, workers = [], []
@@ -131,7 +131,10 @@ def measure_cost(pipeline: str, records: Any) -> List[Dict[str, str]]:
             row["load"] = f"{loaded['seconds']:.2f} s"
             row["memory"] = f"{loaded['memory']:.0f} MB"
             rows.append({"names": f"{size:,}", **row})
-        rounds = [[ask(it) for it in workers] for _ in tqdm(range(ROUNDS), unit="round")]
+        rounds = [
+            ask_in_turn(workers, first=turn % len(workers))
+            for turn in tqdm(range(ROUNDS), unit="round")
+        ]
     none, *_ = zip(*rounds)
     for row, of_worker in zip(rows, zip(*rounds)):
         pairs = list(zip(of_worker, none))
@@ -166,6 +169,13 @@ def start_worker(path: Path, texts: List[str]) -> subprocess.Popen:
     started = subprocess.Popen(command, **pipes, text=True, bufsize=1)
     started.stdin.write(json.dumps(texts) + "\n")
     return started
+
+
+def ask_in_turn(workers: List[subprocess.Popen], first: int) -> List[Dict[str, float]]:
+    """Another one first each time, so that none always follows the same."""
+    answers = [ask(worker) for worker in workers[first:] + workers[:first]]
+    last = len(workers) - first
+    return answers[last:] + answers[:last]
 
 
 def ask(worker: subprocess.Popen) -> Dict[str, float]:

@@ -22,7 +22,6 @@ from .name_features import (
     perturb,
     split_matches,
 )
-from .name_index import MAX_TYPES
 from .onnx_graph import Precision
 from .short_text import FEW_CHARS, encode_short
 from .types import EmissionGradients, Emissions, Floats2d, Ints1d, Ints2d
@@ -226,7 +225,7 @@ def forward(
     few_chars = len(texts) == 1 and 0 < len(texts[0]) < FEW_CHARS
     if not is_train and few_chars and not shim.sizes.context_width:
         # A chatbot's usual call: one message needs no batching.
-        ids = _encode_one(model, shim.sizes, texts[0])
+        ids = _encode_one(model, shim.sizes, str(texts[0]))
         lengths = np.array([len(ids)], dtype="int32")
         rows, *of_texts = shim.predict((ids[np.newaxis], lengths))
         of_text = of_texts[0] if of_texts else _NO_INTENTS
@@ -370,7 +369,7 @@ def _deserialize_catalogue(
     require_sound(
         isinstance(types, tuple)
         and all(isinstance(type_name, str) and type_name for type_name in types)
-        and len(set(types)) == len(types) <= MAX_TYPES,
+        and len(set(types)) == len(types),
         "it holds no types of names",
     )
     return model_catalogue(model, types)

@@ -72,8 +72,14 @@ class Catalogue:
         is_new = ~self._index.have_type(different, type_id)
         new = list(compress(different, is_new.tolist()))
         if new:
+            index = self._index.joined(new, type_id)
             self._lines[type_name].append("\n".join(new))
-            self._index = self._index.joined(new, type_id)
+            self._index = index
+
+    def __getstate__(self) -> Dict[str, Any]:
+        with _ADDING:  # the names and what finds them must be of one moment
+            lines = {type_name: list(of_type) for type_name, of_type in self._lines.items()}
+            return {**self.__dict__, "_lines": lines}
 
     def names(self) -> Dict[str, List[str]]:
         """RETURNS (Dict[str, List[str]]): The names, normalised, by type."""
@@ -99,7 +105,7 @@ class Catalogue:
         RETURNS (List[Match]): The names, by start, length and type.
         """
         finder = self.finder
-        return finder.find(text) if finder else []
+        return finder.find(str(text)) if finder else []
 
 
 def require_names(name: str, names: Any) -> None:

@@ -30,7 +30,7 @@ def normalization_table(fullwidth: bool, lowercase: bool) -> Dict[int, int]:
 
     fullwidth (bool): Map full-width forms (U+FF01-U+FF5E, U+3000) to ASCII.
     lowercase (bool): Map characters to lower case.
-    RETURNS (Dict[int, int]): Code point to code point, for `str.translate`.
+    RETURNS (Dict[int, int]): Code point to code point.
     """
     table: Dict[int, int] = {}
     if lowercase:

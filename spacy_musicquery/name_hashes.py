@@ -106,9 +106,18 @@ class MaskTable:
         masks (np.ndarray): Bits to set for each.
         RETURNS (MaskTable): A table of these and of all that this one has.
         """
-        all_hashes = np.concatenate([self._hashes, hashes])
-        order = all_hashes.argsort(kind="stable")
-        all_hashes = all_hashes[order]
-        all_masks = np.concatenate([self._masks, masks])[order]
-        first = np.flatnonzero(np.diff(all_hashes, prepend=np.uint64(0)))
-        return MaskTable(all_hashes[first], np.bitwise_or.reduceat(all_masks, first))
+        if not len(hashes):
+            return self
+        order = hashes.argsort()
+        hashes = hashes[order]
+        first = np.flatnonzero(np.diff(hashes, prepend=np.uint64(0)))
+        hashes, masks = hashes[first], np.bitwise_or.reduceat(masks[order], first)
+        # Those that are there get the bits besides, the others a place in order.
+        is_new = self.masks_of(hashes) == 0
+        places = self._hashes.searchsorted(hashes)
+        all_masks = self._masks.copy()
+        all_masks[places[~is_new]] |= masks[~is_new]
+        return MaskTable(
+            np.insert(self._hashes, places[is_new], hashes[is_new]),
+            np.insert(all_masks, places[is_new], masks[is_new]),
+        )

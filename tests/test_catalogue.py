@@ -25,6 +25,7 @@ from spacy_musicquery.name_features import (
     perturb,
     split_matches,
 )
+from spacy_musicquery.name_index import NameIndex
 from spacy_musicquery.records import Record
 
 from .conftest import FROM_SCRATCH
@@ -121,6 +122,22 @@ def test_a_catalogue_is_copied_whole():
         )
         assert other.find("周杰伦") == [(0, 3, 0), (0, 3, 1)]
     assert catalogue.find("周杰伦") == [(0, 3, 0)]
+
+
+def test_a_name_that_could_not_be_added_may_be_added_again(monkeypatch):
+    catalogue = filled(title=["晴天"])
+    with monkeypatch.context() as patch:
+        patch.setattr(NameIndex, "joined", None)
+        with pytest.raises(TypeError):
+            catalogue.add({"title": ["稻香"]})
+    assert catalogue.names() == {"title": ["晴天"]}
+    catalogue.add({"title": ["稻香"]})
+    assert catalogue.names() == {"title": ["晴天", "稻香"]}
+    assert catalogue.find("稻香") == [(0, 2, 0)]
+
+
+def test_any_kind_of_str_is_looked_up():
+    assert filled(title=["晴天"]).find(np.str_("放晴天")) == [(1, 2, 0)]
 
 
 def test_names_have_so_many_types_and_no_more():

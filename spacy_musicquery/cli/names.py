@@ -51,7 +51,11 @@ def names(
         return
     n_names = sum(map(len, by_type.values()))
     msg.good(f"{n_names} names: {', '.join(map(str, paths))}")
-    others = [path.name for path in catalogue_files(output_path) if path not in paths]
+    others = [
+        path.name
+        for path in catalogue_files(output_path)
+        if not any(map(path.samefile, paths))
+    ]
     if others:
         msg.warn(
             f"{output_path} also holds {', '.join(others)}: whoever reads the folder as a "
