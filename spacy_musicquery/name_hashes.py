@@ -62,7 +62,7 @@ class MaskTable:
 
     def __init__(self, hashes: np.ndarray, masks: np.ndarray) -> None:
         """hashes (np.ndarray): Different hashes, in order, none of them 0.
-        masks (np.ndarray): The bits of each, as uint64.
+        masks (np.ndarray): The bits of each, as uint64; some.
         """
         self._hashes = hashes
         self._masks = masks
@@ -103,7 +103,7 @@ class MaskTable:
 
     def joined(self, hashes: np.ndarray, masks: np.ndarray) -> "MaskTable":
         """hashes (np.ndarray): Further hashes; they may repeat, and be known already.
-        masks (np.ndarray): Bits to set for each.
+        masks (np.ndarray): Bits to set for each; some.
         RETURNS (MaskTable): A table of these and of all that this one has.
         """
         if not len(hashes):

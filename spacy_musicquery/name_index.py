@@ -6,7 +6,7 @@ import numpy as np
 
 from .name_features import Matches
 from .name_hashes import MaskTable, hashes_of, mixed, running_sums
-from .short_text import NameFinder
+from .short_text import FEW_CHARS, NameFinder
 from .types import Ints1d
 
 # As many as a mask has bits.
@@ -85,12 +85,12 @@ class NameIndex:
         beginnings = hashes_of(names, lengths, np.minimum(lengths, 2))
         types = np.full(len(names), _bit(type_id))
         is_one_char = lengths == 1
-        # The longest are in no short text: they get no bit.
-        length_bits = _bit(lengths[~is_one_char] - 2)
+        # Longer ones are in no short text.
+        is_short = (lengths > 1) & (lengths < FEW_CHARS)
         return NameIndex(
             self._names.joined(hashes, types),
             self._one_char.joined(hashes[is_one_char], types[is_one_char]),
-            self._beginnings.joined(beginnings[~is_one_char], length_bits),
+            self._beginnings.joined(beginnings[is_short], _bit(lengths[is_short] - 2)),
             sorted({*self._lengths, *np.unique(lengths).tolist()}),
             self._normal,
         )
@@ -146,7 +146,7 @@ def _lengths_of(names: Sequence[str]) -> Ints1d:
 
 def _bit(places: Union[int, Ints1d]) -> np.ndarray:
     """places (Union[int, Ints1d]): Places in a mask, or one.
-    RETURNS (np.ndarray): 1 there, or 0 where no mask has so many bits.
+    RETURNS (np.ndarray): A mask with this bit alone, for each.
     """
     return np.left_shift(np.uint64(1), np.asarray(places, dtype="uint64"))
 

@@ -104,6 +104,14 @@ def test_a_text_as_long_as_short_ones_get(module):
     assert found == [(0, n, 0) for n in range(1, size + 1)]
 
 
+def test_what_begins_like_a_longer_name_is_found(module):
+    index = make_index([["甲乙" * 40]]).joined(["甲乙丙"], 0).joined(["甲乙丁"], 1)
+    _, (names, _, beginnings, _, _) = index.__reduce__()
+    for table in (names, beginnings):  # every hash once, in order
+        assert (np.diff(table.hashes) > 0).all()
+    assert make_finder(module, index).find("甲乙丙甲乙丁") == [(0, 3, 0), (3, 3, 1)]
+
+
 def test_ideographs_stay_as_they_are():
     first, end = 0x3400, 0xA000  # what is not looked up in the table
     assert not any(first <= code < end for code in normalization_table(True, True))
