@@ -15,8 +15,8 @@ from typing import Any, Dict, List, Optional
 import spacy
 
 from spacy_musicquery.cli._util import box_pipeline, predict, read_examples
-from spacy_musicquery.records import DEFAULT_LABEL, DEFAULT_SPANS_KEY
-from spacy_musicquery.scorer import music_query_score
+from spacy_musicquery.data.records import DEFAULT_LABEL, DEFAULT_SPANS_KEY
+from spacy_musicquery.pipeline.scorer import music_query_score
 
 HERE = Path(__file__).resolve().parent
 

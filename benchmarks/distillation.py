@@ -28,7 +28,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.util import load_config
 from tqdm import tqdm
 
-from spacy_musicquery.raw_text import read_lines
+from spacy_musicquery.data.raw_text import read_lines
 
 HERE = Path(__file__).resolve().parent
 MODEL = "components.music_query.model"

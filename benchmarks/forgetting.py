@@ -27,9 +27,9 @@ from spacy.training.initialize import init_nlp
 from spacy.training.loop import train
 from spacy.util import load_config
 
-from spacy_musicquery.corpus import record_to_doc
-from spacy_musicquery.raw_text import read_lines
-from spacy_musicquery.records import Record
+from spacy_musicquery.data.corpus import record_to_doc
+from spacy_musicquery.data.raw_text import read_lines
+from spacy_musicquery.data.records import Record
 
 HERE = Path(__file__).resolve().parent
 RATE, STRENGTH, WEIGHT, SHARE = 1e-3, 1e3, 1.0, 0.5

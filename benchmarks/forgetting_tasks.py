@@ -6,9 +6,9 @@ import random
 from pathlib import Path
 from typing import Dict, Iterable, List, NamedTuple, Sequence, Tuple
 
-from spacy_musicquery.catalogue_files import read_catalogue
-from spacy_musicquery.generator import Grammar, checked_settings, generate
-from spacy_musicquery.records import DEFAULT_LABEL, Record, read_records
+from spacy_musicquery.data.catalogue_files import read_catalogue
+from spacy_musicquery.data.generator import Grammar, checked_settings, generate
+from spacy_musicquery.data.records import DEFAULT_LABEL, Record, read_records
 
 ROOT = Path(__file__).resolve().parent.parent
 CATALOGUE = ROOT / "assets" / "catalogue"

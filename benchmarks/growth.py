@@ -17,9 +17,9 @@ import spacy
 from spacy.language import Language
 from spacy.training import Example
 
-from spacy_musicquery.corpus import record_to_doc
-from spacy_musicquery.intents import list_intents
-from spacy_musicquery.records import read_records
+from spacy_musicquery.data.corpus import record_to_doc
+from spacy_musicquery.data.records import read_records
+from spacy_musicquery.tokens.intents import list_intents
 
 
 def main() -> None:

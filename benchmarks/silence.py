@@ -20,7 +20,7 @@ from plots import draw_silence
 from spacy.tokens import DocBin
 from tqdm import tqdm
 
-from spacy_musicquery.raw_text import read_lines
+from spacy_musicquery.data.raw_text import read_lines
 
 HERE = Path(__file__).resolve().parent
 

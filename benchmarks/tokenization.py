@@ -18,7 +18,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import spacy
 from spacy.language import Language
 
-from spacy_musicquery.alignment import AlignmentMode
+from spacy_musicquery.tokens.alignment import AlignmentMode
 
 HERE = Path(__file__).resolve().parent
 CHAR, JIEBA, PKUSEG = "char", "jieba", "pkuseg"

@@ -25,8 +25,8 @@ from gensim.models.fasttext import save_facebook_model
 from spacy.tokens import DocBin
 from tqdm import tqdm
 
-from spacy_musicquery.encoding import CharInventory
-from spacy_musicquery.raw_text import read_lines
+from spacy_musicquery.data.raw_text import read_lines
+from spacy_musicquery.features.characters import CharInventory
 
 HERE = Path(__file__).resolve().parent
 WIDTH = 48  # the embed_width of configs/default.cfg

@@ -1,5 +1,5 @@
 """spacy-musicquery: finds the music queries in Chinese chat, as a spaCy component."""
 
-from .atomic import save
+from .saving.atomic import save
 
 __all__ = ["save"]

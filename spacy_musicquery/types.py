@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 import numpy as np
 
 if TYPE_CHECKING:
-    from .linear_chain import LinearChain
+    from .decoding.linear_chain import LinearChain
 
 Floats1d = np.ndarray
 Floats2d = np.ndarray

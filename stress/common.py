@@ -13,8 +13,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import TMonitor
 
-from spacy_musicquery.architectures import get_shim
-from spacy_musicquery.component import MusicQuery
+from spacy_musicquery.ml.architectures import get_shim
+from spacy_musicquery.pipeline.music_query import MusicQuery
 
 # Spans and their scores: start, end, label, score.
 Found = List[Tuple[int, int, str, float]]

@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict
 import numpy as np
 import srsly
 
-from spacy_musicquery import saving
+from spacy_musicquery.saving import sealed_files as saving
 
 Damage = Callable[[Path, Path], Any]
 

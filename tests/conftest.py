@@ -13,8 +13,8 @@ from spacy.util import load_config
 from thinc.util import fix_random_seed
 from weasel.cli.run import project_run
 
-from spacy_musicquery.corpus import record_to_doc
-from spacy_musicquery.records import Record
+from spacy_musicquery.data.corpus import record_to_doc
+from spacy_musicquery.data.records import Record
 
 # Four messages with queries of two labels, one of them twice, and two without any.
 MESSAGES = [

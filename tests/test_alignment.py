@@ -12,8 +12,8 @@ import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
 
-from spacy_musicquery.alignment import AlignmentMode, FoundSpan, strip_blanks
-from spacy_musicquery.finder import Prediction
+from spacy_musicquery.pipeline.query_finder import Prediction
+from spacy_musicquery.tokens.alignment import AlignmentMode, FoundSpan, strip_blanks
 
 from .conftest import FROM_SCRATCH
 

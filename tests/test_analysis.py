@@ -1,7 +1,9 @@
 import pytest
 from typer.testing import CliRunner
 
-from spacy_musicquery.analysis import (
+from spacy_musicquery.cli import app
+from spacy_musicquery.data.corpus import save_docs
+from spacy_musicquery.reports.error_analysis import (
     Message,
     SpanError,
     confusion,
@@ -10,8 +12,6 @@ from spacy_musicquery.analysis import (
     rates_by_length,
     rates_by_novelty,
 )
-from spacy_musicquery.cli import app
-from spacy_musicquery.corpus import save_docs
 
 from .conftest import make_examples
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from spacy_musicquery.catalogue_files import read_catalogue
-from spacy_musicquery.generator import Grammar
+from spacy_musicquery.data.catalogue_files import read_catalogue
+from spacy_musicquery.data.generator import Grammar
 
 ASSETS = Path(__file__).parent.parent / "assets"
 FILES = sorted([*(ASSETS / "catalogue").iterdir(), *(ASSETS / "corpus").iterdir()])

@@ -5,7 +5,8 @@ import shutil
 import pytest
 import spacy
 
-from spacy_musicquery import atomic, save
+from spacy_musicquery import save
+from spacy_musicquery.saving import atomic
 
 
 @pytest.fixture

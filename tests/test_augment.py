@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 from spacy.training import Example
 from spacy.util import registry
 
-from spacy_musicquery.augment import (
+from spacy_musicquery.data.augment import (
     CARRIERS,
     PARTICLES,
     PUNCTUATION,
     drop_chars,
     replace_spans,
 )
-from spacy_musicquery.corpus import record_to_doc
-from spacy_musicquery.records import Record
+from spacy_musicquery.data.corpus import record_to_doc
+from spacy_musicquery.data.records import Record
 
 from .conftest import found
 

@@ -2,8 +2,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_musicquery.bigrams import BigramInventory
-from spacy_musicquery.encoding import CharInventory
+from spacy_musicquery.features.bigrams import BigramInventory
+from spacy_musicquery.features.characters import CharInventory
 
 CHARS = CharInventory("abcd")
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_musicquery import bio
-from spacy_musicquery.linear_chain import LinearChain
+from spacy_musicquery.decoding import bio
+from spacy_musicquery.decoding.linear_chain import LinearChain
 
 LABELS = ["A", "B"]
 N_TAGS = 5

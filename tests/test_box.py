@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from spacy_musicquery.cli import app
 from spacy_musicquery.cli._util import predict, read_examples
-from spacy_musicquery.pretrained import BOX_PATH, digest
-from spacy_musicquery.records import DEFAULT_LABEL, DEFAULT_SPANS_KEY
-from spacy_musicquery.scorer import music_query_score
+from spacy_musicquery.data.records import DEFAULT_LABEL, DEFAULT_SPANS_KEY
+from spacy_musicquery.pipeline.scorer import music_query_score
+from spacy_musicquery.saving.pretrained import BOX_PATH, digest
 
 from .conftest import make_trained
 

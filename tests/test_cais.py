@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from spacy_musicquery.cais import MergeRules, merge_slots, read_rules, read_split
+from spacy_musicquery.data.cais import MergeRules, merge_slots, read_rules, read_split
 
 SHIPPED = Path(__file__).parent.parent / "assets" / "cais_rules.json"
 RULES = {

@@ -3,7 +3,7 @@
 import numpy as np
 import spacy
 
-from spacy_musicquery.callbacks import make_half_precision
+from spacy_musicquery.pipeline.callbacks import make_half_precision
 
 from .conftest import MESSAGES, found, make_trained
 

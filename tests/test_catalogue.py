@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from spacy.training import Example
 from thinc.util import fix_random_seed
 
-from spacy_musicquery.catalogue import Catalogue
-from spacy_musicquery.corpus import record_to_doc
+from spacy_musicquery.data.corpus import record_to_doc
+from spacy_musicquery.data.records import Record
 from spacy_musicquery.errors import SavedModelError
-from spacy_musicquery.name_features import (
+from spacy_musicquery.features.catalogue import Catalogue
+from spacy_musicquery.features.name_index import NameIndex
+from spacy_musicquery.features.name_matches import (
     N_COLUMNS,
     N_LENGTHS,
     N_PLACES,
@@ -25,8 +27,6 @@ from spacy_musicquery.name_features import (
     perturb,
     split_matches,
 )
-from spacy_musicquery.name_index import NameIndex
-from spacy_musicquery.records import Record
 
 from .conftest import FROM_SCRATCH
 

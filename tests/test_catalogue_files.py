@@ -4,8 +4,12 @@ import pytest
 import spacy
 from typer.testing import CliRunner
 
-from spacy_musicquery.catalogue_files import load_catalogue, read_catalogue, write_catalogue
 from spacy_musicquery.cli import app
+from spacy_musicquery.data.catalogue_files import (
+    load_catalogue,
+    read_catalogue,
+    write_catalogue,
+)
 
 from .conftest import make_trained
 from .test_catalogue import NEW, pipeline_path, queries  # noqa: F401

@@ -5,8 +5,8 @@ from gensim.models import KeyedVectors
 from thinc.api import Adam
 from typer.testing import CliRunner
 
-from spacy_musicquery.char_vectors import load_char_vectors
 from spacy_musicquery.cli import app
+from spacy_musicquery.vectors.char_vectors import load_char_vectors
 
 from .conftest import FROM_SCRATCH, make_examples
 

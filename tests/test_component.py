@@ -5,9 +5,9 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import Adam, Config
 
-from spacy_musicquery import bio
-from spacy_musicquery.architectures import build_char_bilstm
-from spacy_musicquery.targets import gold_tags
+from spacy_musicquery.decoding import bio
+from spacy_musicquery.ml.architectures import build_char_bilstm
+from spacy_musicquery.tokens.gold import gold_tags
 
 from .conftest import (
     FROM_SCRATCH,

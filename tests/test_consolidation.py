@@ -5,8 +5,8 @@ import pytest
 import spacy
 from thinc.util import fix_random_seed
 
-from spacy_musicquery.architectures import get_shim
-from spacy_musicquery.consolidation import (
+from spacy_musicquery.ml.architectures import get_shim
+from spacy_musicquery.training.consolidation import (
     Consolidator,
     fisher_information,
     make_consolidation,

@@ -1,7 +1,7 @@
 import pytest
 
-from spacy_musicquery.data_report import overlap_rows, records_rows
-from spacy_musicquery.records import Record
+from spacy_musicquery.data.records import Record
+from spacy_musicquery.reports.data_report import overlap_rows, records_rows
 
 
 def make_records(*marked):

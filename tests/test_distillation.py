@@ -9,8 +9,8 @@ from spacy.cli.train import train
 from spacy.util import load_config
 from thinc.util import fix_random_seed
 
-from spacy_musicquery import bio
-from spacy_musicquery.distillation import (
+from spacy_musicquery.decoding import bio
+from spacy_musicquery.training.distillation import (
     Marginals,
     distillation_gradient,
     load_teacher,

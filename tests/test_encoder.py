@@ -10,9 +10,9 @@ import spacy
 from spacy.cli.train import train
 from spacy.util import load_config
 
-from spacy_musicquery.architectures import build_char_bilstm
-from spacy_musicquery.encoder import FrozenEncoder
 from spacy_musicquery.errors import SavedModelError
+from spacy_musicquery.ml.architectures import build_char_bilstm
+from spacy_musicquery.vectors.encoder import FrozenEncoder
 
 from .conftest import FROM_SCRATCH, HARD_TEXTS, MESSAGES, found, make_examples
 
@@ -174,7 +174,7 @@ def test_without_transformers(encoder_path):
     code = """
 import sys
 sys.modules["transformers"] = None
-from spacy_musicquery.encoder import FrozenEncoder
+from spacy_musicquery.vectors.encoder import FrozenEncoder
 try:
     FrozenEncoder(sys.argv[1])(["听歌"], remember=False)
 except ImportError as error:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_musicquery.encoding import (
+from spacy_musicquery.features.characters import (
     PAD_ID,
     UNK_ID,
     CharInventory,

@@ -14,7 +14,7 @@ from spacy.cli.find_threshold import find_threshold
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_musicquery import finder
+from spacy_musicquery.pipeline import query_finder as finder
 
 from .conftest import HARD_TEXTS, MESSAGES, found, make_examples
 

@@ -9,16 +9,16 @@ import pytest
 import srsly
 from typer.testing import CliRunner
 
-from spacy_musicquery.catalogue_files import read_catalogue
 from spacy_musicquery.cli import app
-from spacy_musicquery.generator import (
+from spacy_musicquery.data.catalogue_files import read_catalogue
+from spacy_musicquery.data.generator import (
     KINDS,
     GeneratorSettings,
     Grammar,
     checked_settings,
     generate,
 )
-from spacy_musicquery.records import read_records
+from spacy_musicquery.data.records import read_records
 
 ASSETS = Path(__file__).parent.parent / "assets"
 PHRASES = {

@@ -6,7 +6,7 @@ import spacy
 from thinc.api import Adam
 from thinc.util import fix_random_seed
 
-from spacy_musicquery.raw_text import read_lines
+from spacy_musicquery.data.raw_text import read_lines
 
 from .conftest import (
     HARD_TEXTS,

@@ -30,7 +30,7 @@ def run(code, *args, **env):
     "code",
     [
         "import spacy_musicquery",
-        "import spacy_musicquery.component, spacy_musicquery.cli",
+        "import spacy_musicquery.pipeline.music_query, spacy_musicquery.cli",
         "import spacy; spacy.blank('zh')",
         "import spacy; spacy.blank('zh').add_pipe('music_query')",
         "import spacy, sys; spacy.load(sys.argv[1])",
@@ -108,7 +108,7 @@ import spacy, sys, types
 keras = types.ModuleType("keras")
 keras.backend = types.SimpleNamespace(backend=lambda: "jax")
 sys.modules["keras"], sys.modules["tensorflow"] = keras, types.ModuleType("tensorflow")
-from spacy_musicquery.keras_shim import KerasShim
+from spacy_musicquery.ml.keras_shim import KerasShim
 try:
     KerasShim(embed_width=1, hidden_width=1, depth=1).initialize(3, 3, seed=0)
 except ImportError as error:

@@ -3,7 +3,7 @@ import pytest
 from thinc.api import Adam
 
 from spacy_musicquery.errors import SavedModelError
-from spacy_musicquery.keras_shim import KerasShim
+from spacy_musicquery.ml.keras_shim import KerasShim
 
 # Characters, of which there are 6; then bigrams before and after, of which there are 4.
 IDS = np.array(

@@ -9,7 +9,7 @@ import spacy
 from thinc.api import Adam, constant, constant_then
 from thinc.util import fix_random_seed
 
-from spacy_musicquery.learn_rates import LearnRates
+from spacy_musicquery.ml.learn_rates import LearnRates
 
 from .conftest import FROM_SCRATCH, NEW_MESSAGES, found, make_examples, make_trained
 

@@ -6,9 +6,9 @@ import pytest
 import spacy
 from thinc.util import fix_random_seed
 
-from spacy_musicquery import bio
-from spacy_musicquery.bio import MISSING
-from spacy_musicquery.losses import make_focal_loss, make_negative_log_likelihood
+from spacy_musicquery.decoding import bio
+from spacy_musicquery.decoding.bio import MISSING
+from spacy_musicquery.training.losses import make_focal_loss, make_negative_log_likelihood
 from spacy_musicquery.types import Emissions
 
 from .conftest import FROM_SCRATCH, found, make_examples

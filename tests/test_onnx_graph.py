@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import spacy
 
-from spacy_musicquery import bio
-from spacy_musicquery.architectures import build_char_bilstm, forward
-from spacy_musicquery.keras_shim import KerasShim
-from spacy_musicquery.layout import NetworkSizes, array_shapes
-from spacy_musicquery.onnx_graph import (
+from spacy_musicquery.decoding import bio
+from spacy_musicquery.ml.architectures import build_char_bilstm, forward
+from spacy_musicquery.ml.keras_shim import KerasShim
+from spacy_musicquery.ml.onnx_graph import (
     build_graph,
     graph_weights,
     quantize,
     stacked_vectors,
 )
-from spacy_musicquery.onnx_session import EmissionSession
+from spacy_musicquery.ml.onnx_session import EmissionSession
+from spacy_musicquery.ml.shapes import NetworkSizes, array_shapes
 
 from .conftest import MESSAGES
 

@@ -14,9 +14,9 @@ from thinc.util import fix_random_seed
 from typer.testing import CliRunner
 
 from spacy_musicquery.cli import app
-from spacy_musicquery.corpus import record_to_doc
-from spacy_musicquery.records import Record
-from spacy_musicquery.targets import gold_tags
+from spacy_musicquery.data.corpus import record_to_doc
+from spacy_musicquery.data.records import Record
+from spacy_musicquery.tokens.gold import gold_tags
 
 from .conftest import FROM_SCRATCH, MESSAGES, found, make_examples
 

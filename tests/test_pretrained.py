@@ -10,9 +10,9 @@ import spacy
 from thinc.api import Adam
 from thinc.util import fix_random_seed
 
-from spacy_musicquery.encoding import UNK_ID
 from spacy_musicquery.errors import SavedModelError
-from spacy_musicquery.pretrained import find_pretrained
+from spacy_musicquery.features.characters import UNK_ID
+from spacy_musicquery.saving.pretrained import find_pretrained
 
 from .conftest import FROM_SCRATCH, HARD_TEXTS, MESSAGES, found, make_examples
 from .conftest import NEW_MESSAGES as NEW

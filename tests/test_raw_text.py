@@ -5,7 +5,7 @@ from spacy.util import registry
 from typer.testing import CliRunner
 
 from spacy_musicquery.cli import app
-from spacy_musicquery.raw_text import read_lines, read_negatives
+from spacy_musicquery.data.raw_text import read_lines, read_negatives
 
 
 @pytest.fixture

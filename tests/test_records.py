@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_musicquery.records import Record, read_records, read_tagged, split_records
+from spacy_musicquery.data.records import Record, read_records, read_tagged, split_records
 
 Q = "MUSIC_QUERY"
 

@@ -6,9 +6,9 @@ import spacy
 from spacy.util import registry
 from thinc.api import Config
 
-from spacy_musicquery.generator import GeneratorSettings, Grammar, generate
-from spacy_musicquery.growth import new_examples
-from spacy_musicquery.replay import make_generated_corpus, make_replay_corpus
+from spacy_musicquery.data.generator import GeneratorSettings, Grammar, generate
+from spacy_musicquery.data.replay import make_generated_corpus, make_replay_corpus
+from spacy_musicquery.ml.growth import new_examples
 
 from .conftest import found
 from .test_generator import NAMES, PHRASES

@@ -5,7 +5,7 @@ import pytest
 import spacy
 from spacy.tokens import Doc, Span, SpanGroup, Token
 
-from spacy_musicquery.retokenization import split_tokens
+from spacy_musicquery.tokens.retokenization import split_tokens
 
 NLP = spacy.blank("zh")
 

@@ -7,8 +7,9 @@ import spacy
 import srsly
 from thinc.api import Model
 
-from spacy_musicquery import atomic, saving
 from spacy_musicquery.errors import SavedModelError
+from spacy_musicquery.saving import atomic
+from spacy_musicquery.saving import sealed_files as saving
 from stress.damages import reseal
 
 from .conftest import MESSAGES, found

@@ -3,7 +3,7 @@ import spacy
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from spacy_musicquery.scorer import music_query_score
+from spacy_musicquery.pipeline.scorer import music_query_score
 
 NLP = spacy.blank("zh")
 

@@ -13,10 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_musicquery import short_text as installed
-from spacy_musicquery.bigrams import BigramInventory
-from spacy_musicquery.encoding import CharInventory, normalization_table
-from spacy_musicquery.name_features import encode_matches, join_matches, split_matches
-from spacy_musicquery.name_index import NameIndex
+from spacy_musicquery.features.bigrams import BigramInventory
+from spacy_musicquery.features.characters import CharInventory, normalization_table
+from spacy_musicquery.features.name_index import NameIndex
+from spacy_musicquery.features.name_matches import (
+    encode_matches,
+    join_matches,
+    split_matches,
+)
 
 SOURCE = Path(installed.__file__).with_name("short_text.py")
 

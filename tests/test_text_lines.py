@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_musicquery import text_lines
-from spacy_musicquery.catalogue_files import read_catalogue
-from spacy_musicquery.raw_text import read_lines
-from spacy_musicquery.records import read_records
-from spacy_musicquery.text_lines import BadLine, read_lines_of
+from spacy_musicquery.data import text_lines
+from spacy_musicquery.data.catalogue_files import read_catalogue
+from spacy_musicquery.data.raw_text import read_lines
+from spacy_musicquery.data.records import read_records
+from spacy_musicquery.data.text_lines import BadLine, read_lines_of
 
 SOUND = '{"text": "放红豆", "music_query": "红豆"}'.encode()
 

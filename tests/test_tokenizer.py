@@ -2,7 +2,7 @@ import spacy
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from spacy_musicquery.tokenizer import CharTokenizer
+from spacy_musicquery.tokens.tokenizer import CharTokenizer
 
 NLP = spacy.blank("zh")
 TOKENIZER = CharTokenizer(NLP.vocab)

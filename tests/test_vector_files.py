@@ -11,9 +11,9 @@ from spacy.cli.train import train
 from spacy.util import load_config
 from typer.testing import CliRunner
 
-from spacy_musicquery.char_vectors import load_char_vectors
 from spacy_musicquery.cli import app
-from spacy_musicquery.vector_files import project, read_checkpoint
+from spacy_musicquery.vectors.char_vectors import load_char_vectors
+from spacy_musicquery.vectors.vector_files import project, read_checkpoint
 
 from .conftest import MESSAGES, found
 from .test_char_vectors import WIDTH, embedding, initialized, row, write_vectors

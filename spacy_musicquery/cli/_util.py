@@ -16,10 +16,8 @@ from spacy.vocab import Vocab
 from tqdm import tqdm
 from wasabi import msg
 
-from ..corpus import doc_to_record, read_docs, record_to_doc, save_docs
-from ..errors import Errors
-from ..intents import list_intents
-from ..records import (
+from ..data.corpus import doc_to_record, read_docs, record_to_doc, save_docs
+from ..data.records import (
     DEFAULT_LABEL,
     DEFAULT_SPANS_KEY,
     Problem,
@@ -27,6 +25,8 @@ from ..records import (
     describe_problems,
     read_records,
 )
+from ..errors import Errors
+from ..tokens.intents import list_intents
 
 MODEL_ARGUMENT = typer.Argument(
     ..., metavar="MODEL", help="Pipeline: a directory or a package name"

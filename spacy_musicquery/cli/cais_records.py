@@ -4,7 +4,7 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
-from ..cais import SPLITS, read_rules, read_split
+from ..data.cais import SPLITS, read_rules, read_split
 from ..errors import Errors
 from ._util import plain_errors
 

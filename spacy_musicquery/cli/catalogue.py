@@ -4,9 +4,9 @@ from typing import List, Optional
 import typer
 from wasabi import msg
 
-from ..atomic import save
-from ..catalogue_files import read_catalogue
-from ..component import MusicQuery
+from ..data.catalogue_files import read_catalogue
+from ..pipeline.music_query import MusicQuery
+from ..saving.atomic import save
 from ._util import MODEL_ARGUMENT, load_pipeline, plain_errors, refuse
 
 

@@ -4,7 +4,7 @@ from typing import Optional
 import typer
 from wasabi import msg
 
-from ..data_report import overlap_rows, records_rows
+from ..reports.data_report import overlap_rows, records_rows
 from ._util import LABEL_OPTION, SPANS_KEY_OPTION, plain_errors, read_any_records
 
 # Wider than any cell, so that wasabi aligns them all.

@@ -5,7 +5,7 @@ import numpy as np
 import typer
 from wasabi import msg
 
-from ..vector_files import import_gensim_models, project, read_checkpoint
+from ..vectors.vector_files import import_gensim_models, project, read_checkpoint
 from ._util import plain_errors, refuse
 
 

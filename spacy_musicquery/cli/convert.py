@@ -3,8 +3,8 @@ from typing import List, Optional
 
 import typer
 
+from ..data.records import read_records, split_records
 from ..errors import Errors
-from ..records import read_records, split_records
 from ._util import (
     LABEL_OPTION,
     LANG_OPTION,

@@ -4,7 +4,7 @@ from typing import Dict, List, Optional
 import typer
 from wasabi import msg
 
-from ..analysis import (
+from ..reports.error_analysis import (
     KINDS,
     Message,
     Rate,
@@ -15,7 +15,7 @@ from ..analysis import (
     rates_by_novelty,
     read_messages,
 )
-from ..error_page import Table, describe, make_page
+from ..reports.error_page import Table, describe, make_page
 from ._util import (
     DATA_ARGUMENT,
     LABEL_OPTION,

@@ -10,9 +10,9 @@ from spacy.tokens import Doc
 from tqdm import tqdm
 from wasabi import msg
 
-from ..component import MusicQuery
+from ..data.text_lines import decode_line
 from ..errors import Errors
-from ..text_lines import decode_line
+from ..pipeline.music_query import MusicQuery
 from ._util import MODEL_OPTION, load_pipeline, plain_errors
 
 # A character takes no more in UTF-8.

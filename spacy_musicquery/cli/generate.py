@@ -6,10 +6,10 @@ import typer
 from tqdm import tqdm
 from wasabi import msg
 
-from ..catalogue_files import read_catalogue
-from ..generator import Grammar, checked_settings
-from ..generator import generate as generate_records
-from ..records import Record
+from ..data.catalogue_files import read_catalogue
+from ..data.generator import Grammar, checked_settings
+from ..data.generator import generate as generate_records
+from ..data.records import Record
 from ._util import plain_errors, read_json, refuse
 
 

@@ -4,7 +4,7 @@ from typing import Dict, Optional, Set
 import typer
 from wasabi import msg
 
-from ..catalogue_files import catalogue_files, write_catalogue
+from ..data.catalogue_files import catalogue_files, write_catalogue
 from ._util import (
     DATA_ARGUMENT,
     LABEL_OPTION,

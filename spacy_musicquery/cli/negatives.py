@@ -3,8 +3,8 @@ from typing import Optional
 
 import typer
 
-from ..raw_text import read_negatives
-from ..records import split_records
+from ..data.raw_text import read_negatives
+from ..data.records import split_records
 from ._util import (
     LANG_OPTION,
     SEGMENTER_OPTION,

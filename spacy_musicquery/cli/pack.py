@@ -5,10 +5,10 @@ import srsly
 import typer
 from wasabi import msg
 
-from ..component import MusicQuery
-from ..pretrained import make_record
-from ..records import DEFAULT_LABEL, DEFAULT_SPANS_KEY
-from ..scorer import music_query_score
+from ..data.records import DEFAULT_LABEL, DEFAULT_SPANS_KEY
+from ..pipeline.music_query import MusicQuery
+from ..pipeline.scorer import music_query_score
+from ..saving.pretrained import make_record
 from ._util import (
     MODEL_ARGUMENT,
     load_pipeline,

@@ -6,7 +6,7 @@ import typer
 from ..errors import Errors
 from ._util import MODEL_OPTION, load_pipeline, plain_errors
 
-_SCRIPT = Path(__file__).parent.parent / "try_page.py"
+_SCRIPT = Path(__file__).with_name("try_app.py")
 
 # Nobody else's machine can open the page, and nobody is told that it was opened.
 _SETTINGS = [

@@ -5,10 +5,10 @@ import typer
 from tqdm import tqdm
 from wasabi import msg
 
-from ..char_vectors import train_char_vectors
+from ..data.raw_text import read_lines
+from ..data.records import read_records
 from ..errors import Errors
-from ..raw_text import read_lines
-from ..records import read_records
+from ..vectors.char_vectors import train_char_vectors
 from ._util import plain_errors, stop_at_problems
 
 

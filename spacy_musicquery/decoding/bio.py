@@ -1,0 +1,256 @@
+"""BIO tags and character spans: from one to the other, and how sure a span is.
+
+Tag 0 is O; label k has the tags 2k + 1 (B) and 2k + 2 (I). So a tag is an I-tag
+if it is even and not 0, and the tag before an I-tag must be itself or one less.
+"""
+
+import itertools
+from functools import lru_cache
+from typing import Iterable, List, NamedTuple, Sequence, Tuple
+
+import numpy as np
+
+from ..types import Floats2d, Ints1d
+from .linear_chain import MANY_TEXTS, ONE_LABEL, LinearChain, PackedTexts
+
+OUTSIDE = 0
+MISSING = -1
+
+
+class CharSpan(NamedTuple):
+    """A span found in a batch of texts.
+
+    text (int): Which text of the batch it is in.
+    start (int): Its first character, counted in that text.
+    end (int): The character after its last.
+    label (int): The index of its label.
+    score (float): Its probability, see `decode`.
+    """
+
+    text: int
+    start: int
+    end: int
+    label: int
+    score: float
+
+
+def tag_names(labels: Sequence[str]) -> List[str]:
+    """labels (Sequence[str]): The entity labels.
+    RETURNS (List[str]): The names of all tags, by tag: O, B-x, I-x, B-y, ...
+    """
+    return ["O"] + [f"{prefix}-{label}" for label in labels for prefix in "BI"]
+
+
+def encode_spans(
+    length: int, spans: Iterable[Tuple[int, int, str]], labels: Sequence[str]
+) -> Ints1d:
+    """Tag the characters of a text.
+
+    length (int): The length of the text, in characters.
+    spans (Iterable[Tuple[int, int, str]]): Start, end (exclusive) and label of
+        spans that do not overlap.
+    labels (Sequence[str]): The labels, which give the tags their numbers.
+    RETURNS (Ints1d): One tag a character.
+    """
+    tags = np.full(length, OUTSIDE, dtype="int32")
+    for start, end, label in spans:
+        begin_tag = 2 * labels.index(label) + 1
+        tags[start] = begin_tag
+        tags[start + 1 : end] = begin_tag + 1
+    return tags
+
+
+def is_inside(tags: np.ndarray) -> np.ndarray:
+    """tags (np.ndarray): Any tags.
+    RETURNS (np.ndarray): Where they are I-tags.
+    """
+    return (tags > OUTSIDE) & (tags % 2 == 0)
+
+
+def allowed_transitions(n_tags: int) -> np.ndarray:
+    """Which tag may follow which.
+
+    n_tags (int): The number of tags.
+    RETURNS (np.ndarray): Boolean (n_tags, n_tags): [before, after].
+    """
+    before = np.arange(n_tags)[:, None]
+    after = np.arange(n_tags)[None, :]
+    return ~is_inside(after) | (before == after) | (before == after - 1)
+
+
+@lru_cache(maxsize=16)
+def softmax_chain(n_tags: int) -> LinearChain:
+    """A chain for emissions that were learnt without transitions: legal ones cost
+    nothing, others are impossible.
+
+    n_tags (int): The number of tags.
+    RETURNS (LinearChain): The chain.
+    """
+    return LinearChain(np.where(allowed_transitions(n_tags), 0.0, -np.inf))
+
+
+def crf_chain(transitions: Floats2d) -> LinearChain:
+    """A chain of learnt transitions, of which only legal ones are possible.
+
+    transitions (Floats2d): Scores (tags, tags): [before, after].
+    RETURNS (LinearChain): The chain.
+    """
+    allowed = allowed_transitions(len(transitions))
+    return LinearChain(np.where(allowed, transitions, -np.inf), learnt=True)
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """logits (np.ndarray): (..., tags).
+    RETURNS (np.ndarray): Log probabilities over the last axis.
+    """
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def decode(emissions: Floats2d, lengths: Ints1d, chain: LinearChain) -> List[CharSpan]:
+    """Find the spans of the best tag sequence of each text.
+
+    A span's score is the probability that a tag sequence has exactly this span: the
+    sum over all sequences that have a B-tag on its first character, I-tags on the
+    others, and no I-tag after them.
+
+    emissions (Floats2d): Unnormalised tag scores of all characters in a row
+        (total characters, tags).
+    lengths (Ints1d): The length of each text.
+    chain (LinearChain): The transitions between tags.
+    RETURNS (List[CharSpan]): The spans, in order of text and start.
+    """
+    if chain.n_tags != ONE_LABEL:
+        return _decode_together(emissions, lengths, chain)
+    if len(lengths) < MANY_TEXTS:
+        return _decode_each(emissions, lengths, range(len(lengths)), chain)
+    # The few texts that are much longer than the others have nobody to share steps with.
+    shared_steps = np.partition(lengths, -MANY_TEXTS)[-MANY_TEXTS]
+    is_long = lengths > 2 * shared_steps + 32
+    if not is_long.any():
+        return _decode_together(emissions, lengths, chain)
+    long_texts, others = is_long.nonzero()[0].tolist(), (~is_long).nonzero()[0]
+    spans = _decode_each(emissions, lengths, long_texts, chain)
+    of_others = emissions[np.repeat(~is_long, lengths)]
+    for span in _decode_together(of_others, lengths[others], chain):
+        spans.append(span._replace(text=int(others[span.text])))
+    return sorted(spans)
+
+
+def _decode_each(
+    emissions: Floats2d, lengths: Ints1d, texts: Iterable[int], chain: LinearChain
+) -> List[CharSpan]:
+    """`decode`, one text after the other."""
+    ends = list(itertools.accumulate(lengths.tolist()))
+    return [
+        CharSpan(text, *span)
+        for text in texts
+        if lengths[text]
+        for span in _decode_one(
+            emissions[ends[text] - lengths[text] : ends[text]].tolist(), chain
+        )
+    ]
+
+
+def _decode_one(
+    emissions: List[List[float]], chain: LinearChain
+) -> List[Tuple[int, int, int, float]]:
+    """The start, end, label and score of the spans of one text that is not empty."""
+    tags = chain.best_tags_of_one(emissions)
+    if not any(tags):
+        return []
+    n_chars = len(tags)
+    tags.append(OUTSIDE)
+    places = []
+    for start, begin_tag in enumerate(tags):
+        if begin_tag % 2 == 0:
+            continue
+        end = start + 1
+        while tags[end] == begin_tag + 1:
+            end += 1
+        places.append((start, end, begin_tag))
+    # The last character of the first span, and the one after the last span.
+    first, last = places[0][1] - 1, min(places[-1][1], n_chars - 1)
+    weights, forward, backward, scale = chain.messages_of_one(emissions, first, last)
+    factors = chain.factor_rows
+    spans = []
+    for start, end, begin_tag in places:
+        inside_tag = begin_tag + 1
+        score = forward[start][begin_tag]
+        tag = begin_tag
+        for t in range(start + 1, end):
+            score *= factors[tag][inside_tag] * weights[t][inside_tag] / scale[t]
+            tag = inside_tag
+        ending = backward[end - 1 - first][tag]
+        if end < n_chars:
+            longer = factors[tag][inside_tag] * weights[end][inside_tag] / scale[end]
+            ending -= longer * backward[end - first][inside_tag]
+        spans.append((start, end, begin_tag // 2, min(max(score * ending, 0.0), 1.0)))
+    return spans
+
+
+def _decode_together(
+    emissions: Floats2d, lengths: Ints1d, chain: LinearChain
+) -> List[CharSpan]:
+    """`decode`, the same step of all texts at once."""
+    packed = PackedTexts(lengths)
+    scores = packed.pack(emissions)
+    tags = chain.best_tags(scores, packed)[packed.position]
+    chars = tags.nonzero()[0]
+    if not len(chars):
+        return []
+    char_tags = tags[chars]
+    first = (char_tags % 2).nonzero()[0]
+    # All characters of a span follow each other, and B-tags are where spans begin.
+    last = np.append(first[1:], len(chars)) - 1
+    start, end = chars[first], chars[last] + 1
+    begin_tag, last_tag = char_tags[first], char_tags[last]
+    text_ends = lengths.cumsum()
+    text = text_ends.searchsorted(start, side="right")
+
+    weights, forward, backward, scale = chain.messages(scores, packed)
+    places = packed.position[chars]
+    factors = chain.factors[tags[chars - 1], char_tags]
+    factors *= weights[char_tags, places] / scale[places]
+    factors[first] = forward[begin_tag, places[first]]
+    ending = backward[last_tag, places[last]]
+    followed = (end < text_ends[text]).nonzero()[0]
+    places = packed.position[end[followed]]
+    inside_tag = begin_tag[followed] + 1
+    longer = chain.factors[last_tag[followed], inside_tag]
+    longer *= weights[inside_tag, places] / scale[places]
+    ending[followed] -= longer * backward[inside_tag, places]
+    score = np.multiply.reduceat(factors, first) * ending
+
+    text_start = (text_ends - lengths)[text]
+    columns = (text, start - text_start, end - text_start, begin_tag // 2)
+    # Rounding may push a score out of its range.
+    scores_in_range = score.clip(0.0, 1.0).tolist()
+    return list(map(CharSpan, *(column.tolist() for column in columns), scores_in_range))
+
+
+def tag_probabilities(emissions: Floats2d, lengths: Ints1d, chain: LinearChain) -> Floats2d:
+    """The marginal probability of every tag for every character.
+
+    emissions (Floats2d): Unnormalised tag scores of all characters in a row
+        (total characters, tags).
+    lengths (Ints1d): The length of each text.
+    chain (LinearChain): The transitions between tags.
+    RETURNS (Floats2d): The same shape; every row sums to 1.
+    """
+    packed = PackedTexts(lengths)
+    messages = chain.messages(packed.pack(emissions), packed)
+    return (messages.forward * messages.backward)[:, packed.position].T
+
+
+def best_tags(emissions: Floats2d, lengths: Ints1d, chain: LinearChain) -> Ints1d:
+    """The best tag sequence of every text.
+
+    emissions (Floats2d): Unnormalised tag scores of all characters in a row
+        (total characters, tags).
+    lengths (Ints1d): The length of each text.
+    chain (LinearChain): The transitions between tags.
+    RETURNS (Ints1d): One tag a character.
+    """
+    packed = PackedTexts(lengths)
+    return chain.best_tags(packed.pack(emissions), packed)[packed.position]

@@ -1,0 +1,258 @@
+"""A linear chain of tags over the characters of a text: its best tag sequence, and
+how probable any part of a sequence is.
+
+The score of a tag sequence y is the sum of its emissions[t, y[t]] and of the
+transitions[y[t-1], y[t]] between neighbours, tag 0 (O) standing before the first
+character; its probability is proportional to the exponential of its score (Lafferty,
+McCallum & Pereira 2001, https://repository.upenn.edu/cis_papers/159/). Without learnt
+transitions, those that are 0 or, where BIO forbids them, minus infinity make a
+softmax tagger a chain whose every sequence is legal.
+
+Each algorithm is written twice. Over many texts, a step of numpy takes the same
+character of all of them. The usual case, a single message and one label, has too few
+numbers for that to pay: plain Python, written out, needs a tenth of the time.
+"""
+
+from math import exp, inf
+from typing import Any, List, NamedTuple, Sequence
+
+import numpy as np
+
+from ..types import Floats1d, Floats2d, Ints1d
+
+# Added to each weight, of which the greatest is 1: nothing to a probability, and no
+# sequence of weights is ever all zero.
+_LEAST_WEIGHT = 1e-90
+# From this many texts on, numpy is faster than Python.
+MANY_TEXTS = 8
+
+# The tags of one label: O, B, I.
+ONE_LABEL = 3
+
+Rows = Sequence[Sequence[float]]
+
+
+class PackedTexts:
+    """The characters of a batch of texts in the order of their steps: the first
+    characters of all texts, then the second ones, and so on; within a step the
+    longest text first. So the texts that go on are always the front of a step.
+
+    position (Ints1d): Where each of the characters in a row has its place.
+    first (slice): The first step.
+    following (List[Tuple[slice, slice]]): For every other step, the characters
+        before those of the step, and those of the step.
+    """
+
+    def __init__(self, lengths: Ints1d) -> None:
+        """lengths (Ints1d): The length of each text."""
+        n_texts = len(lengths) - np.cumsum(np.bincount(lengths))[:-1]
+        starts = np.cumsum(n_texts) - n_texts
+        rank = np.empty(len(lengths), dtype="int64")
+        rank[np.argsort(-lengths, kind="stable")] = np.arange(len(lengths))
+        step = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        self.position: Ints1d = starts[step] + np.repeat(rank, lengths)
+        self.first = slice(0, (lengths > 0).sum())
+        self.following = [
+            (slice(before, before + n), slice(here, here + n))
+            for before, here, n in zip(
+                starts[:-1].tolist(), starts[1:].tolist(), n_texts[1:].tolist()
+            )
+        ]
+
+    def pack(self, rows: Floats2d) -> Floats2d:
+        """rows (Floats2d): (characters, n), the texts in a row.
+        RETURNS (Floats2d): (n, characters), packed, in double precision.
+        """
+        packed = np.empty((rows.shape[1], len(rows)))
+        packed[:, self.position] = rows.T
+        return packed
+
+
+class Messages(NamedTuple):
+    """What the forward-backward algorithm passes along a chain, scaled so that every
+    forward message sums to 1 (Rabiner 1989, section V.A). Over many texts the arrays
+    are packed, (tags, characters); of one text they are lists of one row a character.
+
+    weights: exp(emissions), up to a factor a character.
+    forward: The probability of each tag given the text up to the character.
+    backward: Its product with `forward` is the marginal probability of each tag.
+    scale: The sum that the forward message was divided by, one a character.
+    """
+
+    weights: Any
+    forward: Any
+    backward: Any
+    scale: Any
+
+
+class LinearChain:
+    """The transitions of a chain, and the algorithms over it."""
+
+    def __init__(self, transitions: Floats2d, *, learnt: bool = False) -> None:
+        """transitions (Floats2d): Scores (tags, tags): [before, after].
+        learnt (bool): Whether they are parameters of a model (a CRF).
+        """
+        self.learnt = learnt
+        self.transitions = np.asarray(transitions, dtype="float64")
+        self.factors = np.exp(self.transitions)
+        self.n_tags = len(self.transitions)
+        # For single texts:
+        self.transition_rows: List[List[float]] = self.transitions.tolist()
+        self.factor_rows: List[List[float]] = self.factors.tolist()
+
+    def best_tags(self, scores: Floats2d, packed: PackedTexts) -> Ints1d:
+        """The best tag sequence of every text, by the Viterbi algorithm.
+
+        scores (Floats2d): Packed emissions (tags, characters).
+        packed (PackedTexts): Their order.
+        RETURNS (Ints1d): One tag a character, packed.
+        """
+        best = scores.copy()
+        best[:, packed.first] += self.transitions[0][:, np.newaxis]
+        transitions = self.transitions[:, :, np.newaxis]
+        for before, here in packed.following:
+            best[:, here] += (best[:, np.newaxis, before] + transitions).max(axis=0)
+        tags = best.argmax(axis=0)  # which holds where a text ends
+        for before, here in reversed(packed.following):
+            scores_before = best[:, before] + self.transitions[:, tags[here]]
+            tags[before] = scores_before.argmax(axis=0)
+        return tags
+
+    def messages(self, scores: Floats2d, packed: PackedTexts) -> Messages:
+        """Run the forward-backward algorithm over every text.
+
+        scores (Floats2d): Packed emissions (tags, characters).
+        packed (PackedTexts): Their order.
+        RETURNS (Messages): Packed.
+        """
+        weights = np.exp(scores - scores.max(axis=0)) + _LEAST_WEIGHT
+        forward = weights.copy()
+        backward = np.ones_like(forward)
+        scale = np.ones(forward.shape[1])
+
+        def normalize(step: slice) -> None:
+            scale[step] = forward[:, step].sum(axis=0)
+            forward[:, step] /= scale[step]
+
+        forward[:, packed.first] *= self.factors[0][:, np.newaxis]
+        normalize(packed.first)
+        for before, here in packed.following:
+            forward[:, here] *= self.factors.T @ forward[:, before]
+            normalize(here)
+        scaled = weights / scale
+        for before, here in reversed(packed.following):
+            backward[:, before] = self.factors @ (scaled[:, here] * backward[:, here])
+        return Messages(weights, forward, backward, scale)
+
+    def expected_transitions(
+        self, messages: Messages, packed: PackedTexts, counts: Floats1d
+    ) -> Floats2d:
+        """How often each transition is expected to occur in all texts together.
+
+        messages (Messages): What `messages` returned.
+        packed (PackedTexts): Its order.
+        counts (Floats1d): How much the transition to each character counts, packed.
+        RETURNS (Floats2d): Sums of probabilities (tags, tags): [before, after].
+        """
+        weights, forward, backward, scale = messages
+        into = weights / scale * backward * counts
+        expected = np.zeros_like(self.factors)
+        expected[0] = into[:, packed.first].sum(axis=1)
+        for before, here in packed.following:
+            expected += forward[:, before] @ into[:, here].T
+        return expected * self.factors
+
+    def best_tags_of_one(self, emissions: Rows) -> List[int]:
+        """`best_tags` of one text that is not empty, for the tags of one label.
+
+        emissions (Sequence[Sequence[float]]): A row a character.
+        RETURNS (List[int]): One tag a character.
+        """
+        (oo, ob, _), (bo, bb, bi), (io, ib, ii) = self.transition_rows
+        o, b, i = emissions[0][0] + oo, emissions[0][1] + ob, -inf
+        came_from = []
+        for emission_o, emission_b, emission_i in emissions[1:]:
+            to_o, source_o = o + oo, 0
+            to_b, source_b = o + ob, 0
+            to_i, source_i = b + bi, 1
+            if b + bo > to_o:
+                to_o, source_o = b + bo, 1
+            if i + io > to_o:
+                to_o, source_o = i + io, 2
+            if b + bb > to_b:
+                to_b, source_b = b + bb, 1
+            if i + ib > to_b:
+                to_b, source_b = i + ib, 2
+            if i + ii > to_i:
+                to_i, source_i = i + ii, 2
+            came_from.append((source_o, source_b, source_i))
+            o, b, i = to_o + emission_o, to_b + emission_b, to_i + emission_i
+        last = (o, b, i)
+        tag = last.index(max(last))
+        tags = [tag]
+        for sources in reversed(came_from):
+            tag = sources[tag]
+            tags.append(tag)
+        tags.reverse()
+        return tags
+
+    def messages_of_one(self, emissions: Rows, first: int, last: int) -> Messages:
+        """`messages` of one text that is not empty, for the tags of one label, as far as
+        the characters `first` to `last` need them.
+
+        emissions (Sequence[Sequence[float]]): A row a character.
+        first (int): Rows of `backward` before this character are left out: its first row
+            is that of `first`.
+        last (int): Rows of `forward` and `scale` end with this character.
+        RETURNS (Messages): Rows of a character each.
+        """
+        (oo, ob, _), (bo, bb, bi), (io, ib, ii) = self.factor_rows
+        weights = []
+        for e_o, e_b, e_i in emissions:
+            top = e_o if e_o > e_b else e_b
+            if e_i > top:
+                top = e_i
+            weights.append(
+                (
+                    exp(e_o - top) + _LEAST_WEIGHT,
+                    exp(e_b - top) + _LEAST_WEIGHT,
+                    exp(e_i - top) + _LEAST_WEIGHT,
+                )
+            )
+        forward, scale = [], []
+        o, b, i = 1.0, 0.0, 0.0
+        for weight_o, weight_b, weight_i in weights[: last + 1]:
+            to_o = (o * oo + b * bo + i * io) * weight_o
+            to_b = (o * ob + b * bb + i * ib) * weight_b
+            to_i = (b * bi + i * ii) * weight_i
+            total = to_o + to_b + to_i
+            o, b, i = to_o / total, to_b / total, to_i / total
+            forward.append((o, b, i))
+            scale.append(total)
+        from_o = from_b = from_i = 1.0
+        for weight_o, weight_b, weight_i in weights[:last:-1]:
+            from_o, from_b, from_i = from_o * weight_o, from_b * weight_b, from_i * weight_i
+            total = from_o + from_b + from_i
+            from_o, from_b, from_i = (
+                (oo * from_o + ob * from_b) / total,
+                (bo * from_o + bb * from_b + bi * from_i) / total,
+                (io * from_o + ib * from_b + ii * from_i) / total,
+            )
+        # Those beyond `last` were not scaled as `forward` would have been.
+        total = o * from_o + b * from_b + i * from_i
+        o, b, i = from_o / total, from_b / total, from_i / total
+        backward = [(o, b, i)]
+        for t in range(last, first, -1):
+            weight_o, weight_b, weight_i = weights[t]
+            total = scale[t]
+            from_o, from_b, from_i = (
+                o * weight_o / total,
+                b * weight_b / total,
+                i * weight_i / total,
+            )
+            o = oo * from_o + ob * from_b
+            b = bo * from_o + bb * from_b + bi * from_i
+            i = io * from_o + ib * from_b + ii * from_i
+            backward.append((o, b, i))
+        backward.reverse()
+        return Messages(weights, forward, backward, scale)

@@ -1,0 +1,124 @@
+"""A catalogue of names with a type (artist, title, ...), and where they occur in texts.
+
+Of the libraries that were tried for finding them, pyahocorasick is far larger and slower
+to load with a million names, ahocorasick_rs cannot be saved, and marisa-trie is slower.
+"""
+
+import threading
+from itertools import compress, islice
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
+
+from ..errors import Errors, excerpt
+from ..types import Ints1d
+from .characters import CharInventory, normalization_table
+from .name_index import MAX_TYPES, NameIndex
+from .name_matches import Match, Matches
+from .short_text import NameFinder
+
+# Names that are added at a time: with more, what is needed meanwhile takes more memory
+# than the names.
+_AT_A_TIME = 200_000
+# One thread at a time adds names, to whatever catalogue.
+_ADDING = threading.Lock()
+
+
+class Catalogue:
+    """Names by type. May be added to while other threads look names up."""
+
+    def __init__(
+        self, types: Sequence[str], *, fullwidth: bool = True, lowercase: bool = True
+    ) -> None:
+        """types (Sequence[str]): The types that names may have.
+        fullwidth (bool): Treat full-width forms as their ASCII counterparts.
+        lowercase (bool): Treat upper case as lower case.
+        RAISES (ValueError): If there are more than MAX_TYPES.
+        """
+        if len(types) > MAX_TYPES:
+            raise ValueError(Errors.MQ061.format(n=len(types), most=MAX_TYPES))
+        self.types = tuple(types)
+        self._normalizer = CharInventory(fullwidth=fullwidth, lowercase=lowercase)
+        # A name a line, as a million strings would take more memory than all else.
+        self._lines: Dict[str, List[str]] = {type_name: [] for type_name in types}
+        self._index = NameIndex.empty(normalization_table(fullwidth, lowercase))
+
+    def __len__(self) -> int:
+        """The number of different names."""
+        return len(self._index)
+
+    @property
+    def finder(self) -> Optional[NameFinder]:
+        """RETURNS (Optional[NameFinder]): What finds the names in short texts, as long as
+        none is added; None without names.
+        """
+        return self._index.finder
+
+    def add(self, names: Mapping[str, Iterable[str]]) -> None:
+        """Add names.
+
+        names (Mapping[str, Iterable[str]]): Names by type, one of `types`. Blank ones
+            are left out; one of two lines is two.
+        """
+        with _ADDING:
+            for type_name, of_type in names.items():
+                type_id = self.types.index(type_name)
+                rest = iter(of_type)
+                while some := list(islice(rest, _AT_A_TIME)):
+                    self._add_some(type_name, type_id, some)
+
+    def _add_some(self, type_name: str, type_id: int, names: List[str]) -> None:
+        # All at once, as a million calls would take seconds.
+        lines = self._normalizer.normalize("\n".join(names)).split("\n")
+        different = list(dict.fromkeys(filter(None, map(str.strip, lines))))
+        is_new = ~self._index.have_type(different, type_id)
+        new = list(compress(different, is_new.tolist()))
+        if new:
+            index = self._index.joined(new, type_id)
+            self._lines[type_name].append("\n".join(new))
+            self._index = index
+
+    def __getstate__(self) -> Dict[str, Any]:
+        with _ADDING:  # the names and what finds them must be of one moment
+            lines = {type_name: list(of_type) for type_name, of_type in self._lines.items()}
+            return {**self.__dict__, "_lines": lines}
+
+    def names(self) -> Dict[str, List[str]]:
+        """RETURNS (Dict[str, List[str]]): The names, normalised, by type."""
+        return {
+            type_name: [name for lines in list(of_type) for name in lines.split("\n")]
+            for type_name, of_type in self._lines.items()
+        }
+
+    def find_all(self, texts: Sequence[str], sizes: Ints1d) -> Matches:
+        """Find the names in many texts at once. In the middle of a word of Latin letters
+        or digits no name begins or ends.
+
+        texts (Sequence[str]): The texts.
+        sizes (Ints1d): The length of each.
+        RETURNS (Matches): The names in all of them; they may overlap.
+        """
+        return self._index.find(self._normalizer.normal_codes("".join(texts)), sizes)
+
+    def find(self, text: str) -> List[Match]:
+        """`find_all` for one text of fewer than FEW_CHARS characters.
+
+        text (str): The text.
+        RETURNS (List[Match]): The names, by start, length and type.
+        """
+        finder = self.finder
+        return finder.find(str(text)) if finder else []
+
+
+def require_names(name: str, names: Any) -> None:
+    """Refuse what is no dictionary of lists of strings.
+
+    name (str): Who was given it, for the error.
+    names (Any): What should be names by type.
+    RAISES (ValueError): If it is something else.
+    """
+    is_sound = isinstance(names, Mapping) and all(
+        isinstance(of_type, (list, tuple, set, frozenset))
+        and all(isinstance(item, str) for item in of_type)
+        for of_type in names.values()
+    )
+    if not is_sound:
+        raise ValueError(Errors.MQ016.format(name=name, value=excerpt(repr(names))))

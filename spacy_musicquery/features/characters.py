@@ -1,0 +1,250 @@
+"""Characters to ids: one-to-one normalisation, the inventory, padded batches.
+
+Nothing here knows spaCy or TensorFlow; offsets into a text are offsets into
+its ids, always, because every character becomes exactly one id.
+"""
+
+from collections import Counter
+from functools import lru_cache
+from typing import Dict, Iterable, Iterator, List, Sequence, Tuple
+
+import numpy as np
+
+from ..types import Ints1d, Ints2d, Ints3d
+
+PAD_ID = 0
+UNK_ID = 1
+N_RESERVED = 2
+
+_UTF32 = ("utf-32-le", "surrogatepass")
+# The one capital whose lower case is two characters.
+_DOTTED_CAPITAL_I = 0x130
+# No character from here on has case.
+_END_OF_CASED = 0x20000
+
+
+@lru_cache(maxsize=4)
+def normalization_table(fullwidth: bool, lowercase: bool) -> Dict[int, int]:
+    """Code points that normalisation changes. Mappings that would change the
+    length of a text (as lower-casing 'İ' does) are left out, so offsets never move.
+
+    fullwidth (bool): Map full-width forms (U+FF01-U+FF5E, U+3000) to ASCII.
+    lowercase (bool): Map characters to lower case.
+    RETURNS (Dict[int, int]): Code point to code point.
+    """
+    table: Dict[int, int] = {}
+    if lowercase:
+        codes = np.delete(np.arange(_END_OF_CASED, dtype="<u4"), _DOTTED_CAPITAL_I)
+        lower = code_points(codes.tobytes().decode(*_UTF32).lower())
+        changed = codes != lower
+        table.update(zip(codes[changed].tolist(), lower[changed].tolist()))
+    if fullwidth:
+        forms = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+        forms[0x3000] = 0x20
+        for code, ascii_code in forms.items():
+            table[code] = table.get(ascii_code, ascii_code)
+    return table
+
+
+@lru_cache(maxsize=4)
+def _normal_codes(fullwidth: bool, lowercase: bool) -> np.ndarray:
+    """`normalization_table` as an array of all code points that may have case."""
+    codes = np.arange(_END_OF_CASED, dtype="<u4")
+    table = normalization_table(fullwidth, lowercase)
+    codes[list(table)] = list(table.values())
+    return codes
+
+
+def code_points(text: str) -> np.ndarray:
+    """text (str): Any text. A lone surrogate is no character, but passes.
+    RETURNS (np.ndarray): The code point of each character, as uint32.
+    """
+    return np.frombuffer(text.encode(*_UTF32), dtype="<u4")
+
+
+class CharInventory:
+    """The characters a model knows, each with an id. 0 is padding and 1 any
+    character that is not in the inventory.
+
+    id_of_char (Dict[str, int]): The id of every known character, and of those that become
+        one by normalisation.
+    """
+
+    def __init__(
+        self,
+        chars: Sequence[str] = (),
+        *,
+        fullwidth: bool = True,
+        lowercase: bool = True,
+    ) -> None:
+        """Make an inventory of given characters.
+
+        chars (Sequence[str]): Normalised characters; the first has id 2.
+        fullwidth (bool): Treat full-width forms as their ASCII counterparts.
+        lowercase (bool): Treat upper case as lower case.
+        """
+        self.chars = tuple(chars)
+        self.fullwidth = fullwidth
+        self.lowercase = lowercase
+        self.id_of_char = self._ids_by_char()
+        self._lookup = self._make_lookup()
+
+    def __len__(self) -> int:
+        """The number of ids, padding and unknown included."""
+        return len(self.chars) + N_RESERVED
+
+    def normalize(self, text: str) -> str:
+        """Normalise a text, character by character.
+
+        text (str): The text.
+        RETURNS (str): A text of the same length.
+        """
+        return self.normal_codes(text).tobytes().decode(*_UTF32)
+
+    def normal_codes(self, text: str) -> np.ndarray:
+        """text (str): A text.
+        RETURNS (np.ndarray): The code points of `normalize(text)`, as uint32.
+        """
+        codes = code_points(text)
+        normal = _normal_codes(self.fullwidth, self.lowercase)
+        return np.where(codes < _END_OF_CASED, normal.take(codes, mode="clip"), codes)
+
+    def learnt_from(self, texts: Iterable[str], *, min_count: int) -> "CharInventory":
+        """An inventory of the characters of some texts, commonest first.
+
+        texts (Iterable[str]): The texts.
+        min_count (int): How often a character must occur, once normalised.
+        RETURNS (CharInventory): The new inventory, normalising as this one does.
+        """
+        none = CharInventory(fullwidth=self.fullwidth, lowercase=self.lowercase)
+        return none.grown_by(texts, min_count=min_count)
+
+    def grown_by(self, texts: Iterable[str], *, min_count: int) -> "CharInventory":
+        """An inventory with more characters; those of this one keep their ids.
+
+        texts (Iterable[str]): Where the new characters come from, commonest first.
+        min_count (int): How often one must occur there, once normalised.
+        RETURNS (CharInventory): The new inventory, normalising as this one does.
+        """
+        counts: Counter = Counter()
+        for text in texts:
+            counts.update(self.normalize(text))
+        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        frequent = (char for char, count in ranked if count >= min_count)
+        known = set(self.chars)
+        return CharInventory(
+            [*self.chars, *(char for char in frequent if char not in known)],
+            fullwidth=self.fullwidth,
+            lowercase=self.lowercase,
+        )
+
+    def encode(self, texts: Sequence[str]) -> Tuple[Ints1d, Ints1d]:
+        """Encode texts, without a Python loop over their characters.
+
+        texts (Sequence[str]): The texts.
+        RETURNS (Tuple[Ints1d, Ints1d]): The ids of all characters in a row
+            (total characters,), and the length of each text (texts,).
+        """
+        codes = code_points("".join(texts))
+        lengths = np.fromiter(map(len, texts), dtype="int32", count=len(texts))
+        return self._lookup.take(codes, mode="clip"), lengths
+
+    def to_dict(self) -> Dict:
+        """RETURNS (Dict): What `from_dict` needs, in types that msgpack can hold."""
+        return {
+            "chars": "".join(self.chars),
+            "fullwidth": self.fullwidth,
+            "lowercase": self.lowercase,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Dict) -> "CharInventory":
+        """data (Dict): What `to_dict` returned.
+        RETURNS (CharInventory): An equal inventory.
+        """
+        return cls(data["chars"], fullwidth=data["fullwidth"], lowercase=data["lowercase"])
+
+    def _ids_by_char(self) -> Dict[str, int]:
+        ids = {char: i for i, char in enumerate(self.chars, start=N_RESERVED)}
+        for code, normal in normalization_table(self.fullwidth, self.lowercase).items():
+            if chr(normal) in ids:
+                ids[chr(code)] = ids[chr(normal)]
+        return ids
+
+    def _make_lookup(self) -> Ints1d:
+        """The id of every code point up to the last known one, and one more row
+        for all that come after, so that a clipped index finds 'unknown'."""
+        codes = list(map(ord, self.id_of_char))
+        lookup = np.full(max(codes, default=0) + 2, UNK_ID, dtype="int32")
+        lookup[codes] = list(self.id_of_char.values())
+        return lookup
+
+
+class PaddedBatch:
+    """Some of the texts of an encoded batch, one a row, padded to the longest.
+
+    `texts` (rows,) are the texts' places in the batch, `ids` (rows, longest, n) the
+    padded ids and `lengths` (rows,) the true lengths. `scatter` and `gather` go back and forth between an array of
+    padded rows and one of all characters in a row.
+    """
+
+    def __init__(self, texts: Ints1d, ids: Ints2d, starts: Ints1d, lengths: Ints1d) -> None:
+        """texts (Ints1d): Which text each row is.
+        ids (Ints2d): The ids of all characters of the whole batch (characters, n).
+        starts (Ints1d): Where each row's text starts in `ids`.
+        lengths (Ints1d): How long each row's text is.
+        """
+        steps = np.arange(lengths.max(), dtype="int64")
+        self.texts = texts
+        self.lengths = lengths
+        self._mask = steps < lengths[:, None]
+        self._index = (starts[:, None] + steps)[self._mask]
+        self.ids: Ints3d = self.gather(ids)
+
+    def scatter(self, rows: np.ndarray, out: np.ndarray) -> None:
+        """Write padded rows (rows, longest, n) into the characters' places in
+        out (total characters, n), dropping the padding."""
+        out[self._index] = rows[self._mask]
+
+    def gather(self, values: np.ndarray) -> np.ndarray:
+        """Read the characters' values (total characters, n) into padded rows
+        (rows, longest, n), zero (PAD_ID) where there is padding."""
+        rows = np.zeros((*self._mask.shape, values.shape[1]), dtype=values.dtype)
+        rows[self._mask] = values[self._index]
+        return rows
+
+
+def padded_batches(
+    ids: Ints2d, lengths: Ints1d, max_chars: int, max_padding: int
+) -> Iterator[PaddedBatch]:
+    """Cut an encoded batch into padded ones of texts of similar length, so that
+    one long text neither pads the short ones nor exhausts memory.
+
+    ids (Ints2d): The ids of all characters (total characters, n).
+    lengths (Ints1d): The length of each text (texts,).
+    max_chars (int): The most characters in a padded batch, padding included; a
+        single longer text makes a batch of its own.
+    max_padding (int): The most padding in a padded batch, in characters.
+    YIELDS (PaddedBatch): Every text that is not empty, in exactly one of them.
+    """
+    starts = np.cumsum(lengths, dtype="int64") - lengths
+    order = np.argsort(-lengths, kind="stable")
+    end = np.searchsorted(-lengths[order], 0)  # without the empty ones
+    begin = 0
+    while begin < end:
+        longest = int(lengths[order[begin]])
+        rows = order[begin : min(end, begin + max(1, max_chars // longest))]
+        padding = np.cumsum(longest - lengths[rows])
+        rows = rows[: np.searchsorted(padding, max_padding, side="right")]
+        yield PaddedBatch(rows, ids, starts[rows], lengths[rows])
+        begin += len(rows)
+
+
+def split_by_length(values: np.ndarray, lengths: Ints1d) -> List[np.ndarray]:
+    """Split an array of all characters in a row into one array a text.
+
+    values (np.ndarray): (total characters, ...).
+    lengths (Ints1d): The length of each text.
+    RETURNS (List[np.ndarray]): One view a text.
+    """
+    return np.split(values, np.cumsum(lengths)[:-1]) if len(lengths) else []

@@ -1,0 +1,167 @@
+"""Many names, found in many texts at once by numpy, or in a short one by `short_text`."""
+
+from typing import Dict, List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+
+from ..types import Ints1d
+from .name_hashes import MaskTable, hashes_of, mixed, running_sums
+from .name_matches import Matches
+from .short_text import FEW_CHARS, NameFinder
+
+# As many as a mask has bits.
+MAX_TYPES = 64
+
+# Slots of the filter, for each name: what it lets pass needlessly must be looked up.
+_SLOTS_PER_NAME = 8
+_LEAST_BITS, _MOST_BITS = 14, 26
+
+
+class NameIndex:
+    """Names and their types. Does not change: `joined` makes another one.
+
+    finder (Optional[NameFinder]): Finds the names in short texts; None without names.
+    """
+
+    def __init__(
+        self,
+        names: MaskTable,
+        one_char: MaskTable,
+        beginnings: MaskTable,
+        lengths: Sequence[int],
+        normal: Dict[int, int],
+    ) -> None:
+        """names (MaskTable): The types of each name, a bit a type.
+        one_char, beginnings (MaskTable): The types of names of one character, and the
+            lengths of longer ones by their first two, as `NameFinder` needs them.
+        lengths (Sequence[int]): The lengths that names have, in order.
+        normal (Dict[int, int]): What normalisation makes of code points.
+        """
+        self.finder: Optional[NameFinder] = None
+        if len(names):
+            self.finder = NameFinder(names, one_char, beginnings, normal)
+        self._names = names
+        self._one_char = one_char
+        self._beginnings = beginnings
+        self._lengths = tuple(lengths)
+        self._normal = normal
+        n_bits = (len(names) * _SLOTS_PER_NAME).bit_length()
+        n_bits = min(max(n_bits, _LEAST_BITS), _MOST_BITS)
+        self._shift = np.uint64(64 - n_bits)
+        self._filter = np.zeros(1 << n_bits, dtype=bool)
+        self._filter[names.hashes >> self._shift] = True
+
+    @classmethod
+    def empty(cls, normal: Dict[int, int]) -> "NameIndex":
+        """normal (Dict[int, int]): What normalisation makes of code points.
+        RETURNS (NameIndex): An index without names.
+        """
+        none = MaskTable.empty()
+        return cls(none, none, none, (), normal)
+
+    def __len__(self) -> int:
+        """The number of different names."""
+        return len(self._names)
+
+    def __reduce__(self) -> Tuple:
+        tables = (self._names, self._one_char, self._beginnings)
+        return NameIndex, (*tables, self._lengths, self._normal)
+
+    def have_type(self, names: Sequence[str], type_id: int) -> np.ndarray:
+        """names (Sequence[str]): Names, normalised, none of them empty.
+        type_id (int): A type.
+        RETURNS (np.ndarray): Whether each is in the index and has this type.
+        """
+        lengths = _lengths_of(names)
+        return self._names.masks_of(hashes_of(names, lengths, lengths)) & _bit(type_id) != 0
+
+    def joined(self, names: Sequence[str], type_id: int) -> "NameIndex":
+        """names (Sequence[str]): Further names, normalised, none of them empty.
+        type_id (int): Their type.
+        RETURNS (NameIndex): An index of these and the names of this one.
+        """
+        lengths = _lengths_of(names)
+        hashes = hashes_of(names, lengths, lengths)
+        beginnings = hashes_of(names, lengths, np.minimum(lengths, 2))
+        types = np.full(len(names), _bit(type_id))
+        is_one_char = lengths == 1
+        # Longer ones are in no short text.
+        is_short = (lengths > 1) & (lengths < FEW_CHARS)
+        return NameIndex(
+            self._names.joined(hashes, types),
+            self._one_char.joined(hashes[is_one_char], types[is_one_char]),
+            self._beginnings.joined(beginnings[is_short], _bit(lengths[is_short] - 2)),
+            sorted({*self._lengths, *np.unique(lengths).tolist()}),
+            self._normal,
+        )
+
+    def find(self, codes: Ints1d, sizes: Ints1d) -> Matches:
+        """Find the names in a batch of texts. In the middle of a word of Latin letters or
+        digits no name begins or ends.
+
+        codes (Ints1d): The code points of all texts in a row, normalised as those of the
+            names are.
+        sizes (Ints1d): The length of each text.
+        RETURNS (Matches): The names; they may overlap.
+        """
+        sums, inverse_powers = running_sums(codes)
+        can_begin, can_end, room = _edges(codes, sizes)
+        starts = can_begin.nonzero()[0]
+        found: List[Tuple[Ints1d, Ints1d, int]] = []
+        for length in self._lengths:
+            starts = starts[room[starts] >= length]
+            if not len(starts):
+                break
+            here = starts[can_end[starts + length]]
+            stretches = (sums[here + length] - sums[here]) * inverse_powers[here]
+            hashes = mixed(stretches)
+            passed = self._filter[hashes >> self._shift].nonzero()[0]
+            if len(passed):
+                found.append((here[passed], hashes[passed], length))
+        if not found:
+            return Matches(*np.zeros((3, 0), dtype="int64"))
+        return self._looked_up(
+            np.concatenate([starts for starts, _, _ in found]),
+            np.concatenate([hashes for _, hashes, _ in found]),
+            np.repeat([n for _, _, n in found], [len(starts) for starts, _, _ in found]),
+        )
+
+    def _looked_up(self, starts: Ints1d, hashes: np.ndarray, lengths: Ints1d) -> Matches:
+        """Those of some stretches that are names, once for each of their types."""
+        masks = self._names.masks_of(hashes)
+        places, types = [], []
+        for type_id in range(int(masks.max()).bit_length()):
+            of_type = (masks & _bit(type_id)).nonzero()[0]
+            places.append(of_type)
+            types.append(np.full(len(of_type), type_id))
+        if not places:
+            return Matches(*np.zeros((3, 0), dtype="int64"))
+        rows = np.concatenate(places)
+        return Matches(starts[rows], lengths[rows], np.concatenate(types))
+
+
+def _lengths_of(names: Sequence[str]) -> Ints1d:
+    return np.fromiter(map(len, names), "int64", len(names))
+
+
+def _bit(places: Union[int, Ints1d]) -> np.ndarray:
+    """places (Union[int, Ints1d]): Places in a mask, or one.
+    RETURNS (np.ndarray): A mask with this bit alone, for each.
+    """
+    return np.left_shift(np.uint64(1), np.asarray(places, dtype="uint64"))
+
+
+def _edges(codes: np.ndarray, sizes: Ints1d) -> Tuple[np.ndarray, np.ndarray, Ints1d]:
+    """For each place between characters whether a name may begin, and whether one may
+    end there; and how many characters follow in the same text."""
+    ends = np.cumsum(sizes, dtype="int64")
+    in_word = _IS_WORD[np.minimum(codes, _IS_WORD.size - 1)]
+    between = np.zeros(len(codes) + 1, dtype=bool)
+    between[1:-1] = in_word[1:] & in_word[:-1]
+    between[ends] = False
+    room = ends.repeat(sizes) - np.arange(len(codes))
+    return ~between[:-1], ~between, room
+
+
+# ASCII letters and digits; the last one stands for all other characters.
+_IS_WORD = np.array([chr(code).isalnum() for code in range(128)] + [False])

@@ -1,0 +1,494 @@
+"""The `music_query` pipeline component: its factory, and its training."""
+
+import logging
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    Union,
+    cast,
+)
+
+import numpy as np
+from spacy.language import Language
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Model, Optimizer, set_dropout_rate
+from wasabi import msg
+
+from ..decoding import bio
+from ..errors import Errors, Warnings, bad_setting, excerpt
+from ..features.catalogue import require_names
+from ..ml.architectures import get_shim, model_catalogue
+from ..ml.growth import grow, grow_chars, grow_output, new_examples
+from ..ml.learn_rates import LearnRates, Rate
+from ..ml.shapes import EMBEDDING
+from ..tokens.alignment import SCORE_EXTENSION, AlignmentMode
+from ..tokens.gold import gold_intent, gold_tags
+from ..training.consolidation import Consolidation, Consolidator
+from ..training.distillation import Teacher
+from ..training.losses import (
+    INTENT_WEIGHT,
+    TagLoss,
+    cross_entropy,
+    make_negative_log_likelihood,
+)
+from ..training.rehearsal import Rehearsal, Rehearser, read_texts, rehearse
+from ..types import EmissionGradients, Emissions
+from ..vectors.char_vectors import CharVectors
+from .query_finder import QueryFinder
+from .scorer import music_query_score
+
+logger = logging.getLogger("spacy.music_query")
+
+default_model_config = """
+[model]
+@architectures = "spacy_musicquery.CharBiLSTM.v1"
+embed_width = 48
+hidden_width = 32
+depth = 1
+min_count = 1
+bigram_min_count = 2
+window = 7
+crf = true
+char_dropout = 0.1
+catalogue_dropout = 0.5
+name_dropout = 0.5
+name_distractors = 0.5
+fullwidth = true
+lowercase = true
+precision = "float32"
+threads = 1
+spinning = false
+encoder = null
+"""
+DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
+
+
+@Language.factory(
+    "music_query",
+    assigns=[
+        "doc.ents",
+        "token.ent_iob",
+        "token.ent_type",
+        "doc.spans",
+        f"span._.{SCORE_EXTENSION}",
+        "doc.cats",
+    ],
+    default_config={
+        "model": DEFAULT_MODEL,
+        "pretrained": "box",
+        "threshold": 0.0,
+        "overwrite": False,
+        "spans_key": "music_query",
+        "alignment_mode": "expand",
+        "learn_intents": True,
+        "learn_rates": {},
+        "loss": {"@losses": "spacy_musicquery.NegativeLogLikelihood.v1"},
+        "scorer": {"@scorers": "spacy_musicquery.music_query_scorer.v1"},
+    },
+    default_score_weights={
+        "ents_f": 1.0,
+        "ents_p": 0.0,
+        "ents_r": 0.0,
+        "ents_per_type": None,
+        "music_query_f": None,
+        "music_query_p": None,
+        "music_query_r": None,
+        "music_query_false_alarms": 0.0,
+        "music_query_intent_acc": None,
+        "music_query_utterance_acc": None,
+    },
+)
+def make_music_query(
+    nlp: Language,
+    name: str,
+    model: Model[List[str], Emissions],
+    pretrained: Optional[str],
+    threshold: float,
+    overwrite: bool,
+    spans_key: str,
+    alignment_mode: AlignmentMode,
+    learn_intents: bool,
+    learn_rates: Dict[str, Any],  # of Rate, which confection would take for floats alone
+    loss: TagLoss,
+    scorer: Optional[Callable],
+) -> "MusicQuery":
+    """Make a `music_query` component; see `MusicQuery` for the settings."""
+    return MusicQuery(
+        nlp.vocab,
+        model,
+        name,
+        pretrained=pretrained,
+        threshold=threshold,
+        overwrite=overwrite,
+        spans_key=spans_key,
+        alignment_mode=alignment_mode,
+        learn_intents=learn_intents,
+        learn_rates=learn_rates,
+        loss=loss,
+        scorer=scorer,
+    )
+
+
+class MusicQuery(QueryFinder):
+    """The `music_query` component: finds queries, as `QueryFinder` says, and learns to."""
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model[List[str], Emissions],
+        name: str = "music_query",
+        *,
+        pretrained: Optional[str] = None,
+        threshold: float = 0.0,
+        overwrite: bool = False,
+        spans_key: str = "music_query",
+        alignment_mode: AlignmentMode = "expand",
+        learn_intents: bool = True,
+        learn_rates: Optional[Mapping[str, Rate]] = None,
+        loss: Optional[TagLoss] = None,
+        scorer: Optional[Callable] = music_query_score,
+    ) -> None:
+        """Initialize a component.
+
+        vocab (Vocab): The shared vocabulary.
+        model (Model[List[str], Emissions]): Texts to emissions, such as
+            `spacy_musicquery.CharBiLSTM.v1` builds.
+        name (str): The component instance name.
+        pretrained (Optional[str]): What the component knows before it is trained or
+            loaded: "box" for the model that comes with this package, a path for the
+            `music_query` of a saved pipeline, None for nothing. It is read when it is
+            first needed, and `initialize` starts from it.
+        threshold (float): Spans with a lower score are not annotated, 0 to 1.
+        overwrite (bool): Where a query overlaps entities that are already there:
+            True replaces them, False leaves them and keeps the query in `doc.spans`
+            only. Other entities always stay.
+        spans_key (str): Key of `doc.spans` to save the queries under.
+        alignment_mode (str): What happens to a query that begins or ends inside a
+            token: "expand" takes the whole token in, "contract" leaves it out,
+            "strict" drops the query, "split" splits the token.
+        learn_intents (bool): Learn the intents of the training data, if it has any
+            in `doc.cats`. Set it to False beside another text classifier.
+        learn_rates (Optional[Mapping[str, Rate]]): Factors of the learning rate by
+            layer, each a number or a schedule; 0 freezes. See `LearnRates`.
+        loss (Optional[TagLoss]): What training minimises over the tags; by default
+            `losses.make_negative_log_likelihood`.
+        scorer (Optional[Callable]): The scoring method.
+        RAISES (ValueError): If a setting has a value that is not allowed.
+        """
+        super().__init__(
+            vocab,
+            model,
+            name,
+            pretrained=pretrained,
+            scorer=scorer,
+            settings={
+                "alignment_mode": alignment_mode,
+                "learn_intents": learn_intents,
+                "overwrite": overwrite,
+                "spans_key": spans_key,
+                "threshold": threshold,
+            },
+        )
+        self.loss = loss or make_negative_log_likelihood()
+        shim = get_shim(model)
+        shim.learn_rates = LearnRates(
+            learn_rates or {}, component=name, depth=shim.settings["depth"]
+        )
+        self._teacher: Optional[Teacher] = None
+        self._labels_to_learn: List[str] = []
+        # What else adds to the gradients of each update, and returns its loss.
+        self._reminders: List[Callable[[Model[List[str], Emissions], float], float]] = []
+        self._n_updates = 0
+        self._told_of_parameters = False
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Optional[Language] = None,
+        labels: Union[Dict[str, List[str]], Sequence[str], None] = None,
+        char_vectors: Optional[CharVectors] = None,
+        catalogue: Optional[Dict[str, List[str]]] = None,
+        rehearsal: Optional[Rehearsal] = None,
+        consolidation: Optional[Consolidation] = None,
+        teacher: Optional[Teacher] = None,
+    ) -> None:
+        """Set the component up for training: labels, character inventory, weights. If
+        it is pretrained, it keeps what that has, and grows by what is new.
+
+        get_examples (Callable[[], Iterable[Example]]): Returns a representative
+            sample of examples.
+        nlp (Optional[Language]): The pipeline the component is part of.
+        labels (Union[Dict[str, List[str]], Sequence[str], None]): The labels; or a
+            dictionary of "labels" and "intents", for instance from `spacy init
+            labels`; by default those of the examples.
+        char_vectors (Optional[CharVectors]): Pretrained vectors for the embedding,
+            such as `spacy_musicquery.Char2VecLoader.v1` gives.
+        catalogue (Optional[Dict[str, List[str]]]): Names by type, such as
+            `spacy_musicquery.Catalogue.v1` gives. Training learns what it means that a
+            catalogue has a name, and the pipeline keeps these; see `set_catalogue`.
+        rehearsal (Optional[Rehearsal]): Old texts to rehearse with each update, such as
+            `spacy_musicquery.Rehearsal.v1` gives, if the component is pretrained.
+        consolidation (Optional[Consolidation]): Old texts for which weights matter that
+            shall change little, such as `spacy_musicquery.Consolidation.v1` gives, if
+            the component is pretrained.
+        teacher (Optional[Teacher]): Saved pipelines to learn from as well, such as
+            `spacy_musicquery.Teacher.v1` gives; the saved component does not need them.
+        RAISES (ValueError): If there is no label to learn, or a setting does not fit.
+        """
+        validate_get_examples(get_examples, "MusicQuery.initialize")
+        if isinstance(labels, str):
+            raise ValueError(Errors.MQ012.format(name=self.name, labels=labels))
+        if char_vectors is not None and self._pretrained is not None:
+            expected = "null beside pretrained character vectors"
+            raise bad_setting(self.name, "pretrained", self._pretrained, expected)
+        if self._pretrained is None and (rehearsal or consolidation):
+            expected = "what a component knows that rehearses or consolidates"
+            raise bad_setting(self.name, "pretrained", None, expected)
+        if catalogue is not None:
+            require_names(self.name, catalogue)
+        texts: List[str] = []
+        seen_labels: Set[str] = set()
+        seen_intents: Set[str] = set()
+        spaced: Optional[str] = None
+        examples = get_examples()
+        for example in examples if self._pretrained is None else new_examples(examples):
+            texts.append(example.reference.text)
+            seen_labels.update(ent.label_ for ent in example.reference.ents)
+            seen_intents.update(example.reference.cats)
+            if spaced is None and example.reference.has_unknown_spaces:
+                spaced = example.reference.text
+        if spaced is not None:
+            text = excerpt(spaced)
+            logger.warning(Warnings.MQ103.format(name=self.name, text=text))
+        given = labels if isinstance(labels, dict) else {"labels": labels}
+        labels = given.get("labels")
+        intents = given.get("intents")
+        if intents is None:
+            intents = sorted(seen_intents) if self.cfg["learn_intents"] else []
+        # Labels that were added by hand count, unless this starts over.
+        added = () if self.model.has_dim("nO") else self.labels
+        wanted = [*added, *(sorted(seen_labels) if labels is None else labels)]
+        known_names: Dict[str, List[str]] = {}
+        self._rehearsal_model, self._reminders = None, []
+        wanted = [*self._labels_to_learn, *wanted]
+        if self._pretrained is not None:
+            self._awaits_pretrained = True  # once more, whatever was learnt since
+            self._read_pretrained()
+            wanted = [*self.labels, *wanted]
+            intents = list(dict.fromkeys([*self.intents, *intents]))
+            known_names = self.catalogue
+        if not wanted:
+            raise ValueError(Errors.MQ005.format(name=self.name, n=len(texts)))
+        new_names = catalogue or {}
+        types = [*known_names, *sorted(set(new_names) - set(known_names))]
+        with self._unchanged_on_error():
+            self.cfg = {**self.cfg, "labels": [], "intents": intents}
+            for label in wanted:
+                self._append_label(label)
+            if teacher is not None:
+                teacher.load(self.labels, component=self.name)
+            self.model.set_dim("nO", len(self.tags), force=True)
+            self.model.attrs["n_intents"] = len(intents)
+            self.model.attrs["catalogue"] = model_catalogue(self.model, types)
+            self.model.attrs["catalogue"].add(known_names)
+            self.model.attrs["catalogue"].add(new_names)
+            if self._pretrained is None:
+                self.model.initialize(X=texts)
+            else:
+                grow(self.model, texts)
+                get_shim(self.model).start_training()
+        self._remember(nlp or Language(self.vocab), rehearsal, consolidation)
+        if char_vectors is not None:
+            self._use_char_vectors(char_vectors)
+        self._teacher = teacher
+        self._told_of_parameters = False
+        self._tell_of_parameters()
+
+    def _remember(
+        self,
+        nlp: Language,
+        rehearsal: Optional[Rehearsal],
+        consolidation: Optional[Consolidation],
+    ) -> None:
+        """Take down what training shall not forget: what the model predicts for old texts,
+        and what its weights are."""
+        if rehearsal is not None:
+            texts = read_texts(rehearsal.corpus, nlp, self.name)
+            self._reminders.append(Rehearser(self.model, texts, rehearsal))
+        if consolidation is not None:
+            texts = read_texts(consolidation.corpus, nlp, self.name)
+            self._reminders.append(Consolidator(self.model, texts, consolidation))
+
+    def _use_char_vectors(self, char_vectors: CharVectors) -> None:
+        shim = get_shim(self.model)
+        aligned = char_vectors.align(
+            self.model.attrs["inventory"],
+            shim.arrays[EMBEDDING],
+            component=self.name,
+        )
+        shim.set_array(EMBEDDING, aligned, trainable=char_vectors.trainable)
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn from a batch of examples. After `Language.resume_training`, characters that
+        are new in them become known.
+
+        examples (Iterable[Example]): A batch of examples.
+        drop (float): The dropout rate.
+        sgd (Optional[Optimizer]): The optimizer; without one the gradients are kept
+            for `finish_update`.
+        losses (Optional[Dict[str, float]]): Losses by component name, added to.
+        RETURNS (Dict[str, float]): The updated losses.
+        RAISES (ValueError): If the emissions or the loss are not finite.
+        """
+        self._read_pretrained()
+        if losses is None:
+            losses = {}
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "MusicQuery.update")
+        texts = [example.predicted.text for example in examples]
+        if not any(texts):
+            return losses
+        if drop >= 1.0:
+            raise bad_setting(self.name, "dropout", drop, "at least 0 and below 1")
+        self._n_updates += 1
+        if self._rehearsal_model is not None:
+            grow_chars(self.model, [e.predicted.text for e in new_examples(examples)])
+        get_shim(self.model).wake()
+        self._tell_of_parameters()
+        set_dropout_rate(self.model, drop)
+        emissions, backprop = self.model.begin_update(texts)
+        self._require_finite("model's output", emissions.data)
+        loss, gradients = self.get_loss(examples, emissions)
+        self._require_finite("loss", loss)
+        cast(Any, backprop)(gradients)
+        for remind in self._reminders:
+            loss += remind(self.model, drop)
+        if sgd not in (None, False):
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def rehearse(
+        self,
+        examples: Iterable[Example],
+        *,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn to predict what was predicted when `Language.resume_training` was called,
+        so that it is not forgotten. Without that, nothing happens.
+
+        examples (Iterable[Example]): A batch of examples. Only their text counts.
+        sgd (Optional[Optimizer]): The optimizer; without one the gradients are kept
+            for `finish_update`.
+        losses (Optional[Dict[str, float]]): Losses by component name, added to.
+        RETURNS (Dict[str, float]): The updated losses.
+        """
+        if losses is None:
+            losses = {}
+        examples = list(examples)
+        validate_examples(examples, "MusicQuery.rehearse")
+        texts = [example.predicted.text for example in examples if example.predicted.text]
+        if self._rehearsal_model is None or not texts:
+            return losses
+        self._read_pretrained()
+        loss = rehearse(self.model, self._rehearsal_model, texts)
+        self._require_finite("loss", loss)
+        if sgd not in (None, False):
+            self.finish_update(sgd)
+        losses[self.name] = losses.get(self.name, 0.0) + loss
+        return losses
+
+    def get_loss(
+        self, examples: Iterable[Example], scores: Emissions
+    ) -> Tuple[float, EmissionGradients]:
+        """The loss of the gold tags and intents, and its gradient; see `losses`, and
+        `distillation` for that of a teacher, if there is one. Characters of tokens
+        without entity annotation may have any tag, and docs
+        without `cats` any intent.
+
+        examples (Iterable[Example]): The batch of examples.
+        scores (Emissions): Emissions of all characters in a row (characters, tags).
+        RETURNS (Tuple[float, EmissionGradients]): The loss and its gradient.
+        RAISES (ValueError): If a predicted and its reference text differ, or the
+            reference has a label that the model does not.
+        """
+        examples = list(examples)
+        tags = np.concatenate([gold_tags(e, self.labels, self.name) for e in examples])
+        loss, gradients = self.loss(scores, tags)
+        if self._teacher is not None:
+            loss, gradients = self._teacher.add_to(
+                loss,
+                gradients,
+                texts=[example.predicted.text for example in examples],
+                emissions=scores,
+                tags=self.tags,
+            )
+        if not self.intents:
+            return loss, gradients
+        intents = np.array([gold_intent(e, self.intents, self.name) for e in examples])
+        intent_loss, d_intents = cross_entropy(scores.intents, intents)
+        n_tags = max((tags != bio.MISSING).sum(), 1)
+        weight = INTENT_WEIGHT * (intents != bio.MISSING).sum() / n_tags
+        d_intents *= weight
+        return loss + weight * intent_loss, gradients._replace(intents=d_intents)
+
+    def _require_finite(self, what: str, values: Union[float, np.ndarray]) -> None:
+        if not np.isfinite(values).all():
+            raise ValueError(
+                Errors.MQ010.format(name=self.name, what=what, step=self._n_updates)
+            )
+
+    def _tell_of_parameters(self) -> None:
+        """Print, once, how many parameters training will change."""
+        if not self._told_of_parameters:
+            self._told_of_parameters = True
+            shim = get_shim(self.model)
+            n_trained, n_frozen = shim.n_parameters
+            text = f"{self.name}: {n_trained:,} parameters to train, {n_frozen:,} frozen"
+            if shim.n_waiting:
+                text += f"; of those to train, {shim.n_waiting:,} are frozen at first"
+            msg.info(text)
+
+    def add_label(self, label: str) -> int:
+        """Add a label. A model that is trained grows by its tags, which it predicts once
+        it has been updated.
+
+        label (str): The label.
+        RETURNS (int): 0 if the label is already present, otherwise 1.
+        RAISES (ValueError): If it is no label.
+        """
+        self._read_pretrained()
+        added = self._append_label(label)
+        if added and get_shim(self.model).sizes is not None:
+            self._labels_to_learn.append(label)
+            self.model.set_dim("nO", len(self.tags), force=True)
+            grow_output(self.model)
+        return added
+
+    def _append_label(self, label: str) -> int:
+        if not isinstance(label, str) or not label:
+            raise ValueError(Errors.MQ008.format(name=self.name, label=label))
+        if label in self.labels:
+            return 0
+        self.cfg["labels"].append(label)
+        self.vocab.strings.add(label)
+        return 1

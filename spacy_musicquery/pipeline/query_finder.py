@@ -1,0 +1,482 @@
+"""Finding queries: what a `music_query` component needs to serve messages, with its
+labels, its catalogue and its files. What it needs to be trained is in `component`."""
+
+import logging
+import threading
+from contextlib import contextmanager
+from copy import deepcopy
+from functools import partial
+from pathlib import Path
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+    cast,
+)
+
+import numpy as np
+import srsly
+from spacy import util
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+from thinc.api import Model
+
+from ..decoding import bio
+from ..errors import Errors, Warnings, excerpt
+from ..features.catalogue import require_names
+from ..features.characters import split_by_length
+from ..ml.architectures import model_catalogue
+from ..saving import atomic
+from ..saving import sealed_files as saving
+from ..saving.pretrained import find_pretrained, known_labels
+from ..tokens.alignment import (
+    CHANGES,
+    Change,
+    FoundSpan,
+    add_ents,
+    align,
+    install_extensions,
+    set_group,
+    set_score,
+    strip_blanks,
+)
+from ..types import Emissions, Floats2d
+from .settings import check_settings
+
+logger = logging.getLogger("spacy.music_query")
+
+# One thread at a time reads what is pretrained, as components cannot carry locks to
+# other processes.
+_READING = threading.Lock()
+# And one at a time counts.
+_COUNTING = threading.Lock()
+
+
+class Prediction(NamedTuple):
+    """What the model found in a message.
+
+    spans (List[FoundSpan]): Its queries, in order.
+    cats (Dict[str, float]): The probability of each intent; empty if none were learnt.
+    """
+
+    spans: List[FoundSpan]
+    cats: Dict[str, float]
+
+
+class QueryFinder(TrainablePipe):
+    """Marks the music queries of a message: the words to search a catalogue with.
+
+    Sets `doc.ents`, `doc.spans[spans_key]` with `attrs["scores"]` in the order of
+    its spans, and `span._.music_query_score` of each. The score is the probability
+    that exactly this span is a query, see `bio.decode`. Whatever the tokens are, the
+    group's `attrs["char_spans"]` has all queries as the model found them, each a dict
+    of "start", "end", "label" and "score", in characters. If it learnt intents, it
+    sets `doc.cats` as well.
+
+    misaligned (Dict[Change, int]): How many queries did not fit the tokens since the
+        component was made or loaded, in this process: "widened", "cut", "dropped".
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model[List[str], Emissions],
+        name: str,
+        *,
+        pretrained: Optional[str],
+        scorer: Optional[Callable],
+        settings: Mapping[str, Any],
+    ) -> None:
+        """Initialize a component.
+
+        vocab, model, name, pretrained, scorer: See `MusicQuery`.
+        settings (Mapping[str, Any]): Those of `MusicQuery` that are saved with the
+            component: what `check_settings` checks.
+        RAISES (ValueError): If a setting has a value that is not allowed.
+        """
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.scorer = scorer
+        self.cfg: Dict[str, Any] = {**settings, "intents": [], "labels": []}
+        check_settings(name, self.cfg)
+        self._configured = dict(self.cfg)
+        # spaCy asks for the labels before it loads what it has saved.
+        self.cfg.update(known_labels(pretrained, name))
+        self._pretrained = pretrained
+        self._awaits_pretrained = pretrained is not None
+        # What `Language.resume_training` copies, for `Language.rehearse`.
+        self._rehearsal_model: Optional[Model[List[str], Emissions]] = None
+        self.misaligned: Dict[Change, int] = dict.fromkeys(CHANGES, 0)
+        install_extensions()
+
+    @property
+    def labels(self) -> Tuple[str, ...]:
+        """RETURNS (Tuple[str]): The entity labels."""
+        return tuple(self.cfg["labels"])
+
+    @property
+    def intents(self) -> Tuple[str, ...]:
+        """RETURNS (Tuple[str]): The intents of whole messages, if any were learnt."""
+        return tuple(self.cfg["intents"])
+
+    @property
+    def label_data(self) -> Dict[str, List[str]]:
+        """RETURNS (Dict[str, List[str]]): "labels" and "intents": what `spacy init
+        labels` saves and `initialize` takes.
+        """
+        return {"labels": list(self.labels), "intents": list(self.intents)}
+
+    @property
+    def tags(self) -> List[str]:
+        """RETURNS (List[str]): The BIO tags, in the order of the model's output."""
+        return bio.tag_names(self.labels)
+
+    def predict(self, docs: Iterable[Doc]) -> List[Prediction]:
+        """Find the queries of a batch of docs, without modifying them.
+
+        docs (Iterable[Doc]): The documents. Only their text counts.
+        RETURNS (List[Prediction]): The queries of each doc whose score reaches the
+            threshold, and its intents.
+        """
+        self._read_pretrained()
+        texts = [doc.text for doc in docs]
+        found = [Prediction([], {}) for _ in texts]
+        if not any(texts):
+            return found
+        emissions = self.model.predict(texts)
+        labels, threshold = self.cfg["labels"], self.cfg["threshold"]
+        spans = bio.decode(emissions.data, emissions.lengths, emissions.chain)
+        for i, start, end, label, score in spans:
+            start, end = strip_blanks(texts[i], start, end)
+            if start < end and score >= threshold:
+                found[i].spans.append(FoundSpan(start, end, labels[label], score))
+        if emissions.intents.size:
+            probabilities = np.exp(bio.log_softmax(emissions.intents)).tolist()
+            for text, prediction, row in zip(texts, found, probabilities):
+                if text:
+                    prediction.cats.update(zip(self.cfg["intents"], row))
+        return found
+
+    def tag_probabilities(self, docs: Iterable[Doc]) -> List[Floats2d]:
+        """The probability of every tag for every character.
+
+        docs (Iterable[Doc]): The documents.
+        RETURNS (List[Floats2d]): One array a doc (characters, tags); the columns
+            are `tags`, every row sums to 1.
+        """
+        emissions = self.emissions([doc.text for doc in docs])
+        probabilities = bio.tag_probabilities(
+            emissions.data, emissions.lengths, emissions.chain
+        )
+        # Tags that were added and never updated.
+        n_new = len(self.tags) - probabilities.shape[1]
+        probabilities = np.pad(probabilities, ((0, 0), (0, n_new)))
+        return split_by_length(probabilities, emissions.lengths)
+
+    def emissions(self, texts: List[str]) -> Emissions:
+        """The scores that tags and intents are chosen by.
+
+        texts (List[str]): The texts.
+        RETURNS (Emissions): The scores of all their characters.
+        """
+        self._read_pretrained()
+        return self.model.predict(texts)
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Apply the component to a stream of documents.
+
+        stream (Iterable[Doc]): The documents.
+        batch_size (int): How many to predict at a time.
+        YIELDS (Doc): The documents in order, each modified in place.
+        """
+        error_handler = self.get_error_handler()
+        install_extensions()
+        for docs in util.minibatch(stream, size=batch_size):
+            batch = self._predicted(docs, error_handler)
+            # Annotate each only when it is asked for, and let go of it then: the more
+            # objects are alive, the longer Python's garbage collector takes.
+            docs.clear()
+            batch.reverse()
+            while batch:
+                doc, found = batch.pop()
+                try:
+                    self._annotate(doc, found)
+                except Exception as error:
+                    error_handler(self.name, self, [doc], error)
+                else:
+                    yield doc
+
+    def _predicted(
+        self, docs: List[Doc], error_handler: Callable
+    ) -> List[Tuple[Doc, Prediction]]:
+        """The docs of a batch with what was found in each. Those that cannot be predicted
+        are left to the error handler, and the others go on without them."""
+        try:
+            return list(zip(docs, self.predict(docs)))
+        except Exception as error:
+            if len(docs) == 1:
+                error_handler(self.name, self, docs, error)
+                return []
+        alone = (self._predicted([doc], error_handler) for doc in docs)
+        return [pair for of_doc in alone for pair in of_doc]
+
+    def set_annotations(self, docs: Iterable[Doc], scores: Sequence[Prediction]) -> None:
+        """Write queries and intents to a batch of docs.
+
+        docs (Iterable[Doc]): The documents to modify.
+        scores (Sequence[Prediction]): What `predict` returned for them.
+        """
+        install_extensions()
+        for doc, found in zip(docs, scores):
+            self._annotate(doc, found)
+
+    def _annotate(self, doc: Doc, found: Prediction) -> None:
+        """Write the queries and the intents of one doc."""
+        aligned = align(doc, found.spans, self.cfg["alignment_mode"])
+        if aligned.changes:
+            self._count_misaligned(doc, aligned.changes)
+        set_group(doc, self.cfg["spans_key"], aligned, found.spans, self.cfg["labels"])
+        for span, score in zip(aligned.spans, aligned.scores):
+            set_score(span, score)
+        add_ents(doc, aligned.spans, overwrite=self.cfg["overwrite"])
+        if found.cats:
+            doc.cats.update(found.cats)
+
+    def _count_misaligned(self, doc: Doc, changes: Mapping[Change, int]) -> None:
+        """Count the queries that were changed to fit the tokens, and say so once."""
+        with _COUNTING:
+            is_first = not any(self.misaligned.values())
+            for change, n in changes.items():
+                self.misaligned[change] += n
+        if is_first:
+            logger.warning(
+                Warnings.MQ101.format(
+                    name=self.name,
+                    n=sum(changes.values()),
+                    actions=" or ".join(changes),
+                    mode=self.cfg["alignment_mode"],
+                    text=excerpt(doc.text),
+                    key=self.cfg["spans_key"],
+                )
+            )
+
+    def _read_pretrained(self) -> None:
+        """Read what the component shall know before it is trained, unless it has been
+        read, or loading has made it needless."""
+        if not self._awaits_pretrained:
+            return
+        with _READING:
+            if self._awaits_pretrained:  # still, when other threads have read
+                path = find_pretrained(cast(str, self._pretrained), self.name)
+                with self._unchanged_on_error():
+                    # There may be other tags by now.
+                    self.model.set_dim("nO", cast(Any, None), force=True)
+                    self.from_disk(path, exclude=["vocab"])
+                if self._rehearsal_model is not None:  # there was nothing to copy yet
+                    self._rehearsal_model = deepcopy(self.model)
+
+    @property
+    def catalogue(self) -> Dict[str, List[str]]:
+        """RETURNS (Dict[str, List[str]]): The names of the catalogue, normalised as
+        messages are, by type.
+        """
+        self._read_pretrained()
+        return self.model.attrs["catalogue"].names()
+
+    def set_catalogue(self, names: Mapping[str, Iterable[str]]) -> None:
+        """Replace the catalogue: names that are found even if training never saw them.
+        Messages that are being read meanwhile see the old one or the new one.
+
+        names (Mapping[str, Iterable[str]]): Names by type, such as {"artist": ["周杰伦"]}.
+        RAISES (ValueError): If the pipeline was trained without a catalogue, or without
+            one of the types.
+        """
+        self._read_pretrained()
+        self._replace_catalogue(names)
+
+    def add_to_catalogue(self, names: Mapping[str, Iterable[str]]) -> None:
+        """Add names to the catalogue; they are found from now on.
+
+        names (Mapping[str, Iterable[str]]): Names by type.
+        RAISES (ValueError): As `set_catalogue`.
+        """
+        self._read_pretrained()
+        self.model.attrs["catalogue"].add(self._checked_names(names))
+
+    def _replace_catalogue(self, names: Mapping[str, Iterable[str]]) -> None:
+        catalogue = model_catalogue(self.model, self.model.attrs["catalogue"].types)
+        catalogue.add(self._checked_names(names))
+        self.model.attrs["catalogue"] = catalogue
+
+    def _checked_names(
+        self, names: Mapping[str, Iterable[str]]
+    ) -> Mapping[str, Iterable[str]]:
+        types = self.model.attrs["catalogue"].types
+        if not types:
+            raise ValueError(Errors.MQ014.format(name=self.name))
+        require_names(self.name, names)
+        for type_name in names:
+            if type_name not in types:
+                raise ValueError(
+                    Errors.MQ015.format(
+                        name=self.name, unknown=type_name, types=", ".join(types)
+                    )
+                )
+        return names
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """Save to a bytestring.
+
+        exclude (Iterable[str]): Names of serialization fields to leave out.
+        RETURNS (bytes): The serialized component.
+        """
+        self._read_pretrained()
+        writers = {
+            "cfg": lambda: srsly.json_dumps(self.cfg),
+            "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
+            "model": lambda: saving.seal(self.model.to_bytes()),
+        }
+        if self.model.attrs["catalogue"].types:
+            writers["catalogue"] = self._catalogue_to_bytes
+        return util.to_bytes(writers, exclude)
+
+    def from_bytes(
+        self, bytes_data: bytes, *, exclude: Iterable[str] = ()
+    ) -> "QueryFinder":
+        """Load from a bytestring.
+
+        bytes_data (bytes): What `to_bytes` returned.
+        exclude (Iterable[str]): Names of serialization fields to leave out.
+        RETURNS (QueryFinder): The component itself.
+        RAISES (SavedModelError): If the data are damaged.
+        """
+        readers = {
+            "cfg": lambda b: self._load_settings(saving.read_settings(b, self.name)),
+            "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
+            "model": self._load_model,
+            "catalogue": self._load_catalogue,
+        }
+        message = saving.read_message(bytes_data, self.name)
+        with self._unchanged_on_error():
+            util.from_dict(message, readers, exclude)
+        self._awaits_pretrained = False
+        return self
+
+    def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
+        """Save to a directory. A save that fails leaves what was there before.
+
+        path (Union[str, Path]): The directory; made if need be.
+        exclude (Iterable[str]): Names of serialization fields to leave out.
+        """
+        self._read_pretrained()
+        sealed: Dict[str, bytes] = {}
+        if "model" not in exclude:
+            sealed["model"] = saving.seal(self.model.to_bytes())
+        if "catalogue" not in exclude and self.model.attrs["catalogue"].types:
+            sealed["catalogue"] = self._catalogue_to_bytes()
+        digests = {name: saving.digest_of(data) for name, data in sealed.items()}
+        settings = {**self._settings_to_save(), "digests": digests}
+        writers: Dict[str, Callable[[Path], Any]] = {
+            "cfg": lambda p: srsly.write_json(p, settings),
+            "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
+            **{name: partial(_write, data) for name, data in sealed.items()},
+        }
+        with atomic.complete_files(util.ensure_path(path)) as directory:
+            util.to_disk(directory, writers, exclude)
+
+    def from_disk(
+        self, path: Union[str, Path], *, exclude: Iterable[str] = ()
+    ) -> "QueryFinder":
+        """Load from a directory.
+
+        path (Union[str, Path]): The directory.
+        exclude (Iterable[str]): Names of serialization fields to leave out.
+        RETURNS (QueryFinder): The component itself.
+        RAISES (SavedModelError): If a file is missing or damaged.
+        """
+        digests: Dict[str, str] = {}
+
+        def load_settings(path: Path) -> None:
+            settings = saving.read_settings_file(path, self.name)
+            digests.update(settings["digests"])
+            self._load_settings(settings)
+
+        def read(path: Path) -> bytes:
+            return saving.read_file(path, self.name, digests.get(path.name))
+
+        def load_catalogue(path: Path) -> None:
+            # Pipelines without a catalogue have no such file.
+            if self.model.attrs["catalogue"].types:
+                self._load_catalogue(read(path))
+
+        readers: Dict[str, Callable[[Path], Any]] = {
+            "cfg": load_settings,
+            "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
+            "model": lambda p: self._load_model(read(p)),
+            "catalogue": load_catalogue,
+        }
+        with self._unchanged_on_error():
+            util.from_disk(path, readers, exclude)
+        self._awaits_pretrained = False
+        return self
+
+    @contextmanager
+    def _unchanged_on_error(self) -> Iterator[None]:
+        """Take new settings back if the model that belongs to them cannot be had."""
+        settings = dict(self.cfg)
+        n_tags = self.model.maybe_get_dim("nO")
+        attrs = {name: self.model.attrs[name] for name in ("n_intents", "catalogue")}
+        try:
+            yield
+        except Exception:
+            self.cfg = settings
+            self.model.attrs.update(attrs)
+            if n_tags is not None:
+                self.model.set_dim("nO", n_tags, force=True)
+            raise
+
+    def _settings_to_save(self) -> Dict[str, Any]:
+        """The labels and intents, and settings that were changed after the component was made:
+        the config holds the others, and whoever loads it may override them."""
+        changed = {k: v for k, v in self.cfg.items() if v != self._configured.get(k)}
+        return {**changed, **self.label_data}
+
+    def _load_settings(self, saved: Mapping[str, Any]) -> None:
+        settings = {**self.cfg, **saved}
+        del settings["digests"]
+        check_settings(self.name, settings)
+        self.cfg = settings
+        for label in settings["labels"]:
+            self.vocab.strings.add(label)
+
+    def _catalogue_to_bytes(self) -> bytes:
+        return saving.write_names(self.catalogue)
+
+    def _load_catalogue(self, data: bytes) -> None:
+        names = saving.read_names(data, self.name)
+        if names:
+            self._replace_catalogue(names)
+
+    def _load_model(self, data: bytes) -> None:
+        saving.load_model(
+            self.model,
+            data,
+            component=self.name,
+            n_tags=len(self.tags),
+            n_intents=len(self.intents),
+        )
+
+
+def _write(data: bytes, path: Path) -> None:
+    path.write_bytes(data)

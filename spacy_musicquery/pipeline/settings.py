@@ -1,0 +1,28 @@
+"""The settings of the component: what is allowed."""
+
+from typing import Any, Dict, get_args
+
+from ..errors import bad_setting
+from ..tokens.alignment import AlignmentMode
+
+
+def check_settings(name: str, settings: Dict[str, Any]) -> None:
+    """Refuse settings of a wrong type or outside their range.
+
+    name (str): The component's name, for the error.
+    settings (Dict[str, Any]): What `MusicQuery.cfg` holds.
+    RAISES (ValueError): If a setting has a value that is not allowed.
+    """
+    threshold = settings["threshold"]
+    if type(threshold) not in (int, float) or not 0.0 <= threshold <= 1.0:
+        raise bad_setting(name, "threshold", threshold, "a number from 0 to 1")
+    for switch in ("overwrite", "learn_intents"):
+        if type(settings[switch]) is not bool:
+            raise bad_setting(name, switch, settings[switch], "true or false")
+    key = settings["spans_key"]
+    if not isinstance(key, str) or not key:
+        raise bad_setting(name, "spans_key", key, "a string that is not empty")
+    mode = settings["alignment_mode"]
+    if mode not in get_args(AlignmentMode):
+        expected = "one of " + ", ".join(get_args(AlignmentMode))
+        raise bad_setting(name, "alignment_mode", mode, expected)

@@ -1,0 +1,229 @@
+"""Directories that are replaced as a whole: whoever is killed while saving, at whatever
+moment, leaves what was there before or what was saved, and never half of each."""
+
+import ctypes
+import errno
+import os
+import shutil
+import uuid
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Iterator, Optional, Set, Union
+
+import srsly
+
+from ..errors import Errors
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_SUFFIX = ".saving"
+# What `Language.to_disk` writes besides the components.
+_PARTS = {"config.cfg", "meta.json", "tokenizer", "vocab"}
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+def save(nlp: "Language", path: Union[str, Path]) -> None:
+    """Save a pipeline as `nlp.to_disk` does, but at once: until the save is complete, and
+    on the disk, the directory holds the old pipeline, and then the new one. `nlp.to_disk`
+    writes one file after the other over the old ones.
+
+    Where the system cannot exchange two directories (all but Linux, and some file systems),
+    the old one is renamed first: between two renames there is none. If the directory is a
+    mount point, its files are replaced one after the other.
+
+    nlp (Language): The pipeline.
+    path (Union[str, Path]): The directory; made if need be. Files in it that are no part of
+        a pipeline stay.
+    RAISES (ValueError): If it is there and holds something else than a pipeline.
+    """
+    directory = Path(os.path.realpath(path))
+    others = _others(directory)
+    with unfinished_directory(directory) as unfinished:
+        nlp.to_disk(unfinished)
+        for name in others - _names(unfinished):
+            _link(directory / name, unfinished / name)
+        replace_directory(directory, unfinished)
+
+
+def _others(directory: Path) -> Set[str]:
+    """What a directory holds besides a pipeline."""
+    if not directory.exists():
+        return set()
+    if not directory.is_dir():
+        problem = "it is no directory"
+        raise ValueError(Errors.MQ023.format(path=directory, problem=problem))
+    names = _names(directory)
+    if names and not {"config.cfg", "meta.json"} <= names:
+        problem = "it holds files, but no pipeline that could be replaced"
+        raise ValueError(Errors.MQ023.format(path=directory, problem=problem))
+    components: Any = None
+    with suppress(ValueError, OSError, AttributeError):
+        components = srsly.read_json(directory / "meta.json").get("components")
+    if not isinstance(components, list):
+        components = []
+    return names - _PARTS - {name for name in components if isinstance(name, str)}
+
+
+def _names(directory: Path) -> Set[str]:
+    return {path.name for path in directory.iterdir()}
+
+
+@contextmanager
+def complete_files(directory: Path) -> Iterator[Path]:
+    """Write files to a directory only when all of them are complete. Other files
+    there are left alone; if there are none, all files appear in the same moment.
+
+    directory (Path): Where the files go; made if need be.
+    YIELDS (Path): An empty directory to write them to. If writing raises, `directory`
+        stays as it was.
+    """
+    directory = Path(os.path.realpath(directory))
+    directory.mkdir(parents=True, exist_ok=True)
+    with unfinished_directory(directory) as unfinished:
+        yield unfinished
+        others = _names(directory) - _names(unfinished)
+        if others - {unfinished.name}:
+            _move_files(directory, unfinished)
+        else:
+            replace_directory(directory, unfinished)
+
+
+@contextmanager
+def unfinished_directory(directory: Path) -> Iterator[Path]:
+    """Make a directory beside another one, or in it if nothing can be made beside it, and
+    remove those that killed processes have left there.
+
+    directory (Path): The other one.
+    YIELDS (Path): The new one, which is locked: no other process takes it for a leftover.
+        What is there in the end is removed.
+    """
+    parent = directory.parent
+    parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(parent, os.W_OK):
+        parent = directory
+    for leftover in parent.glob(f".{directory.name}.*{_SUFFIX}"):
+        if (lock := _lock(leftover)) is not None:
+            shutil.rmtree(leftover, ignore_errors=True)
+            os.close(lock)
+    unfinished = parent / f".{directory.name}.{uuid.uuid4().hex}{_SUFFIX}"
+    unfinished.mkdir()
+    held = _lock(unfinished)
+    try:
+        yield unfinished
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        if held is not None:
+            os.close(held)
+
+
+def _lock(path: Path) -> Optional[int]:
+    """Lock a directory until its descriptor is closed or the process ends; None if another
+    process has, or the system knows no such locks."""
+    if fcntl is None:
+        return None
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def replace_directory(directory: Path, new: Path) -> None:
+    """Put a directory in the place of another one.
+
+    directory (Path): The place. What is there, if anything is, is removed.
+    new (Path): What is to be there, complete; beside it or in it. Afterwards it is gone, or
+        is the old one.
+    """
+    _sync(new)
+    try:
+        if not directory.exists():
+            new.rename(directory)
+        elif not _exchange(directory, new):
+            old = new.with_name(f".{directory.name}.{uuid.uuid4().hex}{_SUFFIX}")
+            directory.rename(old)
+            new.rename(directory)
+            shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        if error.errno not in (errno.EBUSY, errno.EXDEV, errno.EINVAL):
+            raise
+        _move_files(directory, new)  # a mount point, or `new` is in it
+    _sync_one(directory.parent)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two directories in one step; False if the system cannot."""
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if os.name != "posix" or renameat2 is None:
+        return False
+    paths = os.fsencode(one), os.fsencode(other)
+    args = (_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE)
+    if renameat2(*args) == 0:
+        return True
+    code = ctypes.get_errno()
+    # EINVAL is also what a file system says that cannot exchange.
+    if code in (errno.ENOSYS, errno.EINVAL) and other.parent == one.parent:
+        return False
+    raise OSError(code, os.strerror(code), str(one))
+
+
+def _move_files(directory: Path, source: Path) -> None:
+    """Put the files of one directory among those of another, one after the other."""
+    for file in sorted(source.rglob("*")):
+        target = directory / file.relative_to(source)
+        if file.is_dir():
+            target.mkdir(exist_ok=True)
+        else:
+            try:
+                file.replace(target)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                beside = target.with_name(f".{target.name}{_SUFFIX}")
+                shutil.copy2(file, beside)
+                beside.replace(target)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Have a file, or a directory, in another place as well."""
+    if source.is_dir() and not source.is_symlink():
+        shutil.copytree(source, target, symlinks=True, copy_function=_link_file)
+    else:
+        _link_file(source, target)
+
+
+def _link_file(source: Union[str, Path], target: Union[str, Path]) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except (OSError, NotImplementedError):
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _sync(directory: Path) -> None:
+    """See to it that a directory outlives a loss of power."""
+    for folder, _, files in os.walk(directory):
+        for name in files:
+            _sync_one(Path(folder, name))
+        _sync_one(Path(folder))
+
+
+def _sync_one(path: Path) -> None:
+    # Some systems open no directories, and what is linked may not be readable.
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

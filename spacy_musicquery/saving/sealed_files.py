@@ -1,0 +1,340 @@
+"""Saved components: read with clear errors, whatever the files hold."""
+
+import hashlib
+import os
+import stat
+import zlib
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Dict, Iterator, List, Optional, Tuple, cast
+
+import srsly
+import srsly.msgpack
+from thinc.api import Model
+
+from ..errors import Errors, SavedModelError
+from ..features.name_matches import n_features
+from ..ml.architectures import RANDOM_IN_TRAINING, get_shim
+from ..types import Emissions
+from ..vectors.encoder import FrozenEncoder
+from . import limited_msgpack as messages
+
+_TRAINING_ONLY = ("min_count", "bigram_min_count", *RANDOM_IN_TRAINING)
+# The attributes of a model that are more than a number.
+_STRUCTURED = ("inventory", "bigrams", "catalogue")
+
+# No model of ours comes near.
+_MAX_FILE_BYTES = 1 << 30
+_MAX_SETTINGS_BYTES = 1 << 24
+# From here on a file is read only after it has been seen to be what was sealed.
+_LARGE_FILE_BYTES = 1 << 24
+_CHUNK_BYTES = 1 << 20
+
+# A small file must not fill the memory when it is inflated: names shrink to a half, or to a
+# tenth where they are numbered.
+_MAX_INFLATION = 32
+_ALWAYS_INFLATED = 1 << 20
+
+
+def seal(data: bytes) -> bytes:
+    """data (bytes): Anything.
+    RETURNS (bytes): It with a checksum in front, for `unseal`.
+    """
+    return hashlib.sha256(data).digest() + data
+
+
+def unseal(sealed: bytes, component: str, name: str = "model") -> bytes:
+    """sealed (bytes): What `seal` returned.
+    component (str): The component's name, for the error.
+    name (str): What is sealed, for the error.
+    RETURNS (bytes): The data.
+    RAISES (SavedModelError): If they are not what was sealed.
+    """
+    size = hashlib.sha256().digest_size
+    digest, data = sealed[:size], sealed[size:]
+    if hashlib.sha256(data).digest() != digest:
+        raise _damaged(component, f"its {name}'s checksum is wrong")
+    return data
+
+
+def digest_of(sealed: bytes) -> str:
+    """sealed (bytes): What `seal` returned.
+    RETURNS (str): Its checksum, for the settings that are saved beside it.
+    """
+    return sealed[: hashlib.sha256().digest_size].hex()
+
+
+def read_file(path: Path, component: str, digest: Optional[str] = None) -> bytes:
+    """Read a sealed file of a saved component.
+
+    path (Path): The file.
+    component (str): The component's name, for the error.
+    digest (Optional[str]): The checksum that it must have; None for any.
+    RETURNS (bytes): Its content, still sealed.
+    RAISES (SavedModelError): If it cannot be read, or is of another save.
+    """
+    with _opened(path, component, _MAX_FILE_BYTES) as file:
+        if os.fstat(file.fileno()).st_size > _LARGE_FILE_BYTES:
+            _require_seal(file, component, path.name)
+        data = file.read(_MAX_FILE_BYTES)
+    if digest is not None and digest_of(data) != digest:
+        unseal(data, component, path.name)  # says so if the file itself is damaged
+        problem = f"the file '{path.name}' was not saved together with the file 'cfg'"
+        raise _unreadable(path, component, problem)
+    return data
+
+
+def _require_seal(file: IO[bytes], component: str, name: str) -> None:
+    total = hashlib.sha256()
+    expected = file.read(total.digest_size)
+    while chunk := file.read(_CHUNK_BYTES):
+        total.update(chunk)
+    if total.digest() != expected:
+        raise _damaged(component, f"its {name}'s checksum is wrong")
+    file.seek(0)
+
+
+@contextmanager
+def _opened(path: Path, component: str, max_bytes: int) -> Iterator[IO[bytes]]:
+    """Open a file, if it is one: a device or a pipe may have no end. A link to a file is
+    as good as the file."""
+    try:
+        # Opening a pipe would wait for whoever writes to it.
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise _unreadable(path, component, f"'{path.name}' is no file")
+            if status.st_size > max_bytes:
+                problem = f"the file '{path.name}' has {status.st_size:,} bytes"
+                raise _unreadable(path, component, problem)
+            yield file
+    except OSError as error:
+        problem = f"the file '{path.name}' cannot be read ({error.strerror})"
+        raise _unreadable(path, component, problem) from error
+
+
+def read_message(data: bytes, component: str) -> Dict[str, bytes]:
+    """Read what a component's `to_bytes` returned.
+
+    data (bytes): The message.
+    component (str): The component's name, for the error.
+    RETURNS (Dict[str, bytes]): Its parts.
+    RAISES (SavedModelError): If it is damaged.
+    """
+    try:
+        message = messages.loads(data)
+    except ValueError as error:
+        raise _damaged(component, str(error)) from error
+    # JSON is text, whatever else there is are bytes.
+    if not isinstance(message, dict) or {*map(type, message.values())} - {bytes, str}:
+        raise _damaged(component, "it does not hold the parts of a component")
+    return message
+
+
+def read_settings_file(path: Path, component: str) -> Dict[str, Any]:
+    """Read the settings of a saved component.
+
+    path (Path): The file.
+    component (str): The component's name, for the error.
+    RETURNS (Dict[str, Any]): See `read_settings`.
+    RAISES (SavedModelError): If it cannot be read, or is damaged.
+    """
+    with _opened(path, component, _MAX_SETTINGS_BYTES) as file:
+        return read_settings(file.read(_MAX_SETTINGS_BYTES), component)
+
+
+def read_settings(data: bytes, component: str) -> Dict[str, Any]:
+    """Read a component's saved settings.
+
+    data (bytes): JSON.
+    component (str): The component's name, for the error.
+    RETURNS (Dict[str, Any]): The settings; labels and intents are among them, and
+        "digests", the checksums of the files that were saved with them.
+    RAISES (SavedModelError): If they are damaged.
+    """
+    try:
+        settings = srsly.json_loads(data)
+    except (ValueError, TypeError) as error:
+        raise _damaged(component, f"its settings: {error}") from error
+    # Pipelines from before there were intents have no list of them.
+    for key, default in (("labels", None), ("intents", [])):
+        if not isinstance(settings, dict) or not _is_names(settings.get(key, default)):
+            raise _damaged(component, f"its settings hold no list of {key}")
+    digests = settings.setdefault("digests", {})
+    if not isinstance(digests, dict) or not _is_names(list(digests.values())):
+        raise _damaged(component, "its settings hold no checksums")
+    return settings
+
+
+def write_names(names: Dict[str, List[str]]) -> bytes:
+    """names (Dict[str, List[str]]): Names by type.
+    RETURNS (bytes): What `read_names` reads: msgpack, compressed and sealed.
+    """
+    return seal(zlib.compress(srsly.msgpack_dumps(names), 9))
+
+
+def read_names(data: bytes, component: str) -> Dict[str, List[str]]:
+    """Read a component's saved catalogue.
+
+    data (bytes): What `write_names` returned.
+    component (str): The component's name, for the error.
+    RETURNS (Dict[str, List[str]]): The names by type.
+    RAISES (SavedModelError): If they are damaged.
+    """
+    compressed = unseal(data, component, "catalogue")
+    max_bytes = max(len(compressed) * _MAX_INFLATION, _ALWAYS_INFLATED)
+    try:
+        inflater = zlib.decompressobj()
+        message = inflater.decompress(compressed, max_bytes)
+        if not inflater.eof:
+            raise ValueError("it is cut short, or larger than any catalogue")
+        return _unpack_names(message)
+    except Exception as error:  # whatever msgpack makes of damaged bytes
+        problem = f"its catalogue is damaged ({type(error).__name__}: {error})"
+        raise _damaged(component, problem) from error
+
+
+def _unpack_names(message: bytes) -> Dict[str, List[str]]:
+    """Name by name, so that what is none is met before it takes up memory."""
+    unpacker = srsly.msgpack.Unpacker(
+        raw=False, max_buffer_size=len(message), max_array_len=0, max_map_len=0
+    )
+    unpacker.feed(message)
+
+    def next_name() -> str:
+        name = unpacker.unpack()
+        if type(name) is not str:
+            raise ValueError(f"{name!r} is no name")
+        return name
+
+    names: Dict[str, List[str]] = {}
+    for _ in range(unpacker.read_map_header()):
+        type_name = next_name()
+        names[type_name] = [next_name() for _ in range(unpacker.read_array_header())]
+    if unpacker.tell() != len(message):
+        raise ValueError("something follows behind it")
+    return names
+
+
+def load_model(
+    model: Model[List[str], Emissions],
+    data: bytes,
+    *,
+    component: str,
+    n_tags: int,
+    n_intents: int,
+) -> None:
+    """Load a model's weights and inventory.
+
+    model (Model[List[str], Emissions]): The model to load into.
+    data (bytes): What `model.to_bytes` returned, sealed.
+    component (str): The component's name, for the error.
+    n_tags (int): The number of tags that the component's labels make.
+    n_intents (int): The number of intents it has.
+    RAISES (SavedModelError): If the data are damaged or do not fit; the model stays as it
+        was.
+    """
+    unsealed = unseal(data, component)
+    training_only = {name: model.attrs[name] for name in _TRAINING_ONLY}
+    with _unchanged_on_error(model):
+        try:
+            message = messages.loads(unsealed)
+            _require_form(message, model)
+            model.from_dict(message)
+        except SavedModelError:
+            raise
+        except Exception as error:  # whatever thinc makes of damaged bytes
+            raise _damaged(component, f"{type(error).__name__}: {error}") from error
+        model.attrs.update(training_only)  # the config's count, not the saved ones
+        _require_equal_sizes(model, component, n_tags, n_intents)
+
+
+def _require_form(message: Any, model: Model[List[str], Emissions]) -> None:
+    """Refuse what thinc would read otherwise than we write it."""
+    keys = {"nodes", "attrs", "params", "shims"}
+    if not isinstance(message, dict) or message.keys() != keys:
+        raise ValueError("it is no model of thinc")
+    (node,), (attributes,), (of_shim,) = (message[k] for k in ("nodes", "attrs", "shims"))
+    dims = cast(Dict[str, Any], node["dims"])
+    if (
+        node != {"index": 0, "name": model.name, "dims": dims, "refs": {}}
+        or list(dims) != ["nO"]
+        or type(dims["nO"]) not in (int, type(None))
+        or message["params"] != ({},)
+        or [type(data) for data in of_shim] != [bytes]
+    ):
+        raise ValueError("it is a model of another kind")
+    if not {*_STRUCTURED, "n_intents"} <= attributes.keys():
+        raise ValueError(f"it has no attributes but {list(attributes)}")
+    for name, value in attributes.items():
+        if name == "encoder" and type(messages.loads(value)) is str:
+            continue  # whether it fits is seen when the sizes are known
+        if name not in model.attrs or type(value) is not bytes:
+            raise ValueError(f"its attribute {name!r} is unknown")
+        if name not in _STRUCTURED and type(messages.loads(value)) not in (int, float):
+            raise ValueError(f"its attribute {name!r} is no number")
+
+
+def _require_equal_sizes(
+    model: Model[List[str], Emissions], component: str, n_tags: int, n_intents: int
+) -> None:
+    """Refuse weights that are for another inventory, or for other labels."""
+    sizes = get_shim(model).sizes
+    if sizes is None:
+        return
+    attrs = model.attrs
+    if sizes.context_width and not isinstance(attrs.get("encoder"), FrozenEncoder):
+        raise SavedModelError(
+            Errors.MQ022.format(
+                name=component, setting="encoder", saved="a folder", configured=None
+            )
+        )
+    counts: Tuple[Tuple[str, int, Any], ...] = (
+        ("characters", sizes.n_chars, len(attrs["inventory"])),
+        ("pairs of characters", sizes.n_bigrams or 1, len(attrs["bigrams"])),
+        ("tags", sizes.n_tags, n_tags),
+        ("outputs", sizes.n_tags, model.maybe_get_dim("nO")),
+        ("intents", sizes.n_intents, n_intents),
+        ("intents", sizes.n_intents, attrs["n_intents"]),
+        ("places in names", sizes.n_lexicon, n_features(len(attrs["catalogue"].types))),
+    )
+    for what, in_weights, elsewhere in counts:
+        if in_weights != elsewhere:
+            problem = f"its weights are for {in_weights} {what}, but there are {elsewhere}"
+            raise _damaged(component, problem)
+    if attrs["bigrams"].pairs.max(initial=0) >= sizes.n_chars:
+        raise _damaged(component, "a pair is of characters that it does not know")
+
+
+@contextmanager
+def _unchanged_on_error(model: Model[List[str], Emissions]) -> Iterator[None]:
+    attrs, n_tags = dict(model.attrs), model.maybe_get_dim("nO")
+    shim = get_shim(model)
+    weights = shim.weights
+    try:
+        yield
+    except Exception:
+        model.attrs.update(attrs)
+        model.set_dim("nO", cast(Any, n_tags), force=True)
+        if shim.arrays is not weights.arrays:
+            shim.set_weights(weights)
+        raise
+
+
+def _is_names(value: Any) -> bool:
+    """Whether it is a list of different strings, none of them empty."""
+    return (
+        isinstance(value, list)
+        and all(isinstance(item, str) and item for item in value)
+        and len(set(value)) == len(value)
+    )
+
+
+def _damaged(component: str, problem: str) -> SavedModelError:
+    return SavedModelError(Errors.MQ021.format(name=component, problem=problem))
+
+
+def _unreadable(path: Path, component: str, problem: str) -> SavedModelError:
+    message = Errors.MQ020.format(name=component, path=path.parent, problem=problem)
+    return SavedModelError(message)

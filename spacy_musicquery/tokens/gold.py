@@ -1,0 +1,69 @@
+"""What training aims at: the gold tags and the gold intent of an example."""
+
+from typing import Sequence
+
+from spacy.training import Example
+
+from ..decoding import bio
+from ..errors import Errors, excerpt
+from ..types import Ints1d
+from .alignment import strip_blanks
+from .intents import best_intent
+
+
+def gold_tags(example: Example, labels: Sequence[str], component: str) -> Ints1d:
+    """The BIO tags of a reference.
+
+    example (Example): The example.
+    labels (Sequence[str]): The labels, in the order of the tags.
+    component (str): The component's name, for errors.
+    RETURNS (Ints1d): One tag a character, MISSING where the reference says nothing.
+    RAISES (ValueError): If the predicted text is another one, or a label is unknown.
+    """
+    reference = example.reference
+    text = reference.text
+    if example.predicted.text != text:
+        raise ValueError(
+            Errors.MQ009.format(
+                name=component,
+                predicted=excerpt(example.predicted.text),
+                reference=excerpt(text),
+            )
+        )
+    spans = [
+        (*strip_blanks(text, ent.start_char, ent.end_char), ent.label_)
+        for ent in reference.ents
+    ]
+    unknown = sorted({label for *_, label in spans if label not in labels})
+    if unknown:
+        raise ValueError(
+            Errors.MQ006.format(
+                name=component,
+                unknown=", ".join(unknown),
+                labels=", ".join(labels) or "none",
+            )
+        )
+    tags = bio.encode_spans(len(text), spans, labels)
+    if not reference.has_annotation("ENT_IOB", require_complete=True):
+        for token in reference:
+            if token.ent_iob == 0:
+                tags[token.idx : token.idx + len(token.text_with_ws)] = bio.MISSING
+    return tags
+
+
+def gold_intent(example: Example, intents: Sequence[str], component: str) -> int:
+    """The place of a reference's intent.
+
+    example (Example): The example.
+    intents (Sequence[str]): The intents, in the order of the model's output.
+    component (str): The component's name, for errors.
+    RETURNS (int): MISSING if the reference has none.
+    RAISES (ValueError): If it is unknown.
+    """
+    intent = best_intent(example.reference)
+    if intent is None:
+        return bio.MISSING
+    if intent not in intents:
+        known = ", ".join(intents)
+        raise ValueError(Errors.MQ013.format(name=component, unknown=intent, intents=known))
+    return intents.index(intent)
