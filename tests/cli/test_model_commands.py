@@ -1,0 +1,197 @@
+"""The commands that use a trained pipeline."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+import spacy
+import srsly
+from typer.testing import CliRunner
+
+from spacy_musicquery.cli import app
+
+from ..conftest import MESSAGES
+
+TEXT = "我想听周杰伦的晴天"
+EXTRACT = [sys.executable, "-m", "spacy", "music-query", "extract"]
+
+
+def invoke(*args, stdin=None):
+    return CliRunner().invoke(app, [str(arg) for arg in args], input=stdin)
+
+
+def lines(result):
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_extract_in_a_fresh_process(trained_path):
+    command = ["-m", "spacy", "music-query", "extract", TEXT, "今天天气怎么样"]
+    result = subprocess.run(
+        [sys.executable, *command, "--model", str(trained_path)],
+        capture_output=True,
+        encoding="utf8",
+    )
+    assert result.returncode == 0, result.stderr
+    first, second = map(json.loads, result.stdout.splitlines())
+    (query,) = first["music_query"]
+    score = query.pop("score")
+    assert first["text"] == TEXT and 0.9 < score <= 1
+    assert query == {"text": "周杰伦的晴天", "start": 3, "end": 9, "label": "MUSIC_QUERY"}
+    assert second == {"text": "今天天气怎么样", "music_query": []}
+
+
+def test_extract_with_the_model_in_the_box():
+    first, second = lines(invoke("extract", TEXT, "今天天气怎么样"))
+    assert [query["text"] for query in first["music_query"]] == ["周杰伦的晴天"]
+    assert second["music_query"] == []
+
+
+def test_extract_leaves_out_what_is_less_sure(trained_path):
+    sure, all_of_them = (
+        lines(invoke("extract", TEXT, "--model", trained_path, "--threshold", threshold))
+        for threshold in (1, 0)
+    )
+    assert not sure[0]["music_query"] and all_of_them[0]["music_query"]
+    assert invoke("extract", TEXT, "--threshold", 2).exit_code != 0
+
+
+def test_extract_to_a_page(trained_path, tmp_path):
+    page = tmp_path / "page.html"
+    options = ("--model", trained_path, "--html", page)
+    result = invoke("extract", TEXT, "<b>今天</b>天气怎么样", *options)
+    assert result.exit_code == 0 and "2 messages" in result.output
+    html = page.read_text(encoding="utf8")
+    (marked,) = re.findall(r"<mark.*?>\s*(\S+)\s*<span", html, re.DOTALL)
+    assert marked == "周杰伦的晴天"
+    assert "<b>" not in html and "&lt;b&gt;今天" in html
+
+
+def test_extract_from_standard_input(trained_path):
+    texts = [text for text, _ in MESSAGES] + ["", "😀"]
+    result = invoke("extract", "--model", trained_path, stdin="\n".join(texts) + "\n")
+    found = lines(result)
+    assert [item["text"] for item in found] == texts
+    assert [query["text"] for query in found[1]["music_query"]] == ["五月天", "林俊杰"]
+    assert "五月天" in result.stdout
+
+
+def test_extract_survives_bad_bytes_and_any_line_ending(trained_path):
+    lines_in = [TEXT.encode() + b"\r", b"", b"  ", b"\xff\xfe", TEXT.encode()]
+    result = subprocess.run(
+        [*EXTRACT, "--model", str(trained_path)],
+        input=b"\n".join(lines_in),
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert result.returncode == 0, result.stderr
+    found = [json.loads(line) for line in result.stdout.decode().splitlines()]
+    assert [item["text"] for item in found] == [TEXT, "", "  ", "\ufffd\ufffd", TEXT]
+    assert found[0]["music_query"] == found[-1]["music_query"] != []
+
+
+def test_extract_answers_each_line_as_it_comes(trained_path):
+    with subprocess.Popen(
+        [*EXTRACT, "--model", str(trained_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf8",
+    ) as process:
+        for text in (TEXT, "你好"):
+            process.stdin.write(text + "\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["text"] == text
+    assert process.returncode == 0
+
+
+def test_extract_stops_when_nobody_listens(trained_path):
+    process = subprocess.Popen(
+        [*EXTRACT, "--model", str(trained_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.close()
+    _, stderr = process.communicate(TEXT.encode() * 1000)
+    assert b"Traceback" not in stderr
+
+
+def test_two_components_in_one_pipeline(trained_path, tmp_path):
+    nlp = spacy.blank("zh")
+    for name in ("one", "two"):
+        nlp.add_pipe("music_query", source=spacy.load(trained_path), name=name)
+    nlp.to_disk(tmp_path)
+    (item,) = lines(invoke("extract", TEXT, "--model", tmp_path))
+    assert len(item["music_query"]) == 1
+
+
+def test_extract_from_a_component_of_another_name(trained_path, tmp_path):
+    nlp = spacy.blank("zh")
+    nlp.add_pipe("music_query", source=spacy.load(trained_path), name="queries")
+    nlp.to_disk(tmp_path)
+    assert len(lines(invoke("extract", TEXT, "--model", tmp_path))[0]["music_query"]) == 1
+
+
+@pytest.mark.parametrize("command", [["extract", TEXT, "--model"], ["evaluate"]])
+def test_no_pipeline_there(command, tmp_path):
+    result = invoke(*command, tmp_path / "none", *command[2:0], "data.json")
+    assert result.exit_code == 1
+    assert "MQ050" in result.output and "project run" in result.output
+
+
+def test_pipeline_without_the_component(tmp_path):
+    spacy.blank("zh").to_disk(tmp_path)
+    result = invoke("extract", TEXT, "--model", tmp_path)
+    assert result.exit_code == 1 and "MQ051" in result.output
+
+
+@pytest.fixture
+def records(tmp_path):
+    path = tmp_path / "messages.jsonl"
+    spans = [
+        [{"start": s, "end": e, "label": label} for s, e, label in spans]
+        for _, spans in MESSAGES
+    ]
+    texts = [text for text, _ in MESSAGES]
+    srsly.write_jsonl(path, [{"text": t, "spans": s} for t, s in zip(texts, spans)])
+    return path
+
+
+def test_evaluate(trained_path, records, tmp_path):
+    metrics = tmp_path / "metrics" / "test.json"
+    result = invoke("evaluate", trained_path, records, "--output", metrics)
+    assert result.exit_code == 0, result.output
+    assert "100.00%" in result.output
+    assert "False alarms: 0.00% of 2 messages without a query" in result.output
+    scores = srsly.read_json(metrics)
+    assert scores["ents_p"] == scores["ents_r"] == scores["ents_f"] == 1.0
+    assert scores["music_query_false_alarms"] == 0.0
+    assert set(scores["ents_per_type"]) == {"FILM", "MUSIC_QUERY"}
+
+
+def test_evaluate_reads_what_convert_wrote(trained_path, records, tmp_path):
+    corpus = tmp_path / "corpus.spacy"
+    assert invoke("convert", records, corpus).exit_code == 0
+    result = invoke("evaluate", trained_path, corpus)
+    assert result.exit_code == 0 and "100.00%" in result.output
+
+
+def test_evaluate_on_bad_data(trained_path, tmp_path):
+    bad = tmp_path / "bad.json"
+    bad.write_text('[{"text": "听歌", "music_query": "晴天"}]', encoding="utf8")
+    result = invoke("evaluate", trained_path, bad)
+    assert result.exit_code == 1 and "bad.json:1" in result.output
+    bad = tmp_path / "bad.spacy"
+    bad.write_bytes(b"no docbin")
+    result = invoke("evaluate", trained_path, bad)
+    assert result.exit_code == 1 and "MQ047" in result.output
+
+
+def test_commands_explain_themselves():
+    result = invoke("--help")
+    for command in ("extract", "convert", "check-data", "vectors", "evaluate"):
+        assert command in result.output

@@ -1,0 +1,161 @@
+import json
+
+import pytest
+import spacy
+from typer.testing import CliRunner
+
+from spacy_musicquery.cli import app
+from spacy_musicquery.data.catalogue_files import (
+    load_catalogue,
+    read_catalogue,
+    write_catalogue,
+)
+
+from ..conftest import make_trained
+from ..pipeline.test_catalogue import NEW, pipeline_path, queries  # noqa: F401
+
+
+def write(path, content):
+    path.write_text(content, encoding="utf8")
+    return path
+
+
+def run(*args):
+    return CliRunner().invoke(app, [str(arg) for arg in args])
+
+
+def test_text_files(tmp_path):
+    write(tmp_path / "artist.pop.txt", "# Singers\n周杰伦\tJay Chou\n\n 五月天 \r\n")
+    write(tmp_path / "artist.rock.txt", "﻿#1\n崔健")
+    write(tmp_path / "title.txt", "晴天\n")
+    write(tmp_path / "notes.md", "nothing")
+    names = read_catalogue([tmp_path])
+    assert names == {
+        "artist": ["周杰伦", "Jay Chou", "五月天", "#1", "崔健"],
+        "title": ["晴天"],
+    }
+    files = [tmp_path / "title.txt", tmp_path / "artist.rock.txt"]
+    assert read_catalogue(files, "song") == {"song": ["晴天", "#1", "崔健"]}
+    assert load_catalogue(None) is None
+    (tmp_path / "empty").mkdir()
+    with pytest.warns(UserWarning, match=r"MQ104.*empty"):
+        assert load_catalogue(tmp_path / "empty") is None
+    again = write_catalogue(names, tmp_path / "out")
+    assert read_catalogue(again) == names
+
+
+def test_tables(tmp_path):
+    path = write(tmp_path / "album.csv", 'id,name\n1,范特西\n2,"叶惠美, 现场"\n3,\n')
+    assert read_catalogue([path]) == {"album": ["范特西", "叶惠美, 现场"]}
+    assert read_catalogue([path], column="id") == {"album": ["1", "2", "3"]}
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    path = tmp_path / "album.parquet"
+    parquet.write_table(pyarrow.table({"name": ["范特西", None, "十一月的萧邦"]}), path)
+    assert read_catalogue([path]) == {"album": ["范特西", "十一月的萧邦"]}
+
+
+@pytest.mark.parametrize(
+    "name, content, problem",
+    [
+        ("artist.txt", b"", "holds no name"),
+        ("artist.txt", b"# only a comment\n", "holds no name"),
+        ("artist.txt", b"ok\n\xff\xfe", "not UTF-8"),
+        ("artist.txt", b"ok\n" + b"x" * 201, "row 2 is 201 characters"),
+        ("artist.csv", b"title\nx\n", "no column 'name' .it has: title"),
+        ("artist.csv", b"", "no column 'name' .it has: none"),
+        ("artist.parquet", b"no parquet", "Parquet|pyarrow"),
+    ],
+)
+def test_bad_files_are_reported(tmp_path, name, content, problem):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises((ValueError, ImportError), match=problem) as error:
+        read_catalogue([tmp_path / name])
+    assert str(tmp_path / name) in str(error.value)
+
+
+def test_missing_files_are_reported(tmp_path):
+    for path in (tmp_path / "none.txt", tmp_path):
+        with pytest.raises(ValueError, match=r"MQ060.*(no such file|holds no)"):
+            read_catalogue([path])
+
+
+def test_catalogue_command(pipeline_path, tmp_path):  # noqa: F811
+    names = write(tmp_path / "artist.txt", f"{NEW}\n")
+    result = run("catalogue", pipeline_path, names, "--out", tmp_path / "added", "--add")
+    assert result.exit_code == 0, result.output
+    nlp = spacy.load(tmp_path / "added")
+    assert queries(nlp, NEW) == [NEW]
+    assert len(nlp.get_pipe("music_query").catalogue["artist"]) > 200
+    assert run("catalogue", pipeline_path, names, "--out", tmp_path / "new").exit_code == 0
+    nlp = spacy.load(tmp_path / "new")
+    assert nlp.get_pipe("music_query").catalogue == {"artist": [NEW]}
+
+
+def test_catalogue_command_refuses(pipeline_path, trained_path, tmp_path):  # noqa: F811
+    names = write(tmp_path / "artist.txt", NEW)
+    other = write(tmp_path / "title.txt", NEW)
+    out = tmp_path / "out"
+    for args, problem in (
+        ([pipeline_path, names, "--out", pipeline_path], "pipeline to start from"),
+        ([pipeline_path, other, "--out", out], "MQ015"),
+        ([trained_path, names, "--out", out], "MQ014"),
+        ([pipeline_path, tmp_path / "none.txt", "--out", out], "no such file"),
+    ):
+        result = run("catalogue", *args)
+        assert result.exit_code == 1 and problem in result.output
+        assert not out.exists()
+
+
+def test_names_command_writes_what_training_takes(tmp_path):
+    rows = [
+        {"text": "放周杰伦的晴天", "slots": [[1, 4, "singer"], [5, 7, "song"]]},
+        {"text": "放晴天", "slots": [[1, 3, "song"]]},
+    ]
+    for row in rows:
+        row["slots"] = [{"start": a, "end": b, "label": c} for a, b, c in row["slots"]]
+    content = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    path = write(tmp_path / "in.jsonl", content)
+    result = run("names", path, tmp_path / "names", "--spans-key", "slots")
+    assert result.exit_code == 0, result.output
+    assert read_catalogue([tmp_path / "names"]) == {"singer": ["周杰伦"], "song": ["晴天"]}
+    types = write(tmp_path / "types.json", '{"song": "title", "album": "album"}')
+    result = run("names", path, tmp_path / "t", "--spans-key", "slots", "--types", types)
+    assert result.exit_code == 0, result.output
+    assert read_catalogue([tmp_path / "t"]) == {"title": ["晴天"]}
+    assert "also holds" not in result.output
+    # What was there before is not deleted, but would be read.
+    options = ("--spans-key", "slots", "--types", types)
+    result = run("names", path, tmp_path / "names", *options)
+    output = " ".join(result.output.split())
+    assert result.exit_code == 0 and "also holds singer.txt, song.txt" in output
+
+
+def test_names_command_where_there_are_none(tmp_path):
+    path = write(tmp_path / "in.jsonl", '{"text": "放晴天", "music_query": "晴天"}')
+    result = run("names", path, tmp_path / "names", "--spans-key", "slots")
+    assert result.exit_code == 0 and "holds no names" in " ".join(result.output.split())
+    assert not any((tmp_path / "names").iterdir())
+
+
+@pytest.mark.parametrize("content", ["{", '["song"]', '{"song": 1}'])
+def test_names_command_refuses_types_that_are_none(tmp_path, content):
+    data = write(tmp_path / "in.jsonl", '{"text": "放晴天", "music_query": "晴天"}')
+    types = write(tmp_path / "types.json", content)
+    for path in (types, tmp_path / "missing.json"):
+        result = run("names", data, tmp_path / "names", "--types", path)
+        assert result.exit_code == 1 and path.name in result.output
+        assert not (tmp_path / "names").exists()
+
+
+def test_config_takes_a_catalogue(tmp_path):
+    write(tmp_path / "artist.txt", "周杰伦")
+    nlp = make_trained(steps=1)
+    reader = {"@readers": "spacy_musicquery.Catalogue.v1", "path": str(tmp_path)}
+    settings = {"initialize": {"components": {"music_query": {"catalogue": reader}}}}
+    from .conftest import make_examples
+
+    again = spacy.util.load_model_from_config(nlp.config.merge(settings))
+    again.initialize(lambda: make_examples(again))
+    assert again.get_pipe("music_query").catalogue == {"artist": ["周杰伦"]}

@@ -1,0 +1,148 @@
+"""Intents: from the records to doc.cats and back to a score."""
+
+import json
+
+import numpy as np
+import pytest
+import spacy
+from spacy.tokens import DocBin
+from spacy.training import Example
+from thinc.util import fix_random_seed
+from typer.testing import CliRunner
+
+from spacy_musicquery.cli import app
+from spacy_musicquery.data.corpus import record_to_doc
+from spacy_musicquery.data.records import Record, read_records
+from spacy_musicquery.tokens.intents import best_intent, list_intents
+
+from ..conftest import FROM_SCRATCH
+
+Q = "MUSIC_QUERY"
+RECORDS = [
+    Record(1, "我想听周杰伦的晴天", ((3, 9, Q),), "PlayMusic"),
+    Record(2, "播放五月天的歌", ((2, 5, Q),), "PlayMusic"),
+    Record(3, "今天天气怎么样", (), "Weather"),
+    Record(4, "明天会下雨吗", (), "Weather"),
+    Record(5, "来一首 Hey Jude 吧", ((4, 12, Q),)),
+]
+INTENTS = ["PlayMusic", "Weather"]
+
+
+def make_examples(nlp, records=RECORDS):
+    intents = list_intents(records)
+    docs = [record_to_doc(nlp, record, intents) for record in records]
+    return [Example(nlp.make_doc(doc.text), doc) for doc in docs]
+
+
+def train(**config):
+    fix_random_seed(0)
+    nlp = spacy.blank("zh")
+    nlp.add_pipe("music_query", config={**FROM_SCRATCH, **config})
+    examples = make_examples(nlp)
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.01
+    for _ in range(60):
+        nlp.update(examples, sgd=optimizer)
+    return nlp
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return train()
+
+
+def test_intents_are_learnt_from_the_data(trained):
+    assert trained.get_pipe("music_query").intents == tuple(INTENTS)
+    for record in RECORDS[:4]:
+        doc = trained(record.text)
+        assert list(doc.cats) == INTENTS
+        assert sum(doc.cats.values()) == pytest.approx(1.0)
+        assert best_intent(doc) == record.intent and doc.cats[record.intent] > 0.9
+    assert [ent.text for ent in trained(RECORDS[0].text).ents] == ["周杰伦的晴天"]
+
+
+def test_one_by_one_and_in_batches_agree(trained):
+    texts = ["", *(record.text for record in RECORDS), "播放" * 100]
+    for text, doc in zip(texts, trained.pipe(texts)):
+        alone = trained(text).cats
+        assert list(doc.cats) == list(alone) == (INTENTS if text else [])
+        assert np.allclose(list(doc.cats.values()), list(alone.values()), atol=1e-5)
+
+
+def test_intents_are_saved(trained, tmp_path):
+    trained.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path)
+    assert loaded.get_pipe("music_query").intents == tuple(INTENTS)
+    assert loaded(RECORDS[2].text).cats == trained(RECORDS[2].text).cats
+
+
+def test_other_categories_stay(trained):
+    doc = trained.make_doc(RECORDS[0].text)
+    doc.cats = {"polite": 0.3}
+    assert list(trained.get_pipe("music_query")(doc).cats) == ["polite", *INTENTS]
+
+
+def test_nothing_is_written_where_nothing_was_learnt():
+    nlp = train(learn_intents=False)
+    assert nlp.get_pipe("music_query").intents == ()
+    assert nlp(RECORDS[0].text).cats == {}
+    assert [ent.text for ent in nlp(RECORDS[0].text).ents] == ["周杰伦的晴天"]
+
+
+def test_intents_may_be_given():
+    nlp = spacy.blank("zh")
+    component = nlp.add_pipe("music_query", config=FROM_SCRATCH)
+    examples = make_examples(nlp)
+    given = {"labels": [Q], "intents": [*INTENTS, "Other"]}
+    component.initialize(lambda: examples, labels=given)
+    assert component.label_data == given
+    assert len(nlp("听歌").cats) == 3
+
+
+def test_unknown_intent_is_refused(trained):
+    reference = trained.make_doc("讲个笑话")
+    reference.cats = {"Joke": 1.0}
+    example = Example(trained.make_doc("讲个笑话"), reference)
+    with pytest.raises(ValueError, match=r"MQ013.*'Joke'.*PlayMusic, Weather"):
+        trained.get_pipe("music_query").update([example])
+
+
+def test_scores(trained):
+    scores = trained.evaluate(make_examples(trained))
+    assert scores["cats_macro_f"] == 1.0
+    assert scores["music_query_intent_acc"] == scores["music_query_utterance_acc"] == 1.0
+    wrong = [
+        RECORDS[0]._replace(intent="Weather"),
+        RECORDS[1]._replace(spans=((2, 4, Q),)),
+        RECORDS[2],
+        RECORDS[3],
+        RECORDS[4]._replace(spans=()),  # no intent: does not count
+    ]
+    scores = trained.evaluate(make_examples(trained, wrong))
+    assert scores["music_query_intent_acc"] == 3 / 4
+    assert scores["music_query_utterance_acc"] == 2 / 4
+
+
+def test_without_intents_there_is_no_score_of_them():
+    nlp = train(learn_intents=False)
+    scores = nlp.evaluate(make_examples(nlp))
+    assert "music_query_intent_acc" not in scores and scores["ents_f"] == 1.0
+
+
+def test_convert_keeps_intents(tmp_path, trained):
+    rows = [
+        {"text": "放红豆", "music_query": "红豆", "intent": "PlayMusic"},
+        {"text": "下雨吗", "music_query": "", "intent": "Weather"},
+        {"text": "你好", "music_query": ""},
+    ]
+    path = tmp_path / "in.json"
+    path.write_text(json.dumps(rows), encoding="utf8")
+    arguments = ["convert", str(path), str(tmp_path / "out.spacy")]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    docs = list(DocBin().from_disk(tmp_path / "out.spacy").get_docs(trained.vocab))
+    assert [doc.cats for doc in docs] == [
+        {"PlayMusic": 1.0, "Weather": 0.0},
+        {"PlayMusic": 0.0, "Weather": 1.0},
+        {},
+    ]
+    assert [record.intent for record in read_records(path)[0]] == [*INTENTS, None]
