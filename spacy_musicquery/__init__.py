@@ -1,5 +1,8 @@
-"""spacy-musicquery: finds the music queries in Chinese chat, as a spaCy component."""
+"""Finds the music queries in Chinese chat: a `music_query` component for spaCy."""
 
+from ._moved import install
 from .saving.atomic import save
 
 __all__ = ["save"]
+
+install()

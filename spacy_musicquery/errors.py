@@ -4,6 +4,9 @@ As in spaCy's own `spacy/errors.py`, a message says which part of the package
 speaks, what value was wrong and what to do about it.
 """
 
+from contextlib import contextmanager
+from typing import Iterator
+
 
 class SavedModelError(ValueError):
     """A saved component is damaged, incomplete or of another network."""
@@ -265,7 +268,9 @@ class Warnings:
 
 
 def bad_setting(name: str, setting: str, value: object, expected: str) -> ValueError:
-    """name (str): Who has the setting.
+    """Say that a setting has a value that is not allowed.
+
+    name (str): Who has the setting.
     setting (str): Its name.
     value (object): Its value, which is not allowed.
     expected (str): What would be.
@@ -277,13 +282,42 @@ def bad_setting(name: str, setting: str, value: object, expected: str) -> ValueE
     return ValueError(message)
 
 
+def damaged(name: str, problem: str) -> SavedModelError:
+    """Say what is wrong with a saved component.
+
+    name (str): The component's name.
+    problem (str): What is wrong.
+    RETURNS (SavedModelError): The error to raise.
+    """
+    return SavedModelError(Errors.MQ021.format(name=name, problem=problem))
+
+
 def require_sound(condition: bool, problem: str) -> None:
-    """condition (bool): What is true of every saved model.
+    """Refuse what no saved model holds; within `errors_as_damage`, which knows whose it is.
+
+    condition (bool): What is true of every saved model.
     problem (str): What is wrong if it is not.
-    RAISES (SavedModelError): If it is not.
+    RAISES (ValueError): If it is not.
     """
     if not condition:
-        raise SavedModelError(Errors.MQ021.format(name="music_query", problem=problem))
+        raise ValueError(problem)
+
+
+@contextmanager
+def errors_as_damage(name: str) -> Iterator[None]:
+    """Say of whatever fails in a `with` block that a saved component is damaged.
+
+    name (str): The component's name.
+    RAISES (SavedModelError): If the block raises anything.
+    """
+    try:
+        yield
+    except SavedModelError:
+        raise
+    except ValueError as error:
+        raise damaged(name, str(error)) from error
+    except Exception as error:  # whatever numpy and msgpack make of damaged bytes
+        raise damaged(name, f"{type(error).__name__}: {error}") from error
 
 
 def excerpt(text: str, length: int = 60) -> str:

@@ -12,8 +12,9 @@ from wasabi import msg
 
 from ..data.text_lines import decode_line
 from ..errors import Errors
+from ..pipeline.load import load_pipeline
 from ..pipeline.music_query import MusicQuery
-from ._util import MODEL_OPTION, load_pipeline, plain_errors
+from ._util import MODEL_OPTION, plain_errors
 
 # A character takes no more in UTF-8.
 _MAX_CHAR_BYTES = 4

@@ -10,7 +10,7 @@ from spacy import displacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from spacy_musicquery.cli._util import load_pipeline
+from spacy_musicquery.pipeline.load import load_pipeline
 from spacy_musicquery.pipeline.music_query import MusicQuery
 
 TITLE = "Music queries in a message"

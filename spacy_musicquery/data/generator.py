@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import DefaultDict, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
 from ..errors import Errors, bad_setting
-from .augment import mishear
+from .homophones import mishear
 from .raw_text import read_lines
 from .records import DEFAULT_LABEL, Record, Span
 

@@ -112,6 +112,13 @@ def describe_problems(problems: List[Problem], remedy: str) -> str:
     return Errors.MQ040.format(n=len(problems), problems=listed, remedy=remedy)
 
 
+def list_intents(records: Iterable[Record]) -> List[str]:
+    """records (Iterable[Record]): The records.
+    RETURNS (List[str]): Their different intents, sorted.
+    """
+    return sorted({record.intent for record in records if record.intent is not None})
+
+
 def split_records(
     records: List[Record], dev_share: float, seed: int
 ) -> Tuple[List[Record], List[Record]]:

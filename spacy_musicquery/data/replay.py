@@ -10,9 +10,9 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..errors import Errors, bad_setting
-from ..ml.growth import REPLAYED
+from ..tokens.gold import REPLAYED
 from .catalogue_files import read_catalogue
-from .corpus import record_to_doc
+from .docs import record_to_doc
 from .generator import Grammar, checked_settings, generate
 
 Reader = Callable[[Language], Iterable[Example]]

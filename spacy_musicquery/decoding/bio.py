@@ -99,14 +99,6 @@ def crf_chain(transitions: Floats2d) -> LinearChain:
     return LinearChain(np.where(allowed, transitions, -np.inf), learnt=True)
 
 
-def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """logits (np.ndarray): (..., tags).
-    RETURNS (np.ndarray): Log probabilities over the last axis.
-    """
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-
-
 def decode(emissions: Floats2d, lengths: Ints1d, chain: LinearChain) -> List[CharSpan]:
     """Find the spans of the best tag sequence of each text.
 

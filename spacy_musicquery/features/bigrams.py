@@ -32,6 +32,11 @@ class BigramInventory:
         """The number of ids, the one of unknown pairs included."""
         return len(self.pairs) + 1
 
+    @classmethod
+    def empty(cls) -> "BigramInventory":
+        """Know no pair. RETURNS (BigramInventory): An inventory without pairs."""
+        return cls(np.zeros((0, 2)))
+
     @property
     def is_in_order(self) -> bool:
         """RETURNS (bool): Whether the pairs are different and in order, as they must be."""

@@ -17,7 +17,7 @@ from typing import (
 
 from spacy.training import Example
 
-from ..data.corpus import doc_to_record
+from ..data.docs import doc_to_record
 from ..data.records import Span
 
 Kind = Literal["boundary", "label", "missed", "false alarm", "false alarm, no query"]

@@ -1,17 +1,8 @@
 """The intent of a whole message, which spaCy keeps in `doc.cats`."""
 
-from typing import Dict, Iterable, List, Optional
+from typing import Dict, Iterable, Optional
 
 from spacy.tokens import Doc
-
-from ..data.records import Record
-
-
-def list_intents(records: Iterable[Record]) -> List[str]:
-    """records (Iterable[Record]): The records.
-    RETURNS (List[str]): Their different intents, sorted.
-    """
-    return sorted({record.intent for record in records if record.intent is not None})
 
 
 def one_hot(intent: str, intents: Iterable[str]) -> Dict[str, float]:

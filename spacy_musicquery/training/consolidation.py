@@ -9,12 +9,13 @@ import numpy as np
 from thinc.api import Model, set_dropout_rate
 
 from ..ml.architectures import RANDOM_IN_TRAINING, get_shim
-from ..decoding.bio import log_softmax
+from ..decoding.emissions import log_softmax
 from ..errors import bad_setting
 from ..decoding.linear_chain import PackedTexts
 from .losses import INTENT_WEIGHT, cross_entropy, make_negative_log_likelihood
 from .rehearsal import TextReader
-from ..types import EmissionGradients, Emissions, Floats2d, FloatsXd, Ints1d
+from ..types import Floats2d, FloatsXd, Ints1d
+from ..decoding.emissions import EmissionGradients, Emissions
 
 
 class Consolidation:

@@ -9,35 +9,49 @@ https://aclanthology.org/2021.acl-long.46/), and several teachers are their mean
 
 from pathlib import Path
 from typing import (
-    TYPE_CHECKING,
+    Callable,
     Dict,
     List,
     NamedTuple,
     Optional,
+    Protocol,
     Sequence,
     Tuple,
     Union,
-    cast,
 )
 
 import numpy as np
-import spacy
-from spacy.util import load_model
 
-from ..decoding.bio import log_softmax
-from ..features.characters import split_by_length
+from ..decoding.emissions import log_softmax
+from ..features.batches import split_by_length
 from ..errors import Errors, bad_setting
 from ..decoding.linear_chain import LinearChain, PackedTexts
-from ..saving.pretrained import BOX
-from ..types import EmissionGradients, Emissions, Floats2d
-
-if TYPE_CHECKING:
-    from ..pipeline.music_query import MusicQuery
+from ..types import Floats2d
+from ..decoding.emissions import EmissionGradients, Emissions
 
 # Training comes back to the same texts: so many are not tagged again, a few kilobytes each.
 MAX_REMEMBERED = 50_000
 
 _NAME = "spacy_musicquery.Teacher.v1"
+
+
+class Tagger(Protocol):
+    """What can be a teacher: a `MusicQuery` is one."""
+
+    @property
+    def labels(self) -> Tuple[str, ...]:
+        """What it has learnt to find. RETURNS (Tuple[str, ...]): The labels."""
+
+    @property
+    def tags(self) -> List[str]:
+        """Its tags. RETURNS (List[str]): In the order of its emissions."""
+
+    def emissions(self, texts: List[str]) -> Emissions:
+        """What it makes of texts.
+
+        texts (List[str]): The texts.
+        RETURNS (Emissions): The scores of all their characters.
+        """
 
 
 class Marginals(NamedTuple):
@@ -90,20 +104,27 @@ class Teacher:
         self.paths = paths
         self.weight = weight
         self.temperature = temperature
-        self._taggers: List[_Tagger] = []
+        self._taggers: List[_RememberingTagger] = []
 
-    def load(self, labels: Sequence[str], *, component: str) -> None:
+    def load(
+        self,
+        labels: Sequence[str],
+        load_tagger: Callable[[str, str], Tagger],
+        *,
+        component: str,
+    ) -> None:
         """Load the pipelines, unless that has been done.
 
         labels (Sequence[str]): The labels of the component that learns.
-        component (str): Its name, for errors.
+        load_tagger (Callable): Loads one, by its path and the component's name.
+        component (str): The name of the component that learns.
         RAISES (ValueError): If there is no such pipeline, or it has other labels.
         """
         if not self._taggers:
-            components = [_load_component(path, component) for path in self.paths]
-            self._taggers = [_Tagger(teacher) for teacher in components]
+            taggers = [load_tagger(path, component) for path in self.paths]
+            self._taggers = [_RememberingTagger(tagger) for tagger in taggers]
         for path, tagger in zip(self.paths, self._taggers):
-            teacher = tagger.component
+            teacher = tagger.tagger
             if set(teacher.labels) != set(labels):
                 raise ValueError(
                     Errors.MQ071.format(
@@ -124,7 +145,7 @@ class Teacher:
         of_all = []
         for tagger in self._taggers:
             found = sequence_marginals(tagger.emissions(texts), self.temperature)
-            order = [tagger.component.tags.index(tag) for tag in tags]
+            order = [tagger.tagger.tags.index(tag) for tag in tags]
             of_all.append((found.tags[:, order], found.transitions[np.ix_(order, order)]))
         of_tags, of_transitions = zip(*of_all)
         return Marginals(np.mean(of_tags, axis=0), np.mean(of_transitions, axis=0))
@@ -163,17 +184,17 @@ class Teacher:
         return of_gold * loss + of_teacher * soft_loss, mixed
 
 
-class _Tagger:
-    """A component, and what it has made of texts."""
+class _RememberingTagger:
+    """A tagger, and what it has made of texts."""
 
-    def __init__(self, component: "MusicQuery") -> None:
-        self.component = component
+    def __init__(self, tagger: Tagger) -> None:
+        self.tagger = tagger
         self._remembered: Dict[str, Floats2d] = {}
 
     def emissions(self, texts: List[str]) -> Emissions:
-        """The component's emissions, without scores of intents."""
+        """The tagger's emissions, without scores of intents."""
         new = [text for text in dict.fromkeys(texts) if text not in self._remembered]
-        found = self.component.emissions(new)
+        found = self.tagger.emissions(new)
         rows = dict(zip(new, split_by_length(found.data, found.lengths)))
         data = [self._remembered[t] if t in self._remembered else rows[t] for t in texts]
         if len(self._remembered) < MAX_REMEMBERED:
@@ -242,17 +263,3 @@ def distillation_gradient(
     )
     loss = (log_partition - expected) / n_chars
     return float(loss) * temperature**2, gradients
-
-
-def _load_component(path: str, component: str) -> "MusicQuery":
-    """The `music_query` of a saved pipeline, or the one in the box."""
-    if path == BOX:
-        return cast("MusicQuery", spacy.blank("zh").add_pipe("music_query"))
-    try:
-        nlp = load_model(path)
-    except OSError as error:
-        raise ValueError(Errors.MQ070.format(name=component, path=path)) from error
-    for name in (component, *nlp.pipe_names):
-        if name in nlp.pipe_names and nlp.get_pipe_meta(name).factory == "music_query":
-            return cast("MusicQuery", nlp.get_pipe(name))
-    raise ValueError(Errors.MQ070.format(name=component, path=path))

@@ -5,10 +5,12 @@ from typing import Callable, Tuple
 
 import numpy as np
 
-from ..decoding.bio import MISSING, OUTSIDE, log_softmax
+from ..decoding.bio import MISSING, OUTSIDE
+from ..decoding.emissions import log_softmax
 from ..errors import bad_setting
 from ..decoding.linear_chain import PackedTexts
-from ..types import EmissionGradients, Emissions, Floats1d, Floats2d, Ints1d
+from ..types import Floats1d, Floats2d, Ints1d
+from ..decoding.emissions import EmissionGradients, Emissions
 
 # How much an intent counts beside the tag of a character. More of it would be learnt at
 # the cost of the tags.

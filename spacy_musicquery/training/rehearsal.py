@@ -11,11 +11,12 @@ from spacy.language import Language
 from spacy.training import Example
 from thinc.api import Model, set_dropout_rate
 
-from ..decoding.bio import log_softmax
+from ..decoding.emissions import log_softmax
 from ..errors import Errors, bad_setting
 from ..decoding.linear_chain import LinearChain, PackedTexts
 from .losses import INTENT_WEIGHT
-from ..types import EmissionGradients, Emissions, Floats1d, Floats2d
+from ..types import Floats1d, Floats2d
+from ..decoding.emissions import EmissionGradients, Emissions
 
 TextReader = Callable[[Language], Iterable[Example]]
 

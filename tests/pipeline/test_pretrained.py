@@ -94,7 +94,7 @@ def test_a_saved_pipeline_needs_nothing_else(trained_path, tmp_path):
 def test_growing_adds_behind_what_there_is(grown, trained):
     old, new = trained.get_pipe("music_query"), grown.get_pipe("music_query")
     assert new.labels == (*old.labels, "POEM")
-    inventories = [pipe.model.attrs["inventory"] for pipe in (old, new)]
+    inventories = [pipe.parameters.characters for pipe in (old, new)]
     n_old = len(inventories[0])
     assert inventories[1].chars[: n_old - 2] == inventories[0].chars
     assert "朗" in inventories[1].chars[n_old - 2 :]
@@ -114,8 +114,8 @@ def test_growing_keeps_the_vectors_of_pairs(grown, trained):
     text = "我想听周杰伦的晴天"
 
     def vectors(nlp):
-        attrs = nlp.get_pipe("music_query").model.attrs
-        pairs = attrs["bigrams"].encode(*attrs["inventory"].encode([text]))
+        known = nlp.get_pipe("music_query").parameters
+        pairs = known.bigrams.encode(*known.characters.encode([text]))
         before, after = np.split(arrays(nlp)["bigrams"], 2)
         return np.concatenate([before[pairs[:, 0]], after[pairs[:, 1]]])
 

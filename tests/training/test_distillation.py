@@ -16,7 +16,7 @@ from spacy_musicquery.training.distillation import (
     load_teacher,
     sequence_marginals,
 )
-from spacy_musicquery.types import Emissions
+from spacy_musicquery.decoding.emissions import Emissions
 
 from ..conftest import FROM_SCRATCH, MESSAGES, found, make_examples, make_trained
 

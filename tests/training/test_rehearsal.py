@@ -11,7 +11,7 @@ from thinc.util import fix_random_seed
 
 from spacy_musicquery.decoding import bio
 from spacy_musicquery.training.rehearsal import divergence, make_rehearsal
-from spacy_musicquery.types import Emissions
+from spacy_musicquery.decoding.emissions import Emissions
 
 from ..conftest import FROM_SCRATCH, MESSAGES, NEW_MESSAGES, found, make_examples
 
