@@ -72,7 +72,9 @@ def predict(nlp: Language, examples: List[Example]) -> None:
 
 
 def percent(share: Optional[float]) -> str:
-    """share (Optional[float]): From 0 to 1, or None for none.
+    """Write a share for a table.
+
+    share (Optional[float]): From 0 to 1, or None for none.
     RETURNS (str): For a table.
     """
     return "-" if share is None else f"{share:.2%}"
@@ -92,7 +94,9 @@ def read_json(option: str, path: Path) -> Any:
 
 
 def blank_pipeline(lang: str, segmenter: str) -> Language:
-    """lang (str): The language.
+    """Make a pipeline that only tokenizes.
+
+    lang (str): The language.
     segmenter (str): The Chinese word segmenter: char, jieba or pkuseg.
     RETURNS (Language): A pipeline that only tokenizes.
     """

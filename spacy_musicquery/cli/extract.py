@@ -68,7 +68,9 @@ def extract(
 
 
 def describe(nlp: Language, doc: Doc) -> Dict[str, Any]:
-    """nlp (Language): The pipeline.
+    """Describe a message and what was found in it.
+
+    nlp (Language): The pipeline.
     doc (Doc): A message that went through it.
     RETURNS (Dict[str, Any]): Its text and queries, as the command prints them.
     """

@@ -213,7 +213,9 @@ def _augmenter(
     seed: int,
     see: Callable[[Message], None] = lambda message: None,
 ) -> Augmenter:
-    """vary (Callable): Makes a variant of a message, or None.
+    """Make an augmenter of what varies one message.
+
+    vary (Callable): Makes a variant of a message, or None.
     see (Callable): Is told of every message before variants of it are made.
     """
     if type(level) not in (int, float) or not level >= 0.0:

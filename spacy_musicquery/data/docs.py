@@ -34,7 +34,9 @@ def record_to_doc(nlp: Language, record: Record, intents: Sequence[str] = ()) ->
 
 
 def doc_to_record(row: int, doc: Doc) -> Record:
-    """row (int): The place of the doc in its file.
+    """Make a record of an annotated Doc.
+
+    row (int): The place of the doc in its file.
     doc (Doc): An annotated doc.
     RETURNS (Record): Its text and entities.
     """

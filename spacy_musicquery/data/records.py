@@ -104,7 +104,9 @@ def read_records(
 
 
 def describe_problems(problems: List[Problem], remedy: str) -> str:
-    """problems (List[Problem]): What is wrong, at least one.
+    """Describe what is wrong in a file, a problem a line.
+
+    problems (List[Problem]): What is wrong, at least one.
     remedy (str): What to do about it.
     RETURNS (str): All of it, as an error message.
     """
@@ -113,7 +115,9 @@ def describe_problems(problems: List[Problem], remedy: str) -> str:
 
 
 def list_intents(records: Iterable[Record]) -> List[str]:
-    """records (Iterable[Record]): The records.
+    """List the intents of records.
+
+    records (Iterable[Record]): The records.
     RETURNS (List[str]): Their different intents, sorted.
     """
     return sorted({record.intent for record in records if record.intent is not None})

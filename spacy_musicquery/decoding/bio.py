@@ -35,7 +35,9 @@ class CharSpan(NamedTuple):
 
 
 def tag_names(labels: Sequence[str]) -> List[str]:
-    """labels (Sequence[str]): The entity labels.
+    """Name the tags of labels.
+
+    labels (Sequence[str]): The entity labels.
     RETURNS (List[str]): The names of all tags, by tag: O, B-x, I-x, B-y, ...
     """
     return ["O"] + [f"{prefix}-{label}" for label in labels for prefix in "BI"]
@@ -61,7 +63,9 @@ def encode_spans(
 
 
 def is_inside(tags: np.ndarray) -> np.ndarray:
-    """tags (np.ndarray): Any tags.
+    """Tell I-tags from others.
+
+    tags (np.ndarray): Any tags.
     RETURNS (np.ndarray): Where they are I-tags.
     """
     return (tags > OUTSIDE) & (tags % 2 == 0)

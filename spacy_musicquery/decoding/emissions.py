@@ -39,7 +39,9 @@ class EmissionGradients(NamedTuple):
     intents: Optional[Floats2d] = None
 
     def times(self, factor: float) -> "EmissionGradients":
-        """factor (float): Any number.
+        """Scale all gradients.
+
+        factor (float): Any number.
         RETURNS (EmissionGradients): All gradients, times the factor.
         """
         scaled = (None if part is None else part * np.float32(factor) for part in self)
@@ -47,7 +49,9 @@ class EmissionGradients(NamedTuple):
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """logits (np.ndarray): (..., tags).
+    """Turn logits into log probabilities.
+
+    logits (np.ndarray): (..., tags).
     RETURNS (np.ndarray): Log probabilities over the last axis.
     """
     shifted = logits - logits.max(axis=-1, keepdims=True)

@@ -44,7 +44,10 @@ class PackedTexts:
     """
 
     def __init__(self, lengths: Ints1d) -> None:
-        """lengths (Ints1d): The length of each text."""
+        """Order the characters of texts.
+
+        lengths (Ints1d): The length of each text.
+        """
         n_texts = len(lengths) - np.cumsum(np.bincount(lengths))[:-1]
         starts = np.cumsum(n_texts) - n_texts
         rank = np.empty(len(lengths), dtype="int64")
@@ -60,7 +63,9 @@ class PackedTexts:
         ]
 
     def pack(self, rows: Floats2d) -> Floats2d:
-        """rows (Floats2d): (characters, n), the texts in a row.
+        """Put rows in this order.
+
+        rows (Floats2d): (characters, n), the texts in a row.
         RETURNS (Floats2d): (n, characters), packed, in double precision.
         """
         packed = np.empty((rows.shape[1], len(rows)))
@@ -89,7 +94,9 @@ class LinearChain:
     """The transitions of a chain, and the algorithms over it."""
 
     def __init__(self, transitions: Floats2d, *, learnt: bool = False) -> None:
-        """transitions (Floats2d): Scores (tags, tags): [before, after].
+        """Make a chain.
+
+        transitions (Floats2d): Scores (tags, tags): [before, after].
         learnt (bool): Whether they are parameters of a model (a CRF).
         """
         self.learnt = learnt

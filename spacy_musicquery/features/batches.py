@@ -16,7 +16,9 @@ class PaddedBatch:
     """
 
     def __init__(self, texts: Ints1d, ids: Ints2d, starts: Ints1d, lengths: Ints1d) -> None:
-        """texts (Ints1d): Which text each row is.
+        """Pad some texts of a batch.
+
+        texts (Ints1d): Which text each row is.
         ids (Ints2d): The ids of all characters of the whole batch (characters, n).
         starts (Ints1d): Where each row's text starts in `ids`.
         lengths (Ints1d): How long each row's text is.

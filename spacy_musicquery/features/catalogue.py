@@ -28,7 +28,9 @@ class Catalogue:
     def __init__(
         self, types: Sequence[str], *, fullwidth: bool = True, lowercase: bool = True
     ) -> None:
-        """types (Sequence[str]): The types that names may have.
+        """Make a catalogue without names.
+
+        types (Sequence[str]): The types that names may have.
         fullwidth (bool): Treat full-width forms as their ASCII counterparts.
         lowercase (bool): Treat upper case as lower case.
         RAISES (ValueError): If there are more than MAX_TYPES.
@@ -47,7 +49,9 @@ class Catalogue:
 
     @property
     def finder(self) -> Optional[NameFinder]:
-        """RETURNS (Optional[NameFinder]): What finds the names in short texts, as long as
+        """What finds names in short texts.
+
+        RETURNS (Optional[NameFinder]): What finds the names in short texts, as long as
         none is added; None without names.
         """
         return self._index.finder
@@ -82,7 +86,10 @@ class Catalogue:
             return {**self.__dict__, "_lines": lines}
 
     def names(self) -> Dict[str, List[str]]:
-        """RETURNS (Dict[str, List[str]]): The names, normalised, by type."""
+        """List all names.
+
+        RETURNS (Dict[str, List[str]]): The names, normalised, by type.
+        """
         return {
             type_name: [name for lines in list(of_type) for name in lines.split("\n")]
             for type_name, of_type in self._lines.items()

@@ -56,7 +56,9 @@ def _normal_codes(fullwidth: bool, lowercase: bool) -> np.ndarray:
 
 
 def code_points(text: str) -> np.ndarray:
-    """text (str): Any text. A lone surrogate is no character, but passes.
+    """Turn a text into numbers.
+
+    text (str): Any text. A lone surrogate is no character, but passes.
     RETURNS (np.ndarray): The code point of each character, as uint32.
     """
     return np.frombuffer(text.encode(*_UTF32), dtype="<u4")
@@ -107,7 +109,9 @@ class CharInventory:
         return self.normal_codes(text).tobytes().decode(*_UTF32)
 
     def normal_codes(self, text: str) -> np.ndarray:
-        """text (str): A text.
+        """Normalise a text, as numbers.
+
+        text (str): A text.
         RETURNS (np.ndarray): The code points of `normalize(text)`, as uint32.
         """
         codes = code_points(text)
@@ -154,12 +158,17 @@ class CharInventory:
         return self._lookup.take(codes, mode="clip"), lengths
 
     def to_dict(self) -> Dict:
-        """RETURNS (Dict): What `from_dict` needs, in types that msgpack can hold."""
+        """Turn the inventory into plain data.
+
+        RETURNS (Dict): What `from_dict` needs, in types that msgpack can hold.
+        """
         return {"chars": "".join(self.chars), **self.normalization}
 
     @classmethod
     def from_dict(cls, data: Dict) -> "CharInventory":
-        """data (Dict): What `to_dict` returned.
+        """Make an inventory of plain data.
+
+        data (Dict): What `to_dict` returned.
         RETURNS (CharInventory): An equal inventory.
         """
         return cls(data["chars"], fullwidth=data["fullwidth"], lowercase=data["lowercase"])

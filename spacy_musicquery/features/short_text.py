@@ -35,7 +35,9 @@ class NameFinder:
         lengths: MaskTable,
         normal: Dict[int, int],
     ) -> None:
-        """names (MaskTable): The types of each name: bit t for type t.
+        """Make a finder of tables.
+
+        names (MaskTable): The types of each name: bit t for type t.
         one_char (MaskTable): The same of names of one character alone, which are few, so
             that looking up every character is quick.
         lengths (MaskTable): The lengths of the names that begin with two characters, by
@@ -101,7 +103,10 @@ class NameFinder:
     def _add(
         self, text: str, start: int, length: int, types: int, found: List[Match]
     ) -> None:
-        """types (int): The types of a stretch, 0 if it is no name."""
+        """Note a name of some types, if it ends where one may end.
+
+        types (int): The types of a stretch, 0 if it is no name.
+        """
         if not types or self._is_in_word(text, start + length):
             return
         type_id = 0
@@ -183,7 +188,9 @@ def _encode_matches(
 
 
 def _mask_of(slots: memoryview, shift: int, total: int) -> int:
-    """slots (memoryview), shift (int): Those of a `MaskTable`.
+    """Look a stretch up in a table.
+
+    slots (memoryview), shift (int): Those of a `MaskTable`.
     total (int): The sum of a stretch's characters.
     RETURNS (int): Its bits in the table, 0 if it is not there.
     """

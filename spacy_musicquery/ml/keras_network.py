@@ -38,7 +38,9 @@ class CharBiLSTM(keras.Model):
     """
 
     def __init__(self, sizes: NetworkSizes, seed: int) -> None:
-        """sizes (NetworkSizes): The sizes.
+        """Build the network.
+
+        sizes (NetworkSizes): The sizes.
         seed (int): Seeds the initial weights.
         """
         super().__init__()
@@ -186,7 +188,9 @@ class CharBiLSTM(keras.Model):
         return [tf.convert_to_tensor(gradient) for gradient in gradients]
 
     def arrays(self) -> Dict[str, keras.Variable]:
-        """RETURNS (Dict[str, keras.Variable]): The trainable variables by the names
+        """Name the variables.
+
+        RETURNS (Dict[str, keras.Variable]): The trainable variables by the names
         of `layout.array_shapes`, in its order. The transitions are no part of it.
         """
         variables = {EMBEDDING: self.embedding.embeddings}

@@ -12,7 +12,10 @@ from .query_finder import QueryFinder
 
 
 def box_pipeline() -> Language:
-    """RETURNS (Language): A pipeline with the model that comes with this package."""
+    """Make a pipeline with the model in the box.
+
+    RETURNS (Language): A pipeline with the model that comes with this package.
+    """
     config = {"nlp": {"tokenizer": {"@tokenizers": "spacy_musicquery.CharTokenizer.v1"}}}
     nlp = spacy.blank("zh", config=config)
     nlp.add_pipe("music_query")
@@ -20,7 +23,9 @@ def box_pipeline() -> Language:
 
 
 def load_pipeline(path: Optional[str]) -> Language:
-    """path (Optional[str]): The directory or package name of a pipeline; None for one
+    """Load a pipeline that has a `music_query` component.
+
+    path (Optional[str]): The directory or package name of a pipeline; None for one
         with the model in the box.
     RETURNS (Language): The pipeline.
     RAISES (ValueError): If there is none, or it has no `music_query` component.

@@ -55,7 +55,9 @@ def make_page(
 
 
 def describe(message: Message, error: SpanError) -> str:
-    """message (Message): A message.
+    """Describe an error in a message.
+
+    message (Message): A message.
     error (SpanError): One of its errors.
     RETURNS (str): Both in a line, the queries in brackets.
     """

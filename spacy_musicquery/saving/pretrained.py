@@ -67,7 +67,9 @@ def make_record(
 
 
 def digest(path: Path) -> str:
-    """path (Path): A file or a folder.
+    """Compute what tells a file or folder from others.
+
+    path (Path): A file or a folder.
     RETURNS (str): The SHA-256 of its content; of a folder's files, with their names.
     """
     if path.is_file():

@@ -28,14 +28,18 @@ _ALWAYS_INFLATED = 1 << 20
 
 
 def seal(data: bytes) -> bytes:
-    """data (bytes): Anything.
+    """Put a checksum in front of data.
+
+    data (bytes): Anything.
     RETURNS (bytes): It with a checksum in front, for `unseal`.
     """
     return hashlib.sha256(data).digest() + data
 
 
 def unseal(sealed: bytes, component: str, name: str = "model") -> bytes:
-    """sealed (bytes): What `seal` returned.
+    """Check data and take the checksum off.
+
+    sealed (bytes): What `seal` returned.
     component (str): The component's name, for the error.
     name (str): What is sealed, for the error.
     RETURNS (bytes): The data.
@@ -49,7 +53,9 @@ def unseal(sealed: bytes, component: str, name: str = "model") -> bytes:
 
 
 def digest_of(sealed: bytes) -> str:
-    """sealed (bytes): What `seal` returned.
+    """Read the checksum of sealed data.
+
+    sealed (bytes): What `seal` returned.
     RETURNS (str): Its checksum, for the settings that are saved beside it.
     """
     return sealed[: hashlib.sha256().digest_size].hex()
@@ -159,7 +165,9 @@ def read_settings(data: bytes, component: str) -> Dict[str, Any]:
 
 
 def write_names(names: Dict[str, List[str]]) -> bytes:
-    """names (Dict[str, List[str]]): Names by type.
+    """Write a catalogue.
+
+    names (Dict[str, List[str]]): Names by type.
     RETURNS (bytes): What `read_names` reads: msgpack, compressed and sealed.
     """
     return seal(zlib.compress(srsly.msgpack_dumps(names), 9))

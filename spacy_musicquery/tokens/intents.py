@@ -6,7 +6,9 @@ from spacy.tokens import Doc
 
 
 def one_hot(intent: str, intents: Iterable[str]) -> Dict[str, float]:
-    """intent (str): The intent of a message.
+    """Make what `doc.cats` holds of an intent.
+
+    intent (str): The intent of a message.
     intents (Iterable[str]): All intents there are.
     RETURNS (Dict[str, float]): What `doc.cats` holds: 1 for the intent, 0 for others.
     """
@@ -14,7 +16,9 @@ def one_hot(intent: str, intents: Iterable[str]) -> Dict[str, float]:
 
 
 def best_intent(doc: Doc) -> Optional[str]:
-    """doc (Doc): A doc, annotated or predicted.
+    """Find the likeliest intent.
+
+    doc (Doc): A doc, annotated or predicted.
     RETURNS (Optional[str]): Its highest category; None if all are 0 or there is none.
     """
     intent = max(doc.cats, key=doc.cats.__getitem__, default=None)

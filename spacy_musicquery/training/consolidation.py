@@ -22,7 +22,7 @@ class Consolidation:
     """What to hold fast to. A plain class, as `Rehearsal` is."""
 
     def __init__(self, corpus: TextReader, strength: float, size: int) -> None:
-        """See `make_consolidation`."""
+        """Keep the settings of `make_consolidation`."""
         self.corpus = corpus
         self.strength = strength
         self.size = size
@@ -55,7 +55,9 @@ class Consolidator:
     def __init__(
         self, model: Model[List[str], Emissions], texts: List[str], settings: Consolidation
     ) -> None:
-        """model (Model[List[str], Emissions]): The model as it is.
+        """Take down what the weights are, and how much each matters.
+
+        model (Model[List[str], Emissions]): The model as it is.
         texts (List[str]): Texts that it knows. Draws from numpy's generator.
         settings (Consolidation): How strongly, and how many texts.
         """

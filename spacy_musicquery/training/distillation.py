@@ -100,7 +100,7 @@ class Teacher:
     """Saved pipelines that another component learns from."""
 
     def __init__(self, paths: List[str], *, weight: float, temperature: float) -> None:
-        """See `load_teacher`."""
+        """Keep the settings of `load_teacher`."""
         self.paths = paths
         self.weight = weight
         self.temperature = temperature

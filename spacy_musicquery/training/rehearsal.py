@@ -26,7 +26,7 @@ class Rehearsal:
     it checks the settings of [initialize]."""
 
     def __init__(self, corpus: TextReader, weight: float, size: int) -> None:
-        """See `make_rehearsal`."""
+        """Keep the settings of `make_rehearsal`."""
         self.corpus = corpus
         self.weight = weight
         self.size = size
@@ -51,7 +51,9 @@ def make_rehearsal(corpus: TextReader, weight: float = 1.0, size: int = 64) -> R
 
 
 def read_texts(corpus: TextReader, nlp: Language, component: str) -> List[str]:
-    """corpus (Callable): What a reader of a corpus made.
+    """Read the texts of a corpus.
+
+    corpus (Callable): What a reader of a corpus made.
     nlp (Language): The pipeline.
     component (str): The component's name, for the error.
     RETURNS (List[str]): Its texts, each once.
@@ -70,7 +72,9 @@ class Rehearser:
     def __init__(
         self, former: Model[List[str], Emissions], texts: List[str], rehearsal: Rehearsal
     ) -> None:
-        """former (Model[List[str], Emissions]): The model as it was; it is copied.
+        """Take down what the model is.
+
+        former (Model[List[str], Emissions]): The model as it was; it is copied.
         texts (List[str]): The texts. Their order is drawn from numpy's generator.
         rehearsal (Rehearsal): How much and how many.
         """

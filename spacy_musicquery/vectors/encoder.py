@@ -25,7 +25,9 @@ class FrozenEncoder:
     """One vector a character, from a model in a local folder."""
 
     def __init__(self, path: str, digest: Optional[str] = None) -> None:
-        """path (str): A folder with `config.json`, `model.safetensors` and `vocab.txt`,
+        """Name an encoder.
+
+        path (str): A folder with `config.json`, `model.safetensors` and `vocab.txt`,
             as transformers' `save_pretrained` writes them. Nothing is read yet.
         digest (Optional[str]): That of the weights that it must have; once it is loaded,
             that of those it has.
@@ -38,7 +40,10 @@ class FrozenEncoder:
 
     @property
     def width(self) -> int:
-        """RETURNS (int): How wide the vectors are."""
+        """The width of the vectors.
+
+        RETURNS (int): How wide the vectors are.
+        """
         return self._load()[0].config.hidden_size
 
     def __call__(self, texts: Sequence[str], *, remember: bool) -> Floats2d:

@@ -189,7 +189,9 @@ def project(vectors: Floats2d, width: int) -> Tuple[Floats2d, float]:
 
 
 def import_gensim_models() -> Any:
-    """RETURNS (module): `gensim.models`.
+    """Import gensim, or say what is missing.
+
+    RETURNS (module): `gensim.models`.
     RAISES (ImportError): Without the training extra.
     """
     try:
