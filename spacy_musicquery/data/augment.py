@@ -24,7 +24,7 @@ from typing import (
 from spacy.language import Language
 from spacy.training import Example
 
-from ..errors import bad_setting
+from ..errors import bad_setting, require_number
 from .docs import doc_to_record, record_to_doc
 from .homophones import homophones, mishear
 from .raw_text import read_negatives
@@ -159,9 +159,7 @@ def make_homophones(level: float = 1.0, share: float = 0.1, seed: int = 0) -> Au
     RAISES (ValueError): If the share is outside its range.
     RAISES (ImportError): `pypinyin` is not installed.
     """
-    if type(share) not in (int, float) or not 0.0 < share <= 1.0:
-        expected = "a number above 0 and at most 1"
-        raise bad_setting("homophones.v1", "share", share, expected)
+    require_number("homophones.v1", "share", share, above=0, at_most=1)
     homophones()
 
     def vary(message: Message, generator: random.Random) -> Optional[Message]:
@@ -218,8 +216,7 @@ def _augmenter(
     vary (Callable): Makes a variant of a message, or None.
     see (Callable): Is told of every message before variants of it are made.
     """
-    if type(level) not in (int, float) or not level >= 0.0:
-        raise bad_setting("augmenter", "level", level, "a number of at least 0")
+    require_number("augmenter", "level", level, at_least=0)
     generator = random.Random(seed)
 
     def augment(nlp: Language, example: Example) -> Iterator[Example]:

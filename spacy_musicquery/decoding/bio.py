@@ -167,7 +167,7 @@ def _decode_one(
         places.append((start, end, begin_tag))
     # The last character of the first span, and the one after the last span.
     first, last = places[0][1] - 1, min(places[-1][1], n_chars - 1)
-    weights, forward, backward, scale = chain.messages_of_one(emissions, first, last)
+    weights, forward, backward, scale = chain.forward_backward_of_one(emissions, first, last)
     factors = chain.factor_rows
     spans = []
     for start, end, begin_tag in places:
@@ -204,7 +204,7 @@ def _decode_together(
     text_ends = lengths.cumsum()
     text = text_ends.searchsorted(start, side="right")
 
-    weights, forward, backward, scale = chain.messages(scores, packed)
+    weights, forward, backward, scale = chain.forward_backward(scores, packed)
     places = packed.position[chars]
     factors = chain.factors[tags[chars - 1], char_tags]
     factors *= weights[char_tags, places] / scale[places]
@@ -235,8 +235,8 @@ def tag_probabilities(emissions: Floats2d, lengths: Ints1d, chain: LinearChain) 
     RETURNS (Floats2d): The same shape; every row sums to 1.
     """
     packed = PackedTexts(lengths)
-    messages = chain.messages(packed.pack(emissions), packed)
-    return (messages.forward * messages.backward)[:, packed.position].T
+    passes = chain.forward_backward(packed.pack(emissions), packed)
+    return (passes.forward * passes.backward)[:, packed.position].T
 
 
 def best_tags(emissions: Floats2d, lengths: Ints1d, chain: LinearChain) -> Ints1d:

@@ -7,7 +7,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 
 from ..decoding.emissions import EmissionGradients, Emissions
-from ..errors import Errors, bad_setting
+from ..errors import Errors, bad_setting, require_number
 from ..features.batches import padded_batches
 from ..features.characters import UNK_ID, CharInventory
 from ..features.name_matches import n_features
@@ -100,13 +100,9 @@ def build_char_bilstm(
     counts = {**sizes, "min_count": min_count, "threads": threads}
     if nO is not None:
         counts["nO"] = nO
-    # A config may pass "64" where 64 is meant.
     for setting, value in counts.items():
-        if type(value) is not int or value < 1:
-            raise bad_setting(_NAME, setting, value, "a whole number of at least 1")
-    if type(bigram_min_count) is not int or bigram_min_count < 0:
-        expected = "a whole number of at least 0"
-        raise bad_setting(_NAME, "bigram_min_count", bigram_min_count, expected)
+        require_number(_NAME, setting, value, at_least=1, whole=True)
+    require_number(_NAME, "bigram_min_count", bigram_min_count, at_least=0, whole=True)
     if type(window) is not int or window < 0 or (window and window % 2 == 0):
         raise bad_setting(_NAME, "window", window, "0 or an odd number")
     if precision not in get_args(Precision):
@@ -116,12 +112,8 @@ def build_char_bilstm(
         "catalogue_dropout": catalogue_dropout,
         "name_dropout": name_dropout,
     }.items():
-        if type(share) not in (int, float) or not 0.0 <= share < 1.0:
-            expected = "a number of at least 0 and below 1"
-            raise bad_setting(_NAME, setting, share, expected)
-    if type(name_distractors) not in (int, float) or not name_distractors >= 0.0:
-        expected = "a number of at least 0"
-        raise bad_setting(_NAME, "name_distractors", name_distractors, expected)
+        require_number(_NAME, setting, share, at_least=0, below=1)
+    require_number(_NAME, "name_distractors", name_distractors, at_least=0)
     parameters = Parameters(
         CharInventory(fullwidth=fullwidth, lowercase=lowercase),
         encoder=None if encoder is None else FrozenEncoder(encoder),
@@ -239,7 +231,7 @@ def _predict(model: Model[List[str], Emissions], texts: List[str]) -> Emissions:
     # The widest of what follows, so it is padded batch by batch.
     contexts: List[Floats2d] = []
     if predictor.sizes.context_width:
-        contexts = [cast(FrozenEncoder, parameters.encoder)(texts, remember=False)]
+        contexts = [cast(FrozenEncoder, parameters.encoder)(texts, cache=False)]
     data = np.empty((len(ids), predictor.sizes.n_tags), dtype="float32")
     intents = np.zeros((len(texts), predictor.sizes.n_intents), dtype="float32")
     for batch in padded_batches(ids, lengths, MAX_PREDICT_CHARS, MAX_PREDICT_PADDING):
@@ -269,7 +261,7 @@ def _forward_in_training(
     ids = rows_of_all(parameters, sizes.layout, texts, chars, lengths, perturbation)
     contexts: List[Floats2d] = []
     if sizes.context_width:
-        contexts = [cast(FrozenEncoder, parameters.encoder)(texts, remember=True)]
+        contexts = [cast(FrozenEncoder, parameters.encoder)(texts, cache=True)]
     data = np.empty((len(ids), sizes.n_tags), dtype="float32")
     intents = np.zeros((len(texts), sizes.n_intents), dtype="float32")
     emissions = Emissions(data, lengths, parameters.chain(), intents)

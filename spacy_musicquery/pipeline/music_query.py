@@ -1,6 +1,7 @@
 """The `music_query` pipeline component: its factory, and its training."""
 
 import logging
+from copy import deepcopy
 from typing import (
     Any,
     Callable,
@@ -21,16 +22,16 @@ from spacy.language import Language
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
-from wasabi import msg
 
 from ..decoding.emissions import EmissionGradients, Emissions
-from ..errors import Errors, Warnings, bad_setting, excerpt
+from ..errors import Errors, Warnings, bad_setting, excerpt, require_number
 from ..features.catalogue import require_names
 from ..ml.architectures import get_shim
 from ..ml.growth import grow, grow_chars, grow_output
 from ..ml.learn_rates import LearnRates, Rate
 from ..ml.parameters import Parameters
 from ..ml.shapes import EMBEDDING
+from ..saving.pretrained import find_pretrained
 from ..tokens.alignment import SCORE_EXTENSION, AlignmentMode
 from ..tokens.gold import new_examples
 from ..training.consolidation import Consolidation, Consolidator
@@ -121,7 +122,15 @@ def make_music_query(
     loss: TagLoss,
     scorer: Optional[Callable],
 ) -> "MusicQuery":
-    """Make a `music_query` component; see `MusicQuery` for the settings."""
+    """Make a `music_query` component; see `MusicQuery` for the settings.
+
+    RAISES (ValueError): If a setting is not allowed, or there is nothing to start from.
+    """
+    # What a saved pipeline was trained from may be gone, and its meta data tell of
+    # components that it has not got yet.
+    is_loaded = name in nlp._meta.get("components", ()) and name not in nlp.component_names
+    if pretrained is not None and not is_loaded:
+        find_pretrained(pretrained, name)
     return MusicQuery(
         nlp.vocab,
         model,
@@ -204,6 +213,8 @@ class MusicQuery(QueryFinder):
             learn_rates or {}, component=name, depth=shim.settings["depth"]
         )
         self._labels_to_learn: List[str] = []
+        # What `nlp.rehearse` holds to.
+        self._former: Optional[Model[List[str], Emissions]] = None
         self._n_updates = 0
         self._told_of_parameters = False
 
@@ -276,11 +287,10 @@ class MusicQuery(QueryFinder):
         added = () if self.parameters.sizes is not None else self.labels
         wanted = [*added, *(sorted(seen_labels) if labels is None else labels)]
         known_names: Dict[str, List[str]] = {}
-        self._rehearsal_model, self._objective.reminders = None, []
+        self._former, self._objective.regularizers = None, []
         wanted = [*self._labels_to_learn, *wanted]
         if self._pretrained is not None:
-            self._awaits_pretrained = True  # once more, whatever was learnt since
-            self._read_pretrained()
+            self._load_pretrained()  # whatever was learnt since
             wanted = [*self.labels, *wanted]
             intents = [*self.intents, *intents]
             known_names = self.catalogue
@@ -302,7 +312,7 @@ class MusicQuery(QueryFinder):
             else:
                 self.parameters = grow(parameters, texts, **self._min_counts)
                 get_shim(self.model).start_training()
-        self._remember(nlp or Language(self.vocab), rehearsal, consolidation)
+        self._regularize(nlp or Language(self.vocab), rehearsal, consolidation)
         if char_vectors is not None:
             self._use_char_vectors(char_vectors)
         self._objective.teacher = teacher
@@ -315,8 +325,20 @@ class MusicQuery(QueryFinder):
         attrs = self.model.attrs
         return {name: attrs[name] for name in ("min_count", "bigram_min_count")}
 
-    def _remember(
-        self,
+    @property
+    def _rehearsal_model(self) -> Optional[Model[List[str], Emissions]]:
+        """What `Language.resume_training` sets, where there is such an attribute, to a copy
+        of the model."""
+        return self._former
+
+    @_rehearsal_model.setter
+    def _rehearsal_model(self, model: Model[List[str], Emissions]) -> None:
+        if self._awaits_pretrained:  # then it is a copy of nothing
+            self._read_pretrained()
+            model = deepcopy(self.model)
+        self._former = model
+
+    def _regularize(        self,
         nlp: Language,
         rehearsal: Optional[Rehearsal],
         consolidation: Optional[Consolidation],
@@ -325,11 +347,11 @@ class MusicQuery(QueryFinder):
         and what its weights are."""
         if rehearsal is not None:
             texts = read_texts(rehearsal.corpus, nlp, self.name)
-            self._objective.reminders.append(Rehearser(self.model, texts, rehearsal))
+            self._objective.regularizers.append(Rehearser(self.model, texts, rehearsal))
         if consolidation is not None:
             texts = read_texts(consolidation.corpus, nlp, self.name)
             consolidator = Consolidator(self.model, texts, consolidation)
-            self._objective.reminders.append(consolidator)
+            self._objective.regularizers.append(consolidator)
 
     def _use_char_vectors(self, char_vectors: CharVectors) -> None:
         shim = get_shim(self.model)
@@ -368,10 +390,9 @@ class MusicQuery(QueryFinder):
         texts = [example.predicted.text for example in examples]
         if not any(texts):
             return losses
-        if drop >= 1.0:
-            raise bad_setting(self.name, "dropout", drop, "at least 0 and below 1")
+        require_number(self.name, "dropout", float(drop), at_least=0, below=1)
         self._n_updates += 1
-        if self._rehearsal_model is not None:
+        if self._former is not None:
             self._grow_chars([e.predicted.text for e in new_examples(examples)])
         get_shim(self.model).wake()
         self._tell_of_parameters()
@@ -381,7 +402,7 @@ class MusicQuery(QueryFinder):
         loss, gradients = self.get_loss(examples, emissions)
         self._require_finite("loss", loss)
         cast(Any, backprop)(gradients)
-        loss += self._objective.remind(self.model, drop)
+        loss += self._objective.regularize(self.model, drop)
         if sgd not in (None, False):
             self.finish_update(sgd)
         losses[self.name] += loss
@@ -408,10 +429,9 @@ class MusicQuery(QueryFinder):
         examples = list(examples)
         validate_examples(examples, "MusicQuery.rehearse")
         texts = [example.predicted.text for example in examples if example.predicted.text]
-        if self._rehearsal_model is None or not texts:
+        if self._former is None or not texts:
             return losses
-        self._read_pretrained()
-        loss = rehearse(self.model, self._rehearsal_model, texts)
+        loss = rehearse(self.model, self._former, texts)
         self._require_finite("loss", loss)
         if sgd not in (None, False):
             self.finish_update(sgd)
@@ -447,7 +467,7 @@ class MusicQuery(QueryFinder):
             )
 
     def _tell_of_parameters(self) -> None:
-        """Print, once, how many parameters training will change."""
+        """Log, once, how many parameters training will change."""
         if not self._told_of_parameters:
             self._told_of_parameters = True
             shim = get_shim(self.model)
@@ -455,7 +475,7 @@ class MusicQuery(QueryFinder):
             text = f"{self.name}: {n_trained:,} parameters to train, {n_frozen:,} frozen"
             if shim.n_waiting:
                 text += f"; of those to train, {shim.n_waiting:,} are frozen at first"
-            msg.info(text)
+            logger.info(text)
 
     def add_label(self, label: str) -> int:
         """Add a label. A model that is trained grows by its tags, which it predicts once

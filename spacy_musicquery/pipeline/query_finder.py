@@ -4,7 +4,6 @@ labels, its catalogue and its files. What it needs to be trained is in `music_qu
 import logging
 import threading
 from contextlib import contextmanager
-from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import (
@@ -49,7 +48,7 @@ from ..tokens.alignment import (
     align,
     install_extensions,
     set_group,
-    set_score,
+    set_scores,
     strip_blanks,
 )
 from ..types import Floats2d
@@ -119,8 +118,6 @@ class QueryFinder(TrainablePipe):
         self.parameters = self.parameters.replace(**{k: tuple(v) for k, v in known})
         self._pretrained = pretrained
         self._awaits_pretrained = pretrained is not None
-        # What `Language.resume_training` copies, for `Language.rehearse`.
-        self._rehearsal_model: Optional[Model[List[str], Emissions]] = None
         self.misaligned: Dict[Change, int] = dict.fromkeys(CHANGES, 0)
         install_extensions()
 
@@ -264,8 +261,7 @@ class QueryFinder(TrainablePipe):
         if aligned.changes:
             self._count_misaligned(doc, aligned.changes)
         set_group(doc, self.cfg["spans_key"], aligned, found.spans, self.labels)
-        for span, score in zip(aligned.spans, aligned.scores):
-            set_score(span, score)
+        set_scores(aligned.spans, aligned.scores)
         add_ents(doc, aligned.spans, overwrite=self.cfg["overwrite"])
         if found.cats:
             doc.cats.update(found.cats)
@@ -295,10 +291,11 @@ class QueryFinder(TrainablePipe):
             return
         with _READING:
             if self._awaits_pretrained:  # still, when other threads have read
-                path = find_pretrained(cast(str, self._pretrained), self.name)
-                self.from_disk(path, exclude=["vocab"])
-                if self._rehearsal_model is not None:  # there was nothing to copy yet
-                    self._rehearsal_model = deepcopy(self.model)
+                self._load_pretrained()
+
+    def _load_pretrained(self) -> None:
+        path = find_pretrained(cast(str, self._pretrained), self.name)
+        self.from_disk(path, exclude=["vocab"])
 
     @property
     def catalogue(self) -> Dict[str, List[str]]:

@@ -24,13 +24,13 @@ import numpy as np
 
 from ..decoding.emissions import log_softmax
 from ..features.batches import split_by_length
-from ..errors import Errors, bad_setting
+from ..errors import Errors, bad_setting, require_number
 from ..decoding.linear_chain import LinearChain, PackedTexts
 from ..types import Floats2d
 from ..decoding.emissions import EmissionGradients, Emissions
 
 # Training comes back to the same texts: so many are not tagged again, a few kilobytes each.
-MAX_REMEMBERED = 50_000
+MAX_CACHED = 50_000
 
 _NAME = "spacy_musicquery.Teacher.v1"
 
@@ -86,10 +86,8 @@ def load_teacher(
     """
     if path is None:
         return None
-    if type(weight) not in (int, float) or not 0.0 < weight <= 1.0:
-        raise bad_setting(_NAME, "weight", weight, "a number above 0, and at most 1")
-    if type(temperature) not in (int, float) or not 0.0 < temperature < np.inf:
-        raise bad_setting(_NAME, "temperature", temperature, "a number above 0")
+    require_number(_NAME, "weight", weight, above=0, at_most=1)
+    require_number(_NAME, "temperature", temperature, above=0)
     paths = [path] if isinstance(path, (str, Path)) else list(path)
     if not paths:
         raise bad_setting(_NAME, "path", path, "a path, a list of paths, or null")
@@ -104,7 +102,7 @@ class Teacher:
         self.paths = paths
         self.weight = weight
         self.temperature = temperature
-        self._taggers: List[_RememberingTagger] = []
+        self._taggers: List[_CachingTagger] = []
 
     def load(
         self,
@@ -122,7 +120,7 @@ class Teacher:
         """
         if not self._taggers:
             taggers = [load_tagger(path, component) for path in self.paths]
-            self._taggers = [_RememberingTagger(tagger) for tagger in taggers]
+            self._taggers = [_CachingTagger(tagger) for tagger in taggers]
         for path, tagger in zip(self.paths, self._taggers):
             teacher = tagger.tagger
             if set(teacher.labels) != set(labels):
@@ -184,21 +182,21 @@ class Teacher:
         return of_gold * loss + of_teacher * soft_loss, mixed
 
 
-class _RememberingTagger:
+class _CachingTagger:
     """A tagger, and what it has made of texts."""
 
     def __init__(self, tagger: Tagger) -> None:
         self.tagger = tagger
-        self._remembered: Dict[str, Floats2d] = {}
+        self._cached: Dict[str, Floats2d] = {}
 
     def emissions(self, texts: List[str]) -> Emissions:
         """The tagger's emissions, without scores of intents."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._remembered]
+        new = [text for text in dict.fromkeys(texts) if text not in self._cached]
         found = self.tagger.emissions(new)
         rows = dict(zip(new, split_by_length(found.data, found.lengths)))
-        data = [self._remembered[t] if t in self._remembered else rows[t] for t in texts]
-        if len(self._remembered) < MAX_REMEMBERED:
-            self._remembered.update(rows)
+        data = [self._cached[t] if t in self._cached else rows[t] for t in texts]
+        if len(self._cached) < MAX_CACHED:
+            self._cached.update(rows)
         lengths = np.fromiter(map(len, texts), dtype="int32", count=len(texts))
         return found._replace(data=np.concatenate(data), lengths=lengths)
 
@@ -222,13 +220,13 @@ def _marginals_and_log_partition(
         chain = LinearChain(chain.transitions / temperature, learnt=chain.learnt)
     packed = PackedTexts(emissions.lengths)
     scores = packed.pack(emissions.data / temperature)
-    messages = chain.messages(scores, packed)
+    passes = chain.forward_backward(scores, packed)
     n_chars = scores.shape[1]
     marginals = Marginals(
-        (messages.forward * messages.backward)[:, packed.position].T,
-        chain.expected_transitions(messages, packed, np.ones(n_chars)),
+        (passes.forward * passes.backward)[:, packed.position].T,
+        chain.expected_transitions(passes, packed, np.ones(n_chars)),
     )
-    return marginals, float((np.log(messages.scale) + scores.max(axis=0)).sum())
+    return marginals, float((np.log(passes.scale) + scores.max(axis=0)).sum())
 
 
 def distillation_gradient(

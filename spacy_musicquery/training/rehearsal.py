@@ -12,7 +12,7 @@ from spacy.training import Example
 from thinc.api import Model, set_dropout_rate
 
 from ..decoding.emissions import log_softmax
-from ..errors import Errors, bad_setting
+from ..errors import Errors, require_number
 from ..decoding.linear_chain import LinearChain, PackedTexts
 from .losses import INTENT_WEIGHT
 from ..types import Floats1d, Floats2d
@@ -43,10 +43,8 @@ def make_rehearsal(corpus: TextReader, weight: float = 1.0, size: int = 64) -> R
     RETURNS (Rehearsal): For `MusicQuery.initialize`.
     RAISES (ValueError): If a setting has a value that is not allowed.
     """
-    if type(weight) not in (int, float) or not 0.0 < weight < np.inf:
-        raise bad_setting("rehearsal", "weight", weight, "a number above 0")
-    if type(size) is not int or size < 1:
-        raise bad_setting("rehearsal", "size", size, "a whole number of at least 1")
+    require_number("rehearsal", "weight", weight, above=0)
+    require_number("rehearsal", "size", size, at_least=1, whole=True)
     return Rehearsal(corpus, weight, size)
 
 
@@ -185,9 +183,9 @@ class _Expected:
     """What a chain expects of a batch of texts."""
 
     def __init__(self, chain: LinearChain, scores: Floats2d, packed: PackedTexts) -> None:
-        messages = chain.messages(scores, packed)
+        passes = chain.forward_backward(scores, packed)
         self.scores = scores
-        self.log_total = (np.log(messages.scale) + scores.max(axis=0)).sum()
-        self.tags = messages.forward * messages.backward
+        self.log_total = (np.log(passes.scale) + scores.max(axis=0)).sum()
+        self.tags = passes.forward * passes.backward
         counts = np.ones(scores.shape[1])
-        self.transitions = chain.expected_transitions(messages, packed, counts)
+        self.transitions = chain.expected_transitions(passes, packed, counts)
