@@ -113,7 +113,7 @@ class KerasShim(Shim):
         RETURNS (Tuple[int, int]): How many training changes, and how many are frozen.
         """
         counts = {name: array.size for name, array in self.arrays.items()}
-        n_frozen = sum(n for name, n in counts.items() if self._is_frozen(name))
+        n_frozen = sum(n for name, n in counts.items() if self.is_frozen(name))
         return sum(counts.values()) - n_frozen, n_frozen
 
     @property
@@ -126,10 +126,15 @@ class KerasShim(Shim):
         return sum(
             array.size
             for name, array in self.arrays.items()
-            if not self._is_frozen(name) and not self.learn_rates.factor(name, 0)
+            if not self.is_frozen(name) and not self.learn_rates.factor(name, 0)
         )
 
-    def _is_frozen(self, name: str) -> bool:
+    def is_frozen(self, name: str) -> bool:
+        """Tell whether training leaves an array as it is.
+
+        name (str): One of `shapes.array_shapes`.
+        RETURNS (bool): Whether it does, at every step.
+        """
         return name in self.parameters.frozen or self.learn_rates.is_frozen(name)
 
     def predictor(self, parameters: Parameters) -> Predictor:
@@ -201,7 +206,7 @@ class KerasShim(Shim):
         if parameters.equal_vectors:
             arrays = dict(self.arrays)
             for name, rows in parameters.equal_vectors.items():
-                if self._is_frozen(name):
+                if self.is_frozen(name):
                     continue
                 arrays[name] = array = arrays[name].copy()
                 noise = np.random.normal(0.0, _SPREAD, (len(rows), array.shape[1]))
@@ -269,7 +274,7 @@ class KerasShim(Shim):
         name (str): One of `shapes.array_shapes`.
         gradient (FloatsXd): Of the same shape.
         """
-        if not self._is_frozen(name):
+        if not self.is_frozen(name):
             self._gradients[name] = self._gradients.get(name, 0.0) + gradient
 
     def take_gradients(self) -> Dict[str, FloatsXd]:
@@ -328,18 +333,6 @@ class KerasShim(Shim):
         finally:
             self.set_arrays(original)
 
-    def round_to_half(self) -> None:
-        """Round the arrays to half precision, but those that training leaves as they are.
-        They go on being float32."""
-        self.set_arrays(
-            {
-                name: array
-                if self._is_frozen(name)
-                else array.astype("float16").astype("float32")
-                for name, array in self.arrays.items()
-            }
-        )
-
     def to_device(self, device_type: str, device_id: int) -> None:
         """Does nothing: TensorFlow places its own tensors, and the arrays stay on
         the CPU, where predicting happens."""
@@ -347,8 +340,8 @@ class KerasShim(Shim):
     def to_bytes(self) -> bytes:
         """Save the network: `saved_model` saves what else the parameters hold.
 
-        RETURNS (bytes): The arrays and sizes. An array that half precision can hold, as
-            `round_to_half` leaves it, takes half the space.
+        RETURNS (bytes): The arrays and sizes. An array that half precision can hold
+            takes half the space.
         """
         parameters = self.parameters
         return write_weights(

@@ -1,4 +1,7 @@
-"""The `music_query` pipeline component: its factory, and its training."""
+"""The `music_query` pipeline component: its factory, and its training.
+
+Longer than other modules, as it is one class, in the order of spaCy's own components.
+"""
 
 import logging
 from copy import deepcopy

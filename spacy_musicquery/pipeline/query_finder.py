@@ -1,5 +1,8 @@
 """Finding queries: what a `music_query` component needs to serve messages, with its
-labels, its catalogue and its files. What it needs to be trained is in `music_query`."""
+labels, its catalogue and its files. What it needs to be trained is in `music_query`.
+
+Longer than other modules, as it is one class, in the order of spaCy's own components.
+"""
 
 import logging
 import threading

@@ -178,13 +178,6 @@ def test_silence_alone_can_be_learnt(trained_path):
     assert not nlp("我想听听你的意见").ents
 
 
-def test_no_such_pipeline(tmp_path):
-    nlp = spacy.blank("zh")
-    nlp.add_pipe("music_query", config={"pretrained": str(tmp_path)})
-    with pytest.raises(ValueError, match=r"MQ017.*null"):
-        nlp("听歌")
-
-
 def test_settings_of_another_network():
     nlp = spacy.blank("zh")
     nlp.add_pipe("music_query", config={"model": {"hidden_width": 7}})
@@ -197,3 +190,11 @@ def test_a_component_is_found_in_a_pipeline(trained_path, tmp_path):
     assert find_pretrained(str(trained_path), "music_query") == inside
     assert find_pretrained(str(trained_path), "other_name") == inside
     assert find_pretrained(str(inside), "music_query") == inside
+
+
+@pytest.mark.parametrize("pretrained", ["", "no/such/pipeline"])
+def test_what_is_not_there_is_refused_at_once(pretrained):
+    nlp = spacy.blank("zh")
+    with pytest.raises(ValueError, match=rf"MQ017.*other.*'{pretrained}'"):
+        nlp.add_pipe("music_query", name="other", config={"pretrained": pretrained})
+    assert nlp.pipe_names == []
