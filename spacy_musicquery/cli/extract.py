@@ -1,5 +1,6 @@
 import json
 import sys
+from html import escape
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
@@ -88,7 +89,8 @@ def _as_displacy(nlp: Language, doc: Doc) -> Dict[str, Any]:
     for query in sorted(describe(nlp, doc)["music_query"], key=lambda q: q["start"]):
         # Those of two components may overlap, which it cannot draw.
         if not ents or query["start"] >= ents[-1]["end"]:
-            ents.append(query)
+            # displaCy escapes the text, but not the labels, which come with the model.
+            ents.append({**query, "label": escape(query["label"])})
     return {"text": doc.text, "ents": ents}
 
 
