@@ -9,3 +9,12 @@ __all__ = ["save"]
 install()
 # Docs that were annotated elsewhere can be read from bytes once this is imported.
 install_extensions()
+
+
+def __getattr__(name: str) -> str:
+    """The version is that of the installed package: setup.cfg is the one place for it."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("spacy-musicquery")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

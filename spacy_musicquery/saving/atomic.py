@@ -5,6 +5,7 @@ import ctypes
 import errno
 import os
 import shutil
+import time
 import uuid
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,6 +28,8 @@ _SUFFIX = ".saving"
 _PARTS = {"config.cfg", "meta.json", "tokenizer", "vocab"}
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
+# How long to wait, in seconds, before trying again to rename on Windows.
+_PAUSES = (0.01, 0.05, 0.2, 0.5)
 
 
 def save(nlp: "Language", path: Union[str, Path]) -> None:
@@ -113,7 +116,14 @@ def unfinished_directory(directory: Path) -> Iterator[Path]:
             shutil.rmtree(leftover, ignore_errors=True)
             os.close(lock)
     unfinished = parent / f".{directory.name}.{uuid.uuid4().hex}{_SUFFIX}"
-    unfinished.mkdir()
+    try:
+        unfinished.mkdir()
+    except PermissionError:
+        # On Windows, `os.access` says of every directory that it can be written.
+        if parent == directory or not directory.is_dir():
+            raise
+        unfinished = directory / unfinished.name
+        unfinished.mkdir()
     held = _lock(unfinished)
     try:
         yield unfinished
@@ -150,23 +160,42 @@ def replace_directory(directory: Path, new: Path) -> None:
     _sync(new)
     try:
         if not directory.exists():
-            new.rename(directory)
+            _rename(new, directory)
+        elif directory in new.parents:
+            _move_files(directory, new)
         elif not _exchange(directory, new):
             old = new.with_name(f".{directory.name}.{uuid.uuid4().hex}{_SUFFIX}")
-            directory.rename(old)
-            new.rename(directory)
+            _rename(directory, old)
+            try:
+                _rename(new, directory)
+            except BaseException:
+                _rename(old, directory)
+                raise
             shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         if error.errno not in (errno.EBUSY, errno.EXDEV, errno.EINVAL):
             raise
-        _move_files(directory, new)  # a mount point, or `new` is in it
+        _move_files(directory, new)  # a mount point
     _sync_one(directory.parent)
+
+
+def _rename(source: Path, target: Path) -> None:
+    """Rename a directory. Windows refuses while anybody has a file in it open, be it a virus
+    scanner that looks at what has just been written: there, try for a moment."""
+    for pause in _PAUSES if os.name == "nt" else ():
+        with suppress(PermissionError):
+            source.rename(target)
+            return
+        time.sleep(pause)
+    source.rename(target)
 
 
 def _exchange(one: Path, other: Path) -> bool:
     """Exchange two directories in one step; False if the system cannot."""
+    if os.name != "posix":
+        return False  # nor is there a `CDLL(None)` on Windows
     renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if os.name != "posix" or renameat2 is None:
+    if renameat2 is None:
         return False
     paths = os.fsencode(one), os.fsencode(other)
     args = (_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE)
@@ -207,7 +236,7 @@ def _link(source: Path, target: Path) -> None:
 def _link_file(source: Union[str, Path], target: Union[str, Path]) -> None:
     try:
         os.link(source, target, follow_symlinks=False)
-    except (OSError, NotImplementedError):
+    except (OSError, NotImplementedError, AttributeError):  # some systems have no `os.link`
         shutil.copy2(source, target, follow_symlinks=False)
 
 
@@ -222,7 +251,8 @@ def _sync(directory: Path) -> None:
 def _sync_one(path: Path) -> None:
     # Some systems open no directories, and what is linked may not be readable.
     with suppress(OSError):
-        descriptor = os.open(path, os.O_RDONLY)
+        # Windows writes out only what is open for writing.
+        descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:

@@ -1,6 +1,7 @@
 import errno
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 import spacy
@@ -129,3 +130,191 @@ def test_a_component_of_two_saves_does_not_load(trained, tmp_path):
     other = spacy.blank("zh").add_pipe("music_query")
     with pytest.raises(ValueError, match="'model' was not saved together"):
         other.from_disk(tmp_path / "one", exclude=["vocab"])
+
+
+class Windows:
+    """`os` and what Windows makes of it, as far as saving can see."""
+
+    name = "nt"
+
+    def __init__(self):
+        self.open_files = set()
+        self.synced = []
+        self._writable = {}
+
+    def __getattr__(self, name):
+        if name in ("link", "O_DIRECTORY", "getuid"):
+            raise AttributeError(f"module 'os' has no attribute {name!r}")
+        return getattr(os, name)
+
+    def open(self, path, flags, *args):
+        if Path(path).is_dir():
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        descriptor = os.open(path, flags, *args)
+        self._writable[descriptor] = bool(flags & (os.O_RDWR | os.O_WRONLY))
+        return descriptor
+
+    def fsync(self, descriptor):
+        if not self._writable[descriptor]:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        self.synced.append(descriptor)
+        os.fsync(descriptor)
+
+    def access(self, path, mode):
+        return True
+
+    def in_use(self, path):
+        return any(path == file or path in file.parents for file in self.open_files)
+
+
+@pytest.fixture
+def windows(monkeypatch):
+    """Have the module believe that it is on Windows, and meet what it would there: no
+    `CDLL(None)`, no `fcntl`, no `os.link`; directories that cannot be opened, and not be
+    renamed onto others; open files that can be neither replaced nor moved."""
+    system = Windows()
+    rename, replace = Path.rename, Path.replace
+
+    def no_library(name, **kwargs):
+        if name is None:
+            raise TypeError("argument of type 'NoneType' is not iterable")
+        raise OSError(f"Could not find module {name!r}")
+
+    def checked_rename(source, target):
+        if os.path.lexists(target):
+            raise FileExistsError(
+                errno.EEXIST, "Cannot create a file that exists", str(target)
+            )
+        if system.in_use(source) or source in Path(target).parents:
+            raise PermissionError(errno.EACCES, "The process cannot access it", str(source))
+        return rename(source, target)
+
+    def checked_replace(source, target):
+        target = Path(target)
+        if target.is_dir() or system.in_use(target) or system.in_use(source):
+            raise PermissionError(errno.EACCES, "Access is denied", str(target))
+        return replace(source, target)
+
+    monkeypatch.setattr(atomic, "os", system)
+    monkeypatch.setattr(atomic, "fcntl", None)
+    monkeypatch.setattr(atomic.ctypes, "CDLL", no_library)
+    monkeypatch.setattr(atomic, "_PAUSES", (0.0, 0.0), raising=False)
+    monkeypatch.setattr(Path, "rename", checked_rename)
+    monkeypatch.setattr(Path, "replace", checked_replace)
+    return system
+
+
+def test_windows_saves(nlp, tmp_path, windows):
+    path = tmp_path / "pipeline"
+    save(nlp, path)
+    (path / "README.md").write_text("mine")
+    (path / "notes").mkdir()
+    (path / "notes" / "a.txt").write_text("mine too")
+    nlp.remove_pipe("sentencizer")
+    nlp.meta["description"] = "new"
+    save(nlp, path)
+    assert spacy.load(path).meta["description"] == "new"
+    assert not (path / "sentencizer").exists()
+    assert (path / "README.md").read_text() == "mine"
+    assert (path / "notes" / "a.txt").read_text() == "mine too"
+    assert [p.name for p in tmp_path.iterdir()] == ["pipeline"]
+
+
+def test_windows_saves_a_component(trained, tmp_path, windows):
+    component = trained.get_pipe("music_query")
+    for _ in range(2):
+        component.to_disk(tmp_path / "one", exclude=["vocab"])
+    other = spacy.blank("zh").add_pipe("music_query", config={"pretrained": None})
+    other.from_disk(tmp_path / "one", exclude=["vocab"])
+    assert other.labels == component.labels
+    assert [p.name for p in tmp_path.iterdir()] == ["one"]
+
+
+def test_windows_writes_files_out_to_the_disk(nlp, tmp_path, windows):
+    save(nlp, tmp_path / "pipeline")
+    assert len(windows.synced) == len(tree(tmp_path / "pipeline")) > 5
+
+
+@pytest.mark.parametrize("in_use", ["old", "new"])
+def test_windows_keeps_the_old_pipeline_while_a_file_is_open(
+    nlp, tmp_path, windows, in_use
+):
+    path = tmp_path / "pipeline"
+    save(nlp, path)
+    nlp.meta["description"] = "new"
+    sync = atomic._sync
+
+    def look_at(directory):  # as a virus scanner does
+        sync(directory)
+        windows.open_files.add((path if in_use == "old" else directory) / "meta.json")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(atomic, "_sync", look_at)
+        with pytest.raises(PermissionError):
+            save(nlp, path)
+    assert spacy.load(path).meta["description"] == ""
+    assert [p.name for p in tmp_path.iterdir()] == ["pipeline"]
+    windows.open_files.clear()
+    save(nlp, path)
+    assert spacy.load(path).meta["description"] == "new"
+
+
+def test_windows_waits_for_a_file_that_is_open_for_a_moment(
+    nlp, tmp_path, windows, monkeypatch
+):
+    path = tmp_path / "pipeline"
+    save(nlp, path)
+    nlp.meta["description"] = "new"
+    windows.open_files.add(path / "meta.json")
+    monkeypatch.setattr(atomic.time, "sleep", lambda seconds: windows.open_files.clear())
+    save(nlp, path)
+    assert spacy.load(path).meta["description"] == "new"
+
+
+def test_windows_says_that_an_open_file_is_not_replaced(tmp_path, windows):
+    (tmp_path / "theirs").touch()
+    (tmp_path / "mine").write_text("old")
+    windows.open_files.add(tmp_path / "mine")
+    with pytest.raises(PermissionError), atomic.complete_files(tmp_path) as directory:
+        (directory / "mine").write_text("new")
+    assert (tmp_path / "mine").read_text() == "old"
+    assert tree(tmp_path) == ["mine", "theirs"]
+
+
+def test_windows_writes_in_place_if_nothing_can_be_made_beside(
+    tmp_path, windows, monkeypatch
+):
+    mkdir = Path.mkdir
+
+    def refuse(path, *args, **kwargs):
+        if path.parent == tmp_path and path.name.startswith("."):
+            raise PermissionError(errno.EACCES, "Access is denied", str(path))
+        mkdir(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    for content in ("old", "new"):
+        with atomic.complete_files(tmp_path / "out") as directory:
+            (directory / "file").write_text(content)
+        assert tree(tmp_path) == ["out/file"]
+        assert (tmp_path / "out" / "file").read_text() == content
+    with pytest.raises(PermissionError), atomic.unfinished_directory(tmp_path / "none"):
+        pass
+
+
+def test_what_was_there_comes_back_if_the_new_cannot_be_renamed(nlp, tmp_path, monkeypatch):
+    path = tmp_path / "pipeline"
+    save(nlp, path)
+    rename = Path.rename
+
+    def fail(source, target):
+        if target == path and '"new"' in (source / "meta.json").read_text():
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(source, target)
+
+    monkeypatch.setattr(atomic, "_exchange", lambda one, other: False)
+    monkeypatch.setattr(Path, "rename", fail)
+    nlp.meta["description"] = "new"
+    with pytest.raises(OSError, match="Input/output"):
+        save(nlp, path)
+    assert spacy.load(path).meta["description"] == ""
+    assert [p.name for p in tmp_path.iterdir()] == ["pipeline"]
