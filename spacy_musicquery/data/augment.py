@@ -246,5 +246,3 @@ def _moved(spans: Sequence[Span], by: int) -> List[Span]:
 def _with_pause(text: str, generator: random.Random) -> str:
     """Something between two sentences, if there is nothing yet."""
     return text if text[-1:] in PUNCTUATION else text + generator.choice("，。 ")
-
-

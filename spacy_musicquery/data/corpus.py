@@ -103,5 +103,3 @@ def make_joined_corpus(
             yield from corpus(nlp)
 
     return read
-
-

@@ -167,7 +167,9 @@ def _decode_one(
         places.append((start, end, begin_tag))
     # The last character of the first span, and the one after the last span.
     first, last = places[0][1] - 1, min(places[-1][1], n_chars - 1)
-    weights, forward, backward, scale = chain.forward_backward_of_one(emissions, first, last)
+    weights, forward, backward, scale = chain.forward_backward_of_one(
+        emissions, first, last
+    )
     factors = chain.factor_rows
     spans = []
     for start, end, begin_tag in places:

@@ -203,7 +203,9 @@ class LinearChain:
         tags.reverse()
         return tags
 
-    def forward_backward_of_one(self, emissions: Rows, first: int, last: int) -> ForwardBackward:
+    def forward_backward_of_one(
+        self, emissions: Rows, first: int, last: int
+    ) -> ForwardBackward:
         """`forward_backward` of one text that is not empty, for the tags of one label, as far as
         the characters `first` to `last` need them.
 

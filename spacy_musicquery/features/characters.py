@@ -187,5 +187,3 @@ class CharInventory:
         lookup = np.full(max(codes, default=0) + 2, UNK_ID, dtype="int32")
         lookup[codes] = list(self.id_of_char.values())
         return lookup
-
-

@@ -131,9 +131,7 @@ def _grown(
     return array
 
 
-def _beginning(
-    name: str, shape: Tuple[int, ...], old: Mapping[str, FloatsXd]
-) -> FloatsXd:
+def _beginning(name: str, shape: Tuple[int, ...], old: Mapping[str, FloatsXd]) -> FloatsXd:
     """What the new parts of an array begin as: a character as the unknown one that it was
     until now, a tag or an intent as improbable, anything else as nothing."""
     array = np.zeros(shape, dtype="float32")

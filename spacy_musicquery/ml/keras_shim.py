@@ -156,9 +156,7 @@ class KerasShim(Shim):
             self._predictor = predictor
         return predictor
 
-    def initialize(
-        self, parameters: Parameters, sizes: NetworkSizes, *, seed: int
-    ) -> None:
+    def initialize(self, parameters: Parameters, sizes: NetworkSizes, *, seed: int) -> None:
         """Draw the weights of a new network.
 
         parameters (Parameters): The characters and all else that it is to be for.

@@ -46,9 +46,7 @@ def rows_of_all(
     matches = catalogue.find_all(texts, lengths)
     if perturbation is not None:
         of_texts = split_matches(matches, lengths)
-        changed = perturb(
-            of_texts, lengths, len(catalogue.types), **perturbation._asdict()
-        )
+        changed = perturb(of_texts, lengths, len(catalogue.types), **perturbation._asdict())
         matches = join_matches(changed, lengths)
     # Features count from 1.
     names = encode_matches(matches, int(lengths.sum()), layout.names - 1)

@@ -96,9 +96,7 @@ def _read(
 ) -> Parameters:
     shim, (attributes,) = get_shim(model), message["attrs"]
     configured = shim.parameters
-    characters = read_characters(
-        attributes["inventory"], configured.characters, component
-    )
+    characters = read_characters(attributes["inventory"], configured.characters, component)
     encoder = configured.encoder
     if encoder is not None and "encoder" in attributes:
         digest: Any = limited_msgpack.loads(attributes["encoder"])

@@ -86,9 +86,7 @@ def _read_weights(data: bytes, settings: Mapping[str, int], component: str) -> W
     return Weights(sizes, arrays, frozen, _checked_untrained(message["untrained"], sizes))
 
 
-def _checked_sizes(
-    saved: Any, settings: Mapping[str, int], component: str
-) -> NetworkSizes:
+def _checked_sizes(saved: Any, settings: Mapping[str, int], component: str) -> NetworkSizes:
     n_sizes = len(NetworkSizes._fields)
     require_sound(
         isinstance(saved, tuple)

@@ -341,7 +341,8 @@ class MusicQuery(QueryFinder):
             model = deepcopy(self.model)
         self._former = model
 
-    def _regularize(        self,
+    def _regularize(
+        self,
         nlp: Language,
         rehearsal: Optional[Rehearsal],
         consolidation: Optional[Consolidation],

@@ -86,7 +86,9 @@ def _example(message: Message) -> str:
 
 def _rendered(text: str, spans: Iterable[Span]) -> str:
     # displaCy escapes the text, but not the labels, which come from whoever has the data.
-    ents = [{"start": start, "end": end, "label": escape(label)} for start, end, label in spans]
+    ents = [
+        {"start": start, "end": end, "label": escape(label)} for start, end, label in spans
+    ]
     doc = {"text": text, "ents": ents, "title": None}
     options = {"colors": DISPLACY_COLORS}
     html = displacy.render(doc, style="ent", manual=True, options=options, jupyter=False)

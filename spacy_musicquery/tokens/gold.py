@@ -27,7 +27,6 @@ def new_examples(examples: Iterable[Example]) -> Iterator[Example]:
             yield example
 
 
-
 def gold_tags(example: Example, labels: Sequence[str], component: str) -> Ints1d:
     """The BIO tags of a reference.
 

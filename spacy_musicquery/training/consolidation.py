@@ -8,14 +8,13 @@ from typing import Any, Dict, Iterator, List, cast
 import numpy as np
 from thinc.api import Model, set_dropout_rate
 
-from ..ml.architectures import RANDOM_IN_TRAINING, get_shim
-from ..decoding.emissions import log_softmax
-from ..errors import require_number
+from ..decoding.emissions import EmissionGradients, Emissions, log_softmax
 from ..decoding.linear_chain import PackedTexts
+from ..errors import require_number
+from ..ml.architectures import RANDOM_IN_TRAINING, get_shim
+from ..types import Floats2d, FloatsXd, Ints1d
 from .losses import INTENT_WEIGHT, cross_entropy, make_negative_log_likelihood
 from .rehearsal import TextReader
-from ..types import Floats2d, FloatsXd, Ints1d
-from ..decoding.emissions import EmissionGradients, Emissions
 
 
 class Consolidation:

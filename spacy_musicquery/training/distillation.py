@@ -22,12 +22,11 @@ from typing import (
 
 import numpy as np
 
-from ..decoding.emissions import log_softmax
-from ..features.batches import split_by_length
-from ..errors import Errors, bad_setting, require_number
+from ..decoding.emissions import EmissionGradients, Emissions, log_softmax
 from ..decoding.linear_chain import LinearChain, PackedTexts
+from ..errors import Errors, bad_setting, require_number
+from ..features.batches import split_by_length
 from ..types import Floats2d
-from ..decoding.emissions import EmissionGradients, Emissions
 
 # Training comes back to the same texts: so many are not tagged again, a few kilobytes each.
 MAX_CACHED = 50_000

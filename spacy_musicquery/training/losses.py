@@ -6,11 +6,10 @@ from typing import Callable, Tuple
 import numpy as np
 
 from ..decoding.bio import MISSING, OUTSIDE
-from ..decoding.emissions import log_softmax
-from ..errors import require_number
+from ..decoding.emissions import EmissionGradients, Emissions, log_softmax
 from ..decoding.linear_chain import PackedTexts
+from ..errors import require_number
 from ..types import Floats1d, Floats2d, Ints1d
-from ..decoding.emissions import EmissionGradients, Emissions
 
 # How much an intent counts beside the tag of a character. More of it would be learnt at
 # the cost of the tags.

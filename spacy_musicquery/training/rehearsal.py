@@ -11,12 +11,11 @@ from spacy.language import Language
 from spacy.training import Example
 from thinc.api import Model, set_dropout_rate
 
-from ..decoding.emissions import log_softmax
-from ..errors import Errors, require_number
+from ..decoding.emissions import EmissionGradients, Emissions, log_softmax
 from ..decoding.linear_chain import LinearChain, PackedTexts
-from .losses import INTENT_WEIGHT
+from ..errors import Errors, require_number
 from ..types import Floats1d, Floats2d
-from ..decoding.emissions import EmissionGradients, Emissions
+from .losses import INTENT_WEIGHT
 
 TextReader = Callable[[Language], Iterable[Example]]
 

@@ -143,7 +143,9 @@ def _read_embeddings(path: Path, n_tokens: int) -> Floats2d:
     try:
         from safetensors import safe_open
     except ImportError as error:
-        message = Errors.MQ001.format(name="character vectors", module="safetensors", error=error)
+        message = Errors.MQ001.format(
+            name="character vectors", module="safetensors", error=error
+        )
         raise ImportError(message) from error
 
     def wrong(problem: str) -> ValueError:

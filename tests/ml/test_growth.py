@@ -150,8 +150,6 @@ def test_sourced_pipelines_learn_new_characters(fine_tune, trained_path, trained
             "initialize.components": {},
         },
     )
-    inventories = [
-        n.get_pipe("music_query").parameters.characters for n in (trained, nlp)
-    ]
+    inventories = [n.get_pipe("music_query").parameters.characters for n in (trained, nlp)]
     assert set(inventories[1].chars) - set(inventories[0].chars) == set("夜曲")
     assert found(nlp("来首夜曲")) == [(2, 4, "MUSIC_QUERY")]

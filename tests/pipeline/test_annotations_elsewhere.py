@@ -69,7 +69,9 @@ def test_merged_entities_keep_their_scores(trained_path):
         list(merged.spans[GROUP])
 
 
-@pytest.mark.parametrize("knows", ["import spacy; spacy.blank('en')", "import spacy_musicquery"])
+@pytest.mark.parametrize(
+    "knows", ["import spacy; spacy.blank('en')", "import spacy_musicquery"]
+)
 def test_another_process_reads_the_scores(doc, knows, tmp_path):
     (tmp_path / "doc").write_bytes(doc.to_bytes())
     code = f"""
@@ -96,7 +98,8 @@ print([ent._.music_query_score for ent in doc.ents], len(doc.spans["music_query"
 
 
 @pytest.mark.parametrize(
-    "declared, printed", [("getter=lambda span: 'mine'", "['mine'] 1\n"), ("default=7", "[7] 1\n")]
+    "declared, printed",
+    [("getter=lambda span: 'mine'", "['mine'] 1\n"), ("default=7", "[7] 1\n")],
 )
 def test_an_extension_of_somebody_else_stays_theirs(trained_path, declared, printed):
     code = THEIRS.format(declared=declared)
