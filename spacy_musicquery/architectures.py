@@ -58,6 +58,8 @@ def build_char_bilstm(
     name_distractors: float = 0.5,
     fullwidth: bool = True,
     lowercase: bool = True,
+    simplified: bool = False,
+    symbols: bool = False,
     precision: Precision = "float32",
     threads: int = 1,
     spinning: bool = False,
@@ -91,6 +93,10 @@ def build_char_bilstm(
     name_distractors (float): How many names training makes up in a text, on average.
     fullwidth (bool): Treat full-width forms as their ASCII counterparts.
     lowercase (bool): Treat upper case as lower case.
+    simplified (bool): Treat traditional characters as their simplified counterparts. What
+        is loaded keeps what it was trained with.
+    symbols (bool): Treat all emoji and other symbols as one, since few of them are frequent
+        enough to be learnt. What is loaded keeps what it was trained with.
     precision (str): Of the LSTM's weights when predicting: "float32" or "int8". What
         is trained and saved is float32 in any case.
     threads (int): Threads that one prediction may use.
@@ -134,7 +140,12 @@ def build_char_bilstm(
         init=init,
         dims={"nO": nO},
         attrs={
-            "inventory": CharInventory(fullwidth=fullwidth, lowercase=lowercase),
+            "inventory": CharInventory(
+                fullwidth=fullwidth,
+                lowercase=lowercase,
+                simplified=simplified,
+                symbols=symbols,
+            ),
             "bigrams": BigramInventory(np.zeros((0, 2))),
             "n_intents": 0,
             "min_count": min_count,
@@ -380,8 +391,7 @@ def model_catalogue(model: Model[List[str], Emissions], types: Sequence[str]) ->
     types (Sequence[str]): The types of names.
     RETURNS (Catalogue): An empty catalogue that treats texts as the model does.
     """
-    inventory = model.attrs["inventory"]
-    return Catalogue(types, fullwidth=inventory.fullwidth, lowercase=inventory.lowercase)
+    return Catalogue(types, **model.attrs["inventory"].normalization)
 
 
 @serialize_attr.register(BigramInventory)
