@@ -3,7 +3,8 @@
 The files of `assets/catalogue` go by kind and decade, and only roughly by fame, and do not say
 which title is whose. So these were written down by hand, from what every listener of Chinese
 music knows: names of at least two characters, all of them Chinese and simplified, without
-words that would not be heard as a name behind 播放 (今天, 怎样). A test holds that every one is in the
+words that would not be heard as a name behind 播放 (今天, 怎样), or would be read in two ways (in
+李宗盛给自己的歌, 给自己 is what is annotated). A test holds that every one is in the
 catalogue.
 """
 
@@ -30,7 +31,7 @@ _LINES = """
 汪苏泷 不分手的恋爱 小星星 有点甜
 华晨宇 齐天 烟火里的尘埃 好想爱这个世界啊 我管你
 周深 大鱼 光亮 起风了 化身孤岛的鲸
-李宗盛 山丘 鬼迷心窍 凡人歌 给自己的歌
+李宗盛 山丘 鬼迷心窍 凡人歌
 罗大佑 童年 光阴的故事 东方之珠
 邓丽君 月亮代表我的心 甜蜜蜜 我只在乎你 小城故事 漫步人生路 千言万语
 费玉清 一剪梅 千里之外 凤凰于飞
@@ -54,6 +55,7 @@ _LINES = """
 杨丞琳 雨爱 暧昧
 潘玮柏 快乐崇拜 不得不爱
 光良 童话
+曹格 背叛
 动力火车 忠孝东路走九遍
 伍佰 突然的自我 挪威的森林 浪人情歌
 张震岳 爱我别走 爱的初体验
