@@ -6,6 +6,10 @@ from spacy.tokens import Doc
 
 from .records import Record
 
+# The intents of the model in the box: asks to hear music, with a query or without; tells
+# the player what to do, or what not to play; anything else.
+LISTEN, CONTROL, OTHER = "LISTEN", "CONTROL", "OTHER"
+
 
 def list_intents(records: Iterable[Record]) -> List[str]:
     """records (Iterable[Record]): The records.
