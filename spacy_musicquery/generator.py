@@ -52,6 +52,7 @@ from .raw_text import read_lines, read_negatives
 from .records import DEFAULT_LABEL, Record, Span, describe_problems, read_records
 
 Message = Tuple[str, List[Span]]
+Shares = Tuple[Tuple[float, float], ...]
 
 KINDS = ("requests_without_query", "controls", "mentions", "other_requests", "chat")
 EDGES = ("openers", "closers", "tails")
@@ -89,12 +90,61 @@ _REPEATS_PHRASE = re.compile(r"的歌?$|(?<=..)(?<!热门|流行|背景)(歌曲|
 _N_COMMON = 60
 # A title is oftener all that a request says than an artist is.
 _BARE = ("{work}", "{work}", "{query}")
-_ENDINGS = ("。", "。", "。", "。", "！", "？", "!", "?", "~", "，", ".", "...", "。。。", "…")
-_ENDINGS += ("……", "！！", "！！！", "？？", "～", "~~", "；", "、", "..", "!!", ",", "。。")
+_ENDINGS = tuple(
+    [
+        "。",
+        "。",
+        "。",
+        "。",
+        "！",
+        "？",
+        "!",
+        "?",
+        "~",
+        "，",
+        ".",
+        "...",
+        "。。。",
+        "…",
+        "……",
+        "！！",
+        "！！！",
+        "？？",
+        "～",
+        "~~",
+        "；",
+        "、",
+        "..",
+        "!!",
+        ",",
+        "。。",
+    ]
+)
 # A name with a full stop behind it is an answer, see mentions.answers.txt.
 _ENDINGS_OF_BARE = tuple(ending for ending in _ENDINGS if ending != "。")
 _PUNCTUATION = "。！？!?~，.…～；、,"
-_QUOTES = ("《》", "《》", "《》", "“”", "“”", '""', "''", "‘’", "「」", "『』", "【】", "()", "<>", "（）", "〈〉")
+_QUOTES = tuple(
+    [
+        "《》",
+        "《》",
+        "《》",
+        "“”",
+        "“”",
+        '""',
+        "''",
+        "‘’",
+        "「」",
+        "『』",
+        "【】",
+        "()",
+        "<>",
+        "（）",
+        "〈〉",
+    ]
+)
+# How many of the places outside the queries get a blank, and of those inside.
+_SHARES_OF_BLANKS: Shares = ((0.0, 0.0), (0.4, 0.0), (0.4, 0.1), (0.9, 0.9))
+_SHARES_OF_ZERO_WIDTH: Shares = ((0.0, 0.0), (0.1, 0.1), (0.3, 0.0))
 # What is not seen and comes along when a text is copied.
 _ZERO_WIDTH = "\u200b\u200b\u200c\u200d\u2060\ufeff"
 
@@ -111,6 +161,8 @@ class GeneratorSettings(NamedTuple):
     common (float): Share of the requests that are said with one of the first phrases.
     bare (float): Share of the requests that are a query and no more; such a name is one
         of the catalogue.
+    fragments (float): Share of the messages of chat that are no more than a few characters
+        of it, which are no name of the catalogue.
     invented (float): Share of titles and artists that are made up, so that no catalogue
         has them.
     opened (float): Share of the messages that get an opener.
@@ -133,6 +185,7 @@ class GeneratorSettings(NamedTuple):
     real: float = 0.0
     common: float = 0.4
     bare: float = 0.08
+    fragments: float = 0.0
     invented: float = 0.15
     opened: float = 0.06
     closed: float = 0.1
@@ -191,6 +244,7 @@ class Grammar:
             latin = list(filter(_LATIN.fullmatch, self.names.get(type_name, ())))
             if latin:
                 self.names[f"latin_{type_name}"] = latin
+        self.known = {name for of_type in self.names.values() for name in of_type}
         self.patterns: Dict[str, List[str]] = {}
         self.weights: Dict[str, List[float]] = {}
         self._read_queries(folder)
@@ -218,7 +272,10 @@ class Grammar:
         queries = (*self.patterns, *self.names)
         silent = (*self.words, *queries)
         carriers = (*silent, *(f"{place}!" for place in queries))
-        lists = {**self.lines, **{f"words.{name}": rows for name, rows in self.words.items()}}
+        lists = {
+            **self.lines,
+            **{f"words.{name}": rows for name, rows in self.words.items()},
+        }
         for kind, lines in lists.items():
             places = carriers if kind == "carriers" else silent
             must_hold = kind in ("carriers", "mentions")
@@ -245,7 +302,7 @@ def _read_phrases(folder: Path) -> Tuple[Dict[str, List[str]], Dict[str, List[st
     # What has the kind's own name comes first.
     for path in sorted(folder.glob("*.txt"), key=lambda path: (path.name.count("."), path)):
         kind, *others = path.name.split(".")
-        if kind in lines or kind == "words" and len(others) > 1:
+        if kind in lines or (kind == "words" and len(others) > 1):
             of_kind = lines[kind] if kind in lines else words[others[0]]
             of_kind += [row for row in read_lines(path) if not row.startswith("# ")]
     for kind, of_kind in lines.items():
@@ -345,7 +402,7 @@ def _with_other_names(
             type_name = types_of.get(name)
             is_whole = is_quoted and text[start + length : start + length + 1] == "》"
             shortest = 3 if type_name == "artist" else 4
-            if type_name and (is_whole or length >= shortest and _HANZI.fullmatch(name)):
+            if type_name and (is_whole or (length >= shortest and _HANZI.fullmatch(name))):
                 pieces.append(generator.choice(grammar.names[type_name]))
                 start += length
                 break
@@ -389,7 +446,10 @@ class _Writer:
                     text, spans = message
                     message = text + self._line("closers"), spans
             else:
-                message = self._line(kind), []
+                text = self._line(kind)
+                if kind == "chat" and self._happens(self.settings.fragments):
+                    text = self._fragment(text)
+                message = text, []
         message = self._decorated(message)
         if self._happens(self.settings.misheard):
             # Speech recognition that mishears one word often mishears others.
@@ -408,6 +468,18 @@ class _Writer:
         lines = self.grammar.lines.get(kind) or self.grammar.words[kind]
         weights = self.grammar.line_weights[kind]
         return self._fill(self.random.choices(lines, cum_weights=weights)[0])
+
+    def _fragment(self, text: str) -> str:
+        """A few characters of a text; all of it if that would be a name."""
+        stretches = _HANZI.findall(text)
+        if stretches:
+            stretch = self.random.choice(stretches)
+            size = min(len(stretch), self.random.randint(2, 5))
+            start = self.random.randint(0, len(stretch) - size)
+            fragment = stretch[start : start + size]
+            if fragment not in self.grammar.known:
+                return fragment
+        return text
 
     def _chosen(self, line: str) -> str:
         """A line with its alternatives drawn, those within others first."""
@@ -492,7 +564,8 @@ class _Writer:
     def _invented(self, type_name: str) -> str:
         """A name that looks like others of its type, or a title that does not."""
         if type_name == "title" and self._happens(0.5):
-            stretches = _HANZI.findall(_PLACE.sub(" ", self.random.choice(self.grammar.lines["chat"])))
+            line = self.random.choice(self.grammar.lines["chat"])
+            stretches = _HANZI.findall(_PLACE.sub(" ", line))
             if stretches:
                 stretch = self.random.choice(stretches)
                 size = self.random.randint(2, min(8, len(stretch)))
@@ -531,7 +604,7 @@ class _Writer:
     def _quoted(self, text: str, spans: List[Span]) -> Message:
         """With quotation marks around a query."""
         start, end, _ = self.random.choice(spans)
-        left, right = self.random.choice(_QUOTES)
+        left, right = tuple(self.random.choice(_QUOTES))
         if text[start - 1 : start] in tuple("《“"):
             return text, spans
         return _inserted(text, spans, {start: left, end: right})
@@ -541,18 +614,16 @@ class _Writer:
         that are not seen."""
         edges = {edge for start, end, _ in spans for edge in (start, end)}
         inside = {i for start, end, _ in spans for i in range(start + 1, end)}
-        blank = lambda: " "  # noqa: E731
-        share, share_inside = self.random.choice(((0.0, 0.0), (0.4, 0.0), (0.4, 0.1), (0.9, 0.9)))
+        blanks, shares = " ", _SHARES_OF_BLANKS
         if self._happens(0.25):
-            blank = lambda: self.random.choice(_ZERO_WIDTH)  # noqa: E731
-            share, share_inside = self.random.choice(((0.0, 0.0), (0.1, 0.1), (0.3, 0.0)))
+            blanks, shares = _ZERO_WIDTH, _SHARES_OF_ZERO_WIDTH
+        share, share_inside = self.random.choice(shares)
         wanted = {
-            i: blank()
+            i: self.random.choice(blanks)
             for i in range(len(text) + 1)
             if (i in edges and self._happens(0.8))
             or self._happens(share_inside if i in inside else share)
         }
-        # At either end of the message they say nothing, but do occur.
         return _inserted(text, spans, wanted)
 
     def _silence(self) -> str:
