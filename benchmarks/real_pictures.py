@@ -47,7 +47,7 @@ def _draw_sets(names: List[str], systems: List[Dict[str, Any]]) -> Any:
     titles = {
         "f1": "F1 of exact queries",
         "exact": "% of messages exactly right",
-        "false_alarms": "% of messages without a query in which one is found",
+        "false_alarms": "% false alarms",
     }
     for axis, (key, title) in zip(axes, titles.items()):
         rows = {name: [system["sets"][name][key] for system in systems] for name in sets}
@@ -88,7 +88,9 @@ def _draw_famous(names: List[str], systems: List[Dict[str, Any]]) -> Any:
     forms = systems[0]["famous"]["forms"]
     english = {"": "plain", "。": "full stop", "！": "exclamation", "吧": "ba"}
     rows = {
-        f"{form}, {english[ending]}": [s["famous"]["forms"][form][ending] for s in systems]
+        f"{form}, {english[ending]}": [
+            _rest(system["famous"]["forms"][form][ending]) for system in systems
+        ]
         for form, shares in forms.items()
         for ending in shares
     }
@@ -96,16 +98,15 @@ def _draw_famous(names: List[str], systems: List[Dict[str, Any]]) -> Any:
         1, 2, figsize=(13, 2 + 0.25 * len(rows) * len(names)), width_ratios=(3, 2)
     )
     _bars(left, rows, names)
-    left.set_title("famous names in 60 carriers: % exactly right", fontsize=10)
-    left.legend(frameon=False, fontsize=8, loc="lower left")
+    left.set_title("famous names in 60 carriers: % not exactly right", fontsize=10)
+    left.legend(frameon=False, fontsize=8)
     for name, system, color in zip(names, systems, _COLORS):
-        shares = sorted(
-            100 * share.value for share in system["famous"]["carriers"].values()
-        )
+        carriers = system["famous"]["carriers"].values()
+        shares = sorted((100 * _rest(share).value for share in carriers), reverse=True)
         right.plot(
             range(1, len(shares) + 1), shares, "o-", markersize=3, color=color, label=name
         )
-    right.set(xlabel="carriers, the worst first", ylabel="% exactly right")
+    right.set(xlabel="carriers, the worst first", ylabel="% not exactly right")
     right.grid(alpha=0.3)
     right.spines[["top", "right"]].set_visible(False)
     return figure
@@ -153,6 +154,11 @@ def _bars(axis: Any, rows: Rows, names: Sequence[str]) -> None:
     axis.invert_yaxis()
     axis.margins(x=0.15)
     axis.spines[["top", "right"]].set_visible(False)
+
+
+def _rest(share: Share) -> Share:
+    """What is not right: 99.5 and 99.9 % look the same."""
+    return Share(1 - share.value, 1 - share.high, 1 - share.low, share.n)
 
 
 def _plain(label: str) -> str:

@@ -156,7 +156,7 @@ class CharInventory:
         min_count (int): How often a character must occur, once normalised.
         RETURNS (CharInventory): The new inventory, normalising as this one does.
         """
-        none = CharInventory(**self.normalization)
+        none = CharInventory((), **self.normalization)
         return none.grown_by(texts, min_count=min_count)
 
     def grown_by(self, texts: Iterable[str], *, min_count: int) -> "CharInventory":

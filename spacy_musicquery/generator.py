@@ -90,58 +90,16 @@ _REPEATS_PHRASE = re.compile(r"的歌?$|(?<=..)(?<!热门|流行|背景)(歌曲|
 _N_COMMON = 60
 # A title is oftener all that a request says than an artist is.
 _BARE = ("{work}", "{work}", "{query}")
-_ENDINGS = tuple(
-    [
-        "。",
-        "。",
-        "。",
-        "。",
-        "！",
-        "？",
-        "!",
-        "?",
-        "~",
-        "，",
-        ".",
-        "...",
-        "。。。",
-        "…",
-        "……",
-        "！！",
-        "！！！",
-        "？？",
-        "～",
-        "~~",
-        "；",
-        "、",
-        "..",
-        "!!",
-        ",",
-        "。。",
-    ]
-)
+_ENDINGS = (
+    "。", "。", "。", "。", "！", "？", "!", "?", "~", "，", ".", "...", "。。。", "…", "……", "！！", "！！！",
+    "？？", "～", "~~", "；", "、", "..", "!!", ",", "。。",
+)  # fmt: skip
 # A name with a full stop behind it is an answer, see mentions.answers.txt.
 _ENDINGS_OF_BARE = tuple(ending for ending in _ENDINGS if ending != "。")
 _PUNCTUATION = "。！？!?~，.…～；、,"
-_QUOTES = tuple(
-    [
-        "《》",
-        "《》",
-        "《》",
-        "“”",
-        "“”",
-        '""',
-        "''",
-        "‘’",
-        "「」",
-        "『』",
-        "【】",
-        "()",
-        "<>",
-        "（）",
-        "〈〉",
-    ]
-)
+_QUOTES = (
+    "《》", "《》", "《》", "“”", "“”", '""', "''", "‘’", "「」", "『』", "【】", "()", "<>", "（）", "〈〉",
+)  # fmt: skip
 # How many of the places outside the queries get a blank, and of those inside.
 _SHARES_OF_BLANKS: Shares = ((0.0, 0.0), (0.4, 0.0), (0.4, 0.1), (0.9, 0.9))
 _SHARES_OF_ZERO_WIDTH: Shares = ((0.0, 0.0), (0.1, 0.1), (0.3, 0.0))
@@ -547,9 +505,9 @@ class _Writer:
 
     def _name(self, type_name: str, after: str, is_bare: bool = False) -> str:
         # What is no more than a name no one has heard of is none.
-        if not is_bare and type_name in ("title", "artist"):
-            if self._happens(self.settings.invented):
-                return self._invented(type_name)
+        may_be_invented = not is_bare and type_name in ("title", "artist")
+        if may_be_invented and self._happens(self.settings.invented):
+            return self._invented(type_name)
         for _ in range(20):
             name = self.random.choice(self.grammar.names[type_name])
             if type_name.startswith("latin_"):
