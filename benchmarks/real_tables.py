@@ -4,7 +4,7 @@ from typing import Any, Callable, Dict, Iterable, List, Optional
 
 from real_checks import FAMOUS_ENDINGS
 from real_famous import ARTISTS, PAIRS, TITLES
-from real_scores import Share
+from real_scores import N_SAMPLES, Share
 
 Systems = Dict[str, Dict[str, Any]]
 
@@ -49,10 +49,11 @@ def document(results: Dict[str, Any], pictures: List[str]) -> str:
         results["command"],
         "```",
         "",
-        "writes this page and its pictures. DIR holds sets that are not part of the project; the",
-        "model in the box was not trained on those of `real` and `cais`. In brackets are 95 %",
-        "intervals: the same over 2,000 samples of the messages, drawn with replacement. Where",
-        "nothing was found in n messages, they end at 0, but the true share may be as high as 3 / n.",
+        "writes this page and its pictures. DIR holds sets that are not part of the project. The model",
+        "in the box was never trained on those of `real` and `cais`; it may have been on the others, chat",
+        "and `car_commands`: its model card says. In brackets are 95 % intervals: the same over",
+        f"{N_SAMPLES:,} samples of the messages, drawn with replacement. Where nothing was found in n messages,",
+        "they end at 0, but the true share may be as high as 3 / n.",
         "",
         *(f"- `{name}`: {made_from}" for name, made_from in results["made_from"].items()),
         "",
@@ -105,7 +106,7 @@ def document(results: Dict[str, Any], pictures: List[str]) -> str:
         *_worst_names(systems),
         "## Traditional characters",
         "",
-        "F1 after conversion by OpenCC, and how many points that is behind simplified: to traditional",
+        "F1 after conversion by OpenCC, and in brackets how many points that is behind simplified: to traditional",
         "characters (`s2t`), those of Taiwan (`s2tw`) with its wording (`s2twp`), those of Hong Kong (`s2hk`).",
         "",
         *_converted(systems),
@@ -244,7 +245,7 @@ def _converted(systems: Systems) -> List[str]:
     for name, system in systems.items():
         for data, shares in system["converted"].items():
             others = list(shares)[1:]
-            cells = [f"{_percent(shares[key])} (-{_behind(shares, key)})" for key in others]
+            cells = [f"{_percent(shares[key])} ({_behind(shares, key)})" for key in others]
             rows.append([data, f"`{name}`", _cell(shares["simplified"]), *cells])
     columns = list(next(iter(next(iter(systems.values()))["converted"].values())))
     return _table(["data", "system", *columns], rows)

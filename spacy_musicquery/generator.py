@@ -21,7 +21,8 @@ words: what is no music, a file for each place: words.city.txt says what {city} 
 All may have places, and nothing but the places of a carrier is a query: so a name that is
 known everywhere says no more about silence than another. {latin_title} stands for a title
 without Chinese characters, {latin_artist} for an artist. Of <one|another|> one is drawn, or
-nothing; a line with many of these is drawn oftener.
+nothing; a line with many of these is drawn oftener, and one with a tab and a number behind
+it as often as so many lines.
 
 docs/labels.md says what of a request is its query, and what the intents are.
 """
@@ -68,7 +69,7 @@ _PLACE = re.compile(r"\{([a-z]\w*!?)\}")
 _CHOICE = re.compile(r"<([^<>]*)>")
 _LATIN = re.compile(r"[A-Za-z][A-Za-z0-9 .'&-]+")
 # A line with many alternatives is drawn oftener than one without, but no more than this.
-_MOST_WAYS = 12.0
+_MOST_WAYS = 25.0
 _HANZI = re.compile(r"[\u4e00-\u9fff]{2,}")
 # Names of these types are drawn anew in what people have written.
 _TYPES_TO_DRAW = ("album", "screen", "title", "artist")
@@ -188,10 +189,14 @@ class Grammar:
         RAISES (ValueError): If phrases are missing, or name what the catalogue has not.
         """
         self.lines, self.words = _read_phrases(folder)
-        self.line_weights = {
-            kind: list(accumulate(map(_n_ways, of_kind)))
-            for kind, of_kind in (*self.lines.items(), *self.words.items())
-        }
+        self.line_weights: Dict[str, List[float]] = {}
+        for of_kind in (self.lines, self.words):
+            for kind, rows in of_kind.items():
+                if kind != "queries":
+                    weighted = list(map(_weighted, rows))
+                    of_kind[kind] = [line for line, _ in weighted]
+                    weights = accumulate(weight for _, weight in weighted)
+                    self.line_weights[kind] = list(weights)
         self.names = {
             type_name: [name for name in of_type if not _REPEATS_PHRASE.search(name)]
             if type_name in _KINDS_OF_MUSIC
@@ -270,12 +275,16 @@ def _read_phrases(folder: Path) -> Tuple[Dict[str, List[str]], Dict[str, List[st
     return lines, {name: of_name for name, of_name in words.items() if of_name}
 
 
-def _n_ways(line: str) -> float:
-    """How often a line is drawn: the root of how many it stands for."""
+def _weighted(row: str) -> Tuple[str, float]:
+    """A line, and how often it is drawn: as it says, or the root of how many lines it
+    stands for."""
+    line, tab, weight = row.rpartition("\t")
+    if tab and _is_weight(weight):
+        return line, float(weight)
     ways = 1.0
-    for choice in _CHOICE.findall(line):
+    for choice in _CHOICE.findall(row):
         ways *= choice.count("|") + 1
-    return min(ways**0.5, _MOST_WAYS)
+    return row, min(ways**0.5, _MOST_WAYS)
 
 
 def _is_weight(cell: str) -> bool:
