@@ -437,7 +437,8 @@ class MusicQuery(QueryFinder):
                 emissions=scores,
                 tags=self.tags,
             )
-        if not self.intents:
+        # What it is pretrained with may have intents, of which the examples know nothing.
+        if not self.intents or not self.cfg["learn_intents"]:
             return loss, gradients
         intents = np.array([gold_intent(e, self.intents, self.name) for e in examples])
         intent_loss, d_intents = cross_entropy(scores.intents, intents)

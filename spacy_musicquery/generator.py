@@ -137,9 +137,9 @@ class GeneratorSettings(NamedTuple):
     size: int = 60_000
     seed: int = 0
     requests_without_query: float = 0.05
-    controls: float = 0.05
+    controls: float = 0.0
     mentions: float = 0.15
-    other_requests: float = 0.15
+    other_requests: float = 0.2
     chat: float = 0.15
     real: float = 0.0
     common: float = 0.4
