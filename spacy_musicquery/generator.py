@@ -99,7 +99,7 @@ _ENDINGS = (
 _ENDINGS_OF_BARE = tuple(ending for ending in _ENDINGS if ending != "。")
 _PUNCTUATION = "。！？!?~，.…～；、,"
 _QUOTES = (
-    "《》", "《》", "《》", "“”", "“”", '""', "''", "‘’", "「」", "『』", "【】", "()", "<>", "（）", "〈〉",
+    "《》", "《》", "《》", "“”", "“”", '""', "''", "‘’", "「」", "『』", "【】", "()", "（）", "〈〉",
 )  # fmt: skip
 # How many of the places outside the queries get a blank, and of those inside.
 _SHARES_OF_BLANKS: Shares = ((0.0, 0.0), (0.4, 0.0), (0.4, 0.1), (0.9, 0.9))
@@ -402,8 +402,11 @@ class _Writer:
             record = self.real[self.n_real % len(self.real)]
             self.n_real += 1
             message, intent = (record.text, list(record.spans)), record.intent
-            if self._happens(0.5):  # as they are
+            if self._happens(0.4):  # as they are
                 return (*message, intent)
+            # Or a full stop would say that a message was written in earnest.
+            if not record.spans:
+                message = record.text.rstrip(_PUNCTUATION) or record.text, []
         else:
             kind = self.random.choices(self.kinds, cum_weights=self.shares)[0]
             intent = _INTENTS[kind]
