@@ -68,6 +68,8 @@ name_dropout = 0.5
 name_distractors = 0.5
 fullwidth = true
 lowercase = true
+simplified = false
+symbols = false
 precision = "float32"
 threads = 1
 spinning = false
@@ -456,11 +458,12 @@ class MusicQuery(QueryFinder):
         RAISES (ValueError): If a predicted and its reference text differ, or the
             reference has a label that the model does not.
         """
+        # What it is pretrained with may have intents, of which the examples know nothing.
         return self._objective.of_examples(
             list(examples),
             scores,
             labels=self.labels,
-            intents=self.intents,
+            intents=self.intents if self.cfg["learn_intents"] else (),
             component=self.name,
         )
 
