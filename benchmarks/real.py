@@ -56,15 +56,15 @@ from real_scores import (
     share,
 )
 from real_tables import document
-from spacy_musicquery.catalogue_files import read_catalogue
-from spacy_musicquery.pretrained import BOX_PATH
-from spacy_musicquery.raw_text import read_lines
 from systems import SYSTEMS, train_all
 from tqdm import tqdm
 
 from spacy_musicquery.data.annotated_files import stop_at_problems
+from spacy_musicquery.data.catalogue_files import read_catalogue
+from spacy_musicquery.data.raw_text import read_lines
 from spacy_musicquery.data.records import read_records
 from spacy_musicquery.pipeline.load import load_pipeline
+from spacy_musicquery.saving.pretrained import BOX_PATH
 
 HERE = Path(__file__).resolve().parent
 N_BINS = 15

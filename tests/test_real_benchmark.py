@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from spacy_musicquery.catalogue_files import read_catalogue
+
+from spacy_musicquery.data.catalogue_files import read_catalogue
 
 # The modules of that folder import each other as the scripts beside them do.
 sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))
