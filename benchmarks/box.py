@@ -14,8 +14,10 @@ from typing import Any, Dict, List, Optional
 
 import spacy
 
-from spacy_musicquery.cli._util import box_pipeline, predict, read_examples
+from spacy_musicquery.cli._util import predict
+from spacy_musicquery.data.annotated_files import read_examples
 from spacy_musicquery.data.records import DEFAULT_LABEL, DEFAULT_SPANS_KEY
+from spacy_musicquery.pipeline.load import box_pipeline
 from spacy_musicquery.pipeline.scorer import music_query_score
 
 HERE = Path(__file__).resolve().parent

@@ -16,7 +16,7 @@ import numpy as np
 import spacy
 from plots import draw_reliability
 
-from spacy_musicquery.cli._util import read_any_records, stop_at_problems
+from spacy_musicquery.data.annotated_files import read_any_records, stop_at_problems
 
 N_BINS = 10
 THRESHOLDS = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)

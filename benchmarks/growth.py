@@ -17,9 +17,8 @@ import spacy
 from spacy.language import Language
 from spacy.training import Example
 
-from spacy_musicquery.data.corpus import record_to_doc
-from spacy_musicquery.data.records import read_records
-from spacy_musicquery.tokens.intents import list_intents
+from spacy_musicquery.data.docs import record_to_doc
+from spacy_musicquery.data.records import list_intents, read_records
 
 
 def main() -> None:

@@ -158,7 +158,7 @@ def save_with_names(
     component.set_catalogue(names)
     built = time.perf_counter() - began
     nlp.to_disk(path)
-    find = component.model.attrs["catalogue"].find
+    find = component.parameters.catalogue.find
     n_found = statistics.mean(len(find(text)) for text in texts)
     return {"in a message": f"{n_found:.1f}", "build": f"{built:.1f} s"}
 

@@ -14,7 +14,7 @@ import numpy as np
 import spacy
 from spacy.training import Example
 
-from spacy_musicquery.data.corpus import record_to_doc
+from spacy_musicquery.data.docs import record_to_doc
 from spacy_musicquery.data.records import read_records
 from spacy_musicquery.decoding.bio import best_tags
 from spacy_musicquery.ml.architectures import forward
@@ -58,7 +58,7 @@ def main(path: str, records_path: str) -> None:
     records, _ = read_records(Path(records_path))
     texts = [record.text for record in records]
     compare_with_keras("messages", model, texts)
-    chars = "".join(model.attrs["inventory"].chars)
+    chars = "".join(model.shims[0].parameters.characters.chars)
     compare_with_keras("random strings", model, random_texts(chars))
     for precision in ("float32", "int8"):
         override = {"components": {"music_query": {"model": {"precision": precision}}}}

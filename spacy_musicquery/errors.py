@@ -4,6 +4,10 @@ As in spaCy's own `spacy/errors.py`, a message says which part of the package
 speaks, what value was wrong and what to do about it.
 """
 
+from contextlib import contextmanager
+from math import isfinite
+from typing import Iterator, Optional
+
 
 class SavedModelError(ValueError):
     """A saved component is damaged, incomplete or of another network."""
@@ -81,7 +85,7 @@ class Errors:
 
     # Saved pipelines
     MQ017 = (
-        "[MQ017] {name}: pretrained = {path}: there is no saved music_query component. "
+        "[MQ017] {name}: pretrained = {path!r}: there is no saved music_query component. "
         "Name the directory of a saved pipeline that has one, 'box' for the model that "
         "comes with this package, or null to start from nothing."
     )
@@ -258,6 +262,11 @@ class Warnings:
         "(as `spacy convert` does from CoNLL files): its text reads {text!r}. Convert it "
         "with `python -m spacy music-query convert`, which keeps Chinese unspaced."
     )
+    MQ105 = (
+        "[MQ105] span._.{extension} was declared by somebody else, with a default, a getter "
+        "or a method of its own: it is left alone. The scores of music queries stand in "
+        "doc.spans[...].attrs['scores']."
+    )
     MQ104 = (
         "[MQ104] catalogue: the folder {path} is empty: training goes on without the names "
         "that should be there."
@@ -265,7 +274,9 @@ class Warnings:
 
 
 def bad_setting(name: str, setting: str, value: object, expected: str) -> ValueError:
-    """name (str): Who has the setting.
+    """Say that a setting has a value that is not allowed.
+
+    name (str): Who has the setting.
     setting (str): Its name.
     value (object): Its value, which is not allowed.
     expected (str): What would be.
@@ -277,13 +288,86 @@ def bad_setting(name: str, setting: str, value: object, expected: str) -> ValueE
     return ValueError(message)
 
 
+def require_number(
+    name: str,
+    setting: str,
+    value: object,
+    *,
+    at_least: Optional[float] = None,
+    above: Optional[float] = None,
+    at_most: Optional[float] = None,
+    below: Optional[float] = None,
+    whole: bool = False,
+) -> None:
+    """Refuse a setting that is no finite number, or outside its range. A config may pass
+    "64" where 64 is meant, and True is no number.
+
+    name (str): Who has the setting.
+    setting (str): Its name.
+    value (object): Its value.
+    at_least, above (Optional[float]): The lower bound, itself allowed or not.
+    at_most, below (Optional[float]): The upper bound, itself allowed or not.
+    whole (bool): Whether it must be a whole number.
+    RAISES (ValueError): If it is not allowed.
+    """
+    kinds = (int,) if whole else (int, float)
+    if (
+        type(value) in kinds
+        and isinstance(value, (int, float))
+        and isfinite(value)
+        and (at_least is None or value >= at_least)
+        and (above is None or value > above)
+        and (at_most is None or value <= at_most)
+        and (below is None or value < below)
+    ):
+        return
+    expected = "a whole number" if whole else "a number"
+    if at_least is not None and at_most is not None:
+        expected += f" from {at_least} to {at_most}"
+    else:
+        bounds = {"of at least": at_least, "above": above, "at most": at_most}
+        bounds["below"] = below
+        words = [f"{word} {n}" for word, n in bounds.items() if n is not None]
+        expected += " " + " and ".join(words)
+    raise bad_setting(name, setting, value, expected)
+
+
+def damaged(name: str, problem: str) -> SavedModelError:
+    """Say what is wrong with a saved component.
+
+    name (str): The component's name.
+    problem (str): What is wrong.
+    RETURNS (SavedModelError): The error to raise.
+    """
+    return SavedModelError(Errors.MQ021.format(name=name, problem=problem))
+
+
 def require_sound(condition: bool, problem: str) -> None:
-    """condition (bool): What is true of every saved model.
+    """Refuse what no saved model holds; within `errors_as_damage`, which knows whose it is.
+
+    condition (bool): What is true of every saved model.
     problem (str): What is wrong if it is not.
-    RAISES (SavedModelError): If it is not.
+    RAISES (ValueError): If it is not.
     """
     if not condition:
-        raise SavedModelError(Errors.MQ021.format(name="music_query", problem=problem))
+        raise ValueError(problem)
+
+
+@contextmanager
+def errors_as_damage(name: str) -> Iterator[None]:
+    """Say of whatever fails in a `with` block that a saved component is damaged.
+
+    name (str): The component's name.
+    RAISES (SavedModelError): If the block raises anything.
+    """
+    try:
+        yield
+    except SavedModelError:
+        raise
+    except ValueError as error:
+        raise damaged(name, str(error)) from error
+    except Exception as error:  # whatever numpy and msgpack make of damaged bytes
+        raise damaged(name, f"{type(error).__name__}: {error}") from error
 
 
 def excerpt(text: str, length: int = 60) -> str:

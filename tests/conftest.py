@@ -13,8 +13,12 @@ from spacy.util import load_config
 from thinc.util import fix_random_seed
 from weasel.cli.run import project_run
 
-from spacy_musicquery.data.corpus import record_to_doc
+from spacy_musicquery.data.docs import record_to_doc
 from spacy_musicquery.data.records import Record
+from spacy_musicquery.features.characters import CharInventory
+from spacy_musicquery.ml.keras_shim import KerasShim
+from spacy_musicquery.ml.parameters import Parameters
+from spacy_musicquery.ml.shapes import NetworkSizes
 
 # Four messages with queries of two labels, one of them twice, and two without any.
 MESSAGES = [
@@ -70,6 +74,16 @@ def make_trained(steps=60, lang="zh", seed=0, messages=MESSAGES, drop=0.0, **con
     for _ in range(steps):
         nlp.update(examples, sgd=optimizer, drop=drop)
     return nlp
+
+
+def make_shim(n_chars, n_tags, *, n_bigrams=0, n_intents=0, seed=0, **settings):
+    """A network of these sizes, with weights drawn at random."""
+    shim = KerasShim(Parameters(CharInventory()), **settings)
+    sizes = NetworkSizes(
+        n_chars, n_tags, n_bigrams=n_bigrams, n_intents=n_intents, **shim.settings
+    )
+    shim.initialize(shim.parameters, sizes, seed=seed)
+    return shim
 
 
 def found(doc):

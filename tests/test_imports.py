@@ -108,9 +108,9 @@ import spacy, sys, types
 keras = types.ModuleType("keras")
 keras.backend = types.SimpleNamespace(backend=lambda: "jax")
 sys.modules["keras"], sys.modules["tensorflow"] = keras, types.ModuleType("tensorflow")
-from spacy_musicquery.ml.keras_shim import KerasShim
+from spacy_musicquery.ml.architectures import build_char_bilstm
 try:
-    KerasShim(embed_width=1, hidden_width=1, depth=1).initialize(3, 3, seed=0)
+    build_char_bilstm(nO=3).initialize(X=["听"])
 except ImportError as error:
     print(error)
 """

@@ -4,7 +4,7 @@ import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator, List, NoReturn, Optional, Tuple, cast
+from typing import Any, Iterator, List, NoReturn, Optional, cast
 
 import spacy
 import srsly
@@ -12,21 +12,17 @@ import typer
 from spacy.lang.zh import ChineseTokenizer
 from spacy.language import Language
 from spacy.training import Example
-from spacy.vocab import Vocab
 from tqdm import tqdm
 from wasabi import msg
 
-from ..data.corpus import doc_to_record, read_docs, record_to_doc, save_docs
+from ..data.docs import record_to_doc, save_docs
 from ..data.records import (
     DEFAULT_LABEL,
     DEFAULT_SPANS_KEY,
-    Problem,
     Record,
-    describe_problems,
-    read_records,
+    list_intents,
 )
 from ..errors import Errors
-from ..tokens.intents import list_intents
 
 MODEL_ARGUMENT = typer.Argument(
     ..., metavar="MODEL", help="Pipeline: a directory or a package name"
@@ -67,67 +63,6 @@ def plain_errors() -> Iterator[None]:
         raise typer.Exit(1) from error
 
 
-def box_pipeline() -> Language:
-    """RETURNS (Language): A pipeline with the model that comes with this package."""
-    config = {"nlp": {"tokenizer": {"@tokenizers": "spacy_musicquery.CharTokenizer.v1"}}}
-    nlp = spacy.blank("zh", config=config)
-    nlp.add_pipe("music_query")
-    return nlp
-
-
-def load_pipeline(path: Optional[str]) -> Language:
-    """path (Optional[str]): The directory or package name of a pipeline; None for one
-        with the model in the box.
-    RETURNS (Language): The pipeline.
-    RAISES (ValueError): If there is none, or it has no `music_query` component.
-    """
-    if path is None:
-        return box_pipeline()
-    try:
-        nlp = spacy.load(path)
-    except OSError as error:
-        if Path(path).exists():
-            raise
-        raise ValueError(Errors.MQ050.format(path=path)) from error
-    factories = [nlp.get_pipe_meta(name).factory for name in nlp.pipe_names]
-    if "music_query" not in factories:
-        pipes = ", ".join(nlp.pipe_names) or "none"
-        raise ValueError(Errors.MQ051.format(path=path, pipes=pipes))
-    return nlp
-
-
-def read_any_records(
-    path: Path, *, label: str, spans_key: str, need_spans: bool = True
-) -> Tuple[List[Record], List[Problem]]:
-    """Read records from a file of annotated messages or from a .spacy file."""
-    if path.suffix != ".spacy":
-        return read_records(path, label=label, spans_key=spans_key, need_spans=need_spans)
-    docs = read_docs(path, Vocab())
-    return [doc_to_record(row, doc) for row, doc in enumerate(docs, start=1)], []
-
-
-def read_examples(
-    nlp: Language, path: Path, *, label: str, spans_key: str
-) -> List[Example]:
-    """Read annotated messages to score a pipeline with.
-
-    nlp (Language): The pipeline; nothing is predicted yet.
-    path (Path): A file of annotated messages or a .spacy file.
-    label (str): The label of `music_query` strings.
-    spans_key (str): The key of a record's offsets.
-    RETURNS (List[Example]): The examples.
-    RAISES (ValueError): If anything in the file is wrong.
-    """
-    if path.suffix == ".spacy":
-        references = read_docs(path, nlp.vocab)
-    else:
-        records, problems = read_records(path, label=label, spans_key=spans_key)
-        stop_at_problems(problems, remedy="Correct the rows.")
-        intents = list_intents(records)
-        references = [record_to_doc(nlp, record, intents) for record in records]
-    return [Example(nlp.make_doc(doc.text), doc) for doc in references]
-
-
 def predict(nlp: Language, examples: List[Example]) -> None:
     """Let a pipeline annotate the predicted side of examples, with a progress bar."""
     docs = nlp.pipe(example.predicted for example in examples)
@@ -137,16 +72,12 @@ def predict(nlp: Language, examples: List[Example]) -> None:
 
 
 def percent(share: Optional[float]) -> str:
-    """share (Optional[float]): From 0 to 1, or None for none.
+    """Write a share for a table.
+
+    share (Optional[float]): From 0 to 1, or None for none.
     RETURNS (str): For a table.
     """
     return "-" if share is None else f"{share:.2%}"
-
-
-def stop_at_problems(problems: List[Problem], *, remedy: str) -> None:
-    """List problems in the data, one a line, and stop if there are any."""
-    if problems:
-        raise ValueError(describe_problems(problems, remedy))
 
 
 def refuse(option: str, value: object, problem: str) -> NoReturn:
@@ -163,7 +94,9 @@ def read_json(option: str, path: Path) -> Any:
 
 
 def blank_pipeline(lang: str, segmenter: str) -> Language:
-    """lang (str): The language.
+    """Make a pipeline that only tokenizes.
+
+    lang (str): The language.
     segmenter (str): The Chinese word segmenter: char, jieba or pkuseg.
     RETURNS (Language): A pipeline that only tokenizes.
     """

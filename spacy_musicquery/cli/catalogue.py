@@ -5,9 +5,10 @@ import typer
 from wasabi import msg
 
 from ..data.catalogue_files import read_catalogue
+from ..pipeline.load import load_pipeline
 from ..pipeline.music_query import MusicQuery
 from ..saving.atomic import save
-from ._util import MODEL_ARGUMENT, load_pipeline, plain_errors, refuse
+from ._util import MODEL_ARGUMENT, plain_errors, refuse
 
 
 def catalogue(

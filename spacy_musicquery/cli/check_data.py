@@ -4,8 +4,9 @@ from typing import Optional
 import typer
 from wasabi import msg
 
+from ..data.annotated_files import read_any_records
 from ..reports.data_report import overlap_rows, records_rows
-from ._util import LABEL_OPTION, SPANS_KEY_OPTION, plain_errors, read_any_records
+from ._util import LABEL_OPTION, SPANS_KEY_OPTION, plain_errors
 
 # Wider than any cell, so that wasabi aligns them all.
 _MAX_COLUMN = 200

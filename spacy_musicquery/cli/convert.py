@@ -3,6 +3,7 @@ from typing import List, Optional
 
 import typer
 
+from ..data.annotated_files import stop_at_problems
 from ..data.records import read_records, split_records
 from ..errors import Errors
 from ._util import (
@@ -15,7 +16,6 @@ from ._util import (
     plain_errors,
     refuse,
     save_records,
-    stop_at_problems,
 )
 
 

@@ -4,6 +4,8 @@ from typing import Dict, List, Optional
 import typer
 from wasabi import msg
 
+from ..data.annotated_files import read_any_records, read_examples, stop_at_problems
+from ..pipeline.load import load_pipeline
 from ..reports.error_analysis import (
     KINDS,
     Message,
@@ -21,13 +23,9 @@ from ._util import (
     LABEL_OPTION,
     MODEL_ARGUMENT,
     SPANS_KEY_OPTION,
-    load_pipeline,
     percent,
     plain_errors,
     predict,
-    read_any_records,
-    read_examples,
-    stop_at_problems,
 )
 
 

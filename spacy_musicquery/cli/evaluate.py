@@ -5,15 +5,15 @@ import srsly
 import typer
 from wasabi import msg
 
+from ..data.annotated_files import read_examples
+from ..pipeline.load import load_pipeline
 from ._util import (
     DATA_ARGUMENT,
     LABEL_OPTION,
     MODEL_ARGUMENT,
     SPANS_KEY_OPTION,
-    load_pipeline,
     percent,
     plain_errors,
-    read_examples,
 )
 
 

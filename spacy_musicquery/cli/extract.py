@@ -1,5 +1,6 @@
 import json
 import sys
+from html import escape
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
@@ -12,8 +13,9 @@ from wasabi import msg
 
 from ..data.text_lines import decode_line
 from ..errors import Errors
+from ..pipeline.load import load_pipeline
 from ..pipeline.music_query import MusicQuery
-from ._util import MODEL_OPTION, load_pipeline, plain_errors
+from ._util import MODEL_OPTION, plain_errors
 
 # A character takes no more in UTF-8.
 _MAX_CHAR_BYTES = 4
@@ -67,7 +69,9 @@ def extract(
 
 
 def describe(nlp: Language, doc: Doc) -> Dict[str, Any]:
-    """nlp (Language): The pipeline.
+    """Describe a message and what was found in it.
+
+    nlp (Language): The pipeline.
     doc (Doc): A message that went through it.
     RETURNS (Dict[str, Any]): Its text and queries, as the command prints them.
     """
@@ -85,7 +89,8 @@ def _as_displacy(nlp: Language, doc: Doc) -> Dict[str, Any]:
     for query in sorted(describe(nlp, doc)["music_query"], key=lambda q: q["start"]):
         # Those of two components may overlap, which it cannot draw.
         if not ents or query["start"] >= ents[-1]["end"]:
-            ents.append(query)
+            # displaCy escapes the text, but not the labels, which come with the model.
+            ents.append({**query, "label": escape(query["label"])})
     return {"text": doc.text, "ents": ents}
 
 

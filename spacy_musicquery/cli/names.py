@@ -4,16 +4,15 @@ from typing import Dict, Optional, Set
 import typer
 from wasabi import msg
 
+from ..data.annotated_files import read_any_records, stop_at_problems
 from ..data.catalogue_files import catalogue_files, write_catalogue
 from ._util import (
     DATA_ARGUMENT,
     LABEL_OPTION,
     SPANS_KEY_OPTION,
     plain_errors,
-    read_any_records,
     read_json,
     refuse,
-    stop_at_problems,
 )
 
 

@@ -5,18 +5,13 @@ import srsly
 import typer
 from wasabi import msg
 
+from ..data.annotated_files import read_examples
 from ..data.records import DEFAULT_LABEL, DEFAULT_SPANS_KEY
+from ..pipeline.load import load_pipeline
 from ..pipeline.music_query import MusicQuery
 from ..pipeline.scorer import music_query_score
 from ..saving.pretrained import make_record
-from ._util import (
-    MODEL_ARGUMENT,
-    load_pipeline,
-    plain_errors,
-    predict,
-    read_examples,
-    refuse,
-)
+from ._util import MODEL_ARGUMENT, plain_errors, predict, refuse
 
 
 def pack(

@@ -10,7 +10,7 @@ from spacy import displacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from spacy_musicquery.cli._util import load_pipeline
+from spacy_musicquery.pipeline.load import load_pipeline
 from spacy_musicquery.pipeline.music_query import MusicQuery
 
 TITLE = "Music queries in a message"
@@ -22,7 +22,10 @@ MAX_ROWS = 20
 
 
 def show_page(path: Optional[str]) -> None:
-    """path (Optional[str]): The pipeline to try; None for the model in the box."""
+    """Show the page.
+
+    path (Optional[str]): The pipeline to try; None for the model in the box.
+    """
     st.set_page_config(page_title=TITLE)
     st.title(TITLE)
     shared = load(path)
@@ -51,7 +54,9 @@ def show_page(path: Optional[str]) -> None:
 
 @st.cache_resource(show_spinner="Loading the pipeline")
 def load(path: Optional[str]) -> Language:
-    """path (Optional[str]): The pipeline to try; None for the model in the box.
+    """Load a pipeline, once for all who open the page.
+
+    path (Optional[str]): The pipeline to try; None for the model in the box.
     RETURNS (Language): The pipeline, loaded once for everybody.
     """
     nlp = load_pipeline(path)
@@ -60,7 +65,9 @@ def load(path: Optional[str]) -> Language:
 
 
 def choose_component(nlp: Language) -> str:
-    """nlp (Language): The pipeline.
+    """Let the reader choose among several `music_query` components.
+
+    nlp (Language): The pipeline.
     RETURNS (str): The name of its `music_query`, or of the chosen one if it has several.
     """
     names = [name for name, pipe in nlp.pipeline if isinstance(pipe, MusicQuery)]
@@ -92,7 +99,9 @@ def offer_catalogue(component: MusicQuery) -> None:
 
 
 def show_queries(doc: Doc, component: MusicQuery) -> None:
-    """doc (Doc): A message that went through the component.
+    """Show a message with its queries marked, and their scores.
+
+    doc (Doc): A message that went through the component.
     component (MusicQuery): The component.
     """
     queries = [
@@ -108,7 +117,9 @@ def show_queries(doc: Doc, component: MusicQuery) -> None:
 
 
 def show_probabilities(doc: Doc, component: MusicQuery) -> None:
-    """doc (Doc): A message.
+    """Show how likely each tag of each character is.
+
+    doc (Doc): A message.
     component (MusicQuery): The component to ask for the probability of every tag.
     """
     (probabilities,) = component.tag_probabilities([doc])
@@ -123,7 +134,10 @@ def show_probabilities(doc: Doc, component: MusicQuery) -> None:
 
 
 def probability_column() -> Any:
-    """RETURNS (ColumnConfig): Of numbers from 0 to 1, shown as bars."""
+    """Show numbers from 0 to 1 as bars.
+
+    RETURNS (ColumnConfig): Of numbers from 0 to 1, shown as bars.
+    """
     return st.column_config.ProgressColumn(format="%.3f", min_value=0.0, max_value=1.0)
 
 

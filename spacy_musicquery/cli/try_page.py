@@ -4,7 +4,8 @@ from typing import Optional
 import typer
 
 from ..errors import Errors
-from ._util import MODEL_OPTION, load_pipeline, plain_errors
+from ..pipeline.load import load_pipeline
+from ._util import MODEL_OPTION, plain_errors
 
 _SCRIPT = Path(__file__).with_name("try_app.py")
 

@@ -5,11 +5,12 @@ import typer
 from tqdm import tqdm
 from wasabi import msg
 
+from ..data.annotated_files import stop_at_problems
 from ..data.raw_text import read_lines
 from ..data.records import read_records
 from ..errors import Errors
 from ..vectors.char_vectors import train_char_vectors
-from ._util import plain_errors, stop_at_problems
+from ._util import plain_errors
 
 
 def vectors(

@@ -8,12 +8,10 @@ augmenter can do nothing with, has no variants. Intents stay what they were.
 
 import random
 from collections import defaultdict
-from functools import lru_cache
 from pathlib import Path
 from typing import (
     Callable,
     DefaultDict,
-    Dict,
     Iterator,
     List,
     Optional,
@@ -26,8 +24,9 @@ from typing import (
 from spacy.language import Language
 from spacy.training import Example
 
-from ..errors import Errors, bad_setting
-from .corpus import doc_to_record, record_to_doc
+from ..errors import bad_setting, require_number
+from .docs import doc_to_record, record_to_doc
+from .homophones import homophones, mishear
 from .raw_text import read_negatives
 from .records import Record, Span
 
@@ -160,34 +159,14 @@ def make_homophones(level: float = 1.0, share: float = 0.1, seed: int = 0) -> Au
     RAISES (ValueError): If the share is outside its range.
     RAISES (ImportError): `pypinyin` is not installed.
     """
-    if type(share) not in (int, float) or not 0.0 < share <= 1.0:
-        expected = "a number above 0 and at most 1"
-        raise bad_setting("homophones.v1", "share", share, expected)
-    _homophones()
+    require_number("homophones.v1", "share", share, above=0, at_most=1)
+    homophones()
 
     def vary(message: Message, generator: random.Random) -> Optional[Message]:
         text, spans = message
         return mishear(text, share, generator), spans
 
     return _augmenter(vary, level, seed)
-
-
-def mishear(text: str, share: float, generator: random.Random) -> str:
-    """Replace characters by others of the same sound.
-
-    text (str): The text.
-    share (float): Share of the characters to replace.
-    generator (random.Random): Draws them.
-    RETURNS (str): A text of the same length.
-    RAISES (ImportError): `pypinyin` is not installed.
-    """
-    homophones = _homophones()
-    return "".join(
-        generator.choice(homophones[char])
-        if char in homophones and generator.random() < share
-        else char
-        for char in text
-    )
 
 
 def replace_spans(text: str, spans: Sequence[Span], replacements: Sequence[str]) -> Message:
@@ -232,11 +211,12 @@ def _augmenter(
     seed: int,
     see: Callable[[Message], None] = lambda message: None,
 ) -> Augmenter:
-    """vary (Callable): Makes a variant of a message, or None.
+    """Make an augmenter of what varies one message.
+
+    vary (Callable): Makes a variant of a message, or None.
     see (Callable): Is told of every message before variants of it are made.
     """
-    if type(level) not in (int, float) or not level >= 0.0:
-        raise bad_setting("augmenter", "level", level, "a number of at least 0")
+    require_number("augmenter", "level", level, at_least=0)
     generator = random.Random(seed)
 
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
@@ -266,27 +246,3 @@ def _moved(spans: Sequence[Span], by: int) -> List[Span]:
 def _with_pause(text: str, generator: random.Random) -> str:
     """Something between two sentences, if there is nothing yet."""
     return text if text[-1:] in PUNCTUATION else text + generator.choice("，。 ")
-
-
-@lru_cache(maxsize=1)
-def _homophones() -> Dict[str, List[str]]:
-    """The other characters of the same sound and tone, among the 3,755 of the first
-    level of GB 2312, which are the common ones."""
-    try:
-        from pypinyin import Style, lazy_pinyin
-    except ImportError as error:
-        message = Errors.MQ001.format(name="homophones.v1", module="pypinyin", error=error)
-        raise ImportError(message) from error
-
-    codes = ((row, cell) for row in range(0xB0, 0xD8) for cell in range(0xA1, 0xFF))
-    # The last row holds 89 characters only.
-    chars = [bytes(code).decode("gb2312") for code in codes if code <= (0xD7, 0xF9)]
-    by_sound: DefaultDict[str, List[str]] = defaultdict(list)
-    for char in chars:
-        by_sound[lazy_pinyin(char, style=Style.TONE3)[0]].append(char)
-    return {
-        char: [other for other in same if other != char]
-        for same in by_sound.values()
-        for char in same
-        if len(same) > 1
-    }

@@ -30,7 +30,9 @@ class MergeRules(NamedTuple):
 
 
 def read_rules(path: Path) -> MergeRules:
-    """path (Path): A JSON file with the keys of `MergeRules`, each a list of strings.
+    """Read the rules by which slots make queries.
+
+    path (Path): A JSON file with the keys of `MergeRules`, each a list of strings.
     RETURNS (MergeRules): The rules.
     RAISES (ValueError): If the file is missing or of another form.
     """

@@ -84,7 +84,9 @@ def write_catalogue(names: Names, directory: Path) -> List[Path]:
 
 
 def catalogue_files(directory: Path) -> List[Path]:
-    """directory (Path): A folder.
+    """List the files of a folder that hold names.
+
+    directory (Path): A folder.
     RETURNS (List[Path]): The files in it that are read as a catalogue, in order.
     """
     endings = ("txt", "csv", "parquet")

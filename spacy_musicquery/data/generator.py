@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import DefaultDict, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
 from ..errors import Errors, bad_setting
-from .augment import mishear
+from .homophones import mishear
 from .raw_text import read_lines
 from .records import DEFAULT_LABEL, Record, Span
 
@@ -81,7 +81,9 @@ class GeneratorSettings(NamedTuple):
 
 
 def checked_settings(values: Mapping[str, object]) -> GeneratorSettings:
-    """values (Mapping[str, object]): Settings by name, for instance from a JSON file;
+    """Check settings.
+
+    values (Mapping[str, object]): Settings by name, for instance from a JSON file;
         what is not named has its default.
     RETURNS (GeneratorSettings): The settings.
     RAISES (ValueError): If a setting is unknown or outside its range.
@@ -108,7 +110,9 @@ class Grammar:
     """Phrases and names, and what can be made of them."""
 
     def __init__(self, folder: Path, names: Mapping[str, Sequence[str]]) -> None:
-        """folder (Path): The phrases, see above.
+        """Read phrases.
+
+        folder (Path): The phrases, see above.
         names (Mapping[str, Sequence[str]]): The catalogue, by type.
         RAISES (ValueError): If phrases are missing, or name what the catalogue has not.
         """

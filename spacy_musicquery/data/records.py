@@ -104,12 +104,23 @@ def read_records(
 
 
 def describe_problems(problems: List[Problem], remedy: str) -> str:
-    """problems (List[Problem]): What is wrong, at least one.
+    """Describe what is wrong in a file, a problem a line.
+
+    problems (List[Problem]): What is wrong, at least one.
     remedy (str): What to do about it.
     RETURNS (str): All of it, as an error message.
     """
     listed = "\n".join(map(str, problems))
     return Errors.MQ040.format(n=len(problems), problems=listed, remedy=remedy)
+
+
+def list_intents(records: Iterable[Record]) -> List[str]:
+    """List the intents of records.
+
+    records (Iterable[Record]): The records.
+    RETURNS (List[str]): Their different intents, sorted.
+    """
+    return sorted({record.intent for record in records if record.intent is not None})
 
 
 def split_records(

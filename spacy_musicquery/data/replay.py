@@ -9,10 +9,10 @@ from typing import Callable, Dict, Iterable, Iterator, Union
 from spacy.language import Language
 from spacy.training import Example
 
-from ..errors import Errors, bad_setting
-from ..ml.growth import REPLAYED
+from ..errors import Errors, require_number
+from ..tokens.gold import REPLAYED
 from .catalogue_files import read_catalogue
-from .corpus import record_to_doc
+from .docs import record_to_doc
 from .generator import Grammar, checked_settings, generate
 
 Reader = Callable[[Language], Iterable[Example]]
@@ -33,8 +33,7 @@ def make_replay_corpus(
     RETURNS (Callable): Yields examples in a random order, given the pipeline.
     RAISES (ValueError): If the share is not allowed; when read, if a reader gives nothing.
     """
-    if not 0.0 < share < 1.0:
-        raise bad_setting("ReplayCorpus", "share", share, "above 0 and below 1")
+    require_number("ReplayCorpus", "share", share, above=0, below=1)
 
     def read(nlp: Language) -> Iterator[Example]:
         new_examples, old_examples = list(new(nlp)), list(old(nlp))

@@ -35,7 +35,9 @@ class CharSpan(NamedTuple):
 
 
 def tag_names(labels: Sequence[str]) -> List[str]:
-    """labels (Sequence[str]): The entity labels.
+    """Name the tags of labels.
+
+    labels (Sequence[str]): The entity labels.
     RETURNS (List[str]): The names of all tags, by tag: O, B-x, I-x, B-y, ...
     """
     return ["O"] + [f"{prefix}-{label}" for label in labels for prefix in "BI"]
@@ -61,7 +63,9 @@ def encode_spans(
 
 
 def is_inside(tags: np.ndarray) -> np.ndarray:
-    """tags (np.ndarray): Any tags.
+    """Tell I-tags from others.
+
+    tags (np.ndarray): Any tags.
     RETURNS (np.ndarray): Where they are I-tags.
     """
     return (tags > OUTSIDE) & (tags % 2 == 0)
@@ -97,14 +101,6 @@ def crf_chain(transitions: Floats2d) -> LinearChain:
     """
     allowed = allowed_transitions(len(transitions))
     return LinearChain(np.where(allowed, transitions, -np.inf), learnt=True)
-
-
-def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """logits (np.ndarray): (..., tags).
-    RETURNS (np.ndarray): Log probabilities over the last axis.
-    """
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
 def decode(emissions: Floats2d, lengths: Ints1d, chain: LinearChain) -> List[CharSpan]:
@@ -171,7 +167,9 @@ def _decode_one(
         places.append((start, end, begin_tag))
     # The last character of the first span, and the one after the last span.
     first, last = places[0][1] - 1, min(places[-1][1], n_chars - 1)
-    weights, forward, backward, scale = chain.messages_of_one(emissions, first, last)
+    weights, forward, backward, scale = chain.forward_backward_of_one(
+        emissions, first, last
+    )
     factors = chain.factor_rows
     spans = []
     for start, end, begin_tag in places:
@@ -208,7 +206,7 @@ def _decode_together(
     text_ends = lengths.cumsum()
     text = text_ends.searchsorted(start, side="right")
 
-    weights, forward, backward, scale = chain.messages(scores, packed)
+    weights, forward, backward, scale = chain.forward_backward(scores, packed)
     places = packed.position[chars]
     factors = chain.factors[tags[chars - 1], char_tags]
     factors *= weights[char_tags, places] / scale[places]
@@ -239,8 +237,8 @@ def tag_probabilities(emissions: Floats2d, lengths: Ints1d, chain: LinearChain) 
     RETURNS (Floats2d): The same shape; every row sums to 1.
     """
     packed = PackedTexts(lengths)
-    messages = chain.messages(packed.pack(emissions), packed)
-    return (messages.forward * messages.backward)[:, packed.position].T
+    passes = chain.forward_backward(packed.pack(emissions), packed)
+    return (passes.forward * passes.backward)[:, packed.position].T
 
 
 def best_tags(emissions: Floats2d, lengths: Ints1d, chain: LinearChain) -> Ints1d:

@@ -44,7 +44,10 @@ class PackedTexts:
     """
 
     def __init__(self, lengths: Ints1d) -> None:
-        """lengths (Ints1d): The length of each text."""
+        """Order the characters of texts.
+
+        lengths (Ints1d): The length of each text.
+        """
         n_texts = len(lengths) - np.cumsum(np.bincount(lengths))[:-1]
         starts = np.cumsum(n_texts) - n_texts
         rank = np.empty(len(lengths), dtype="int64")
@@ -60,7 +63,9 @@ class PackedTexts:
         ]
 
     def pack(self, rows: Floats2d) -> Floats2d:
-        """rows (Floats2d): (characters, n), the texts in a row.
+        """Put rows in this order.
+
+        rows (Floats2d): (characters, n), the texts in a row.
         RETURNS (Floats2d): (n, characters), packed, in double precision.
         """
         packed = np.empty((rows.shape[1], len(rows)))
@@ -68,7 +73,7 @@ class PackedTexts:
         return packed
 
 
-class Messages(NamedTuple):
+class ForwardBackward(NamedTuple):
     """What the forward-backward algorithm passes along a chain, scaled so that every
     forward message sums to 1 (Rabiner 1989, section V.A). Over many texts the arrays
     are packed, (tags, characters); of one text they are lists of one row a character.
@@ -89,7 +94,9 @@ class LinearChain:
     """The transitions of a chain, and the algorithms over it."""
 
     def __init__(self, transitions: Floats2d, *, learnt: bool = False) -> None:
-        """transitions (Floats2d): Scores (tags, tags): [before, after].
+        """Make a chain.
+
+        transitions (Floats2d): Scores (tags, tags): [before, after].
         learnt (bool): Whether they are parameters of a model (a CRF).
         """
         self.learnt = learnt
@@ -118,12 +125,12 @@ class LinearChain:
             tags[before] = scores_before.argmax(axis=0)
         return tags
 
-    def messages(self, scores: Floats2d, packed: PackedTexts) -> Messages:
+    def forward_backward(self, scores: Floats2d, packed: PackedTexts) -> ForwardBackward:
         """Run the forward-backward algorithm over every text.
 
         scores (Floats2d): Packed emissions (tags, characters).
         packed (PackedTexts): Their order.
-        RETURNS (Messages): Packed.
+        RETURNS (ForwardBackward): Packed.
         """
         weights = np.exp(scores - scores.max(axis=0)) + _LEAST_WEIGHT
         forward = weights.copy()
@@ -142,19 +149,19 @@ class LinearChain:
         scaled = weights / scale
         for before, here in reversed(packed.following):
             backward[:, before] = self.factors @ (scaled[:, here] * backward[:, here])
-        return Messages(weights, forward, backward, scale)
+        return ForwardBackward(weights, forward, backward, scale)
 
     def expected_transitions(
-        self, messages: Messages, packed: PackedTexts, counts: Floats1d
+        self, passes: ForwardBackward, packed: PackedTexts, counts: Floats1d
     ) -> Floats2d:
         """How often each transition is expected to occur in all texts together.
 
-        messages (Messages): What `messages` returned.
+        passes (ForwardBackward): What `forward_backward` returned.
         packed (PackedTexts): Its order.
         counts (Floats1d): How much the transition to each character counts, packed.
         RETURNS (Floats2d): Sums of probabilities (tags, tags): [before, after].
         """
-        weights, forward, backward, scale = messages
+        weights, forward, backward, scale = passes
         into = weights / scale * backward * counts
         expected = np.zeros_like(self.factors)
         expected[0] = into[:, packed.first].sum(axis=1)
@@ -196,15 +203,17 @@ class LinearChain:
         tags.reverse()
         return tags
 
-    def messages_of_one(self, emissions: Rows, first: int, last: int) -> Messages:
-        """`messages` of one text that is not empty, for the tags of one label, as far as
+    def forward_backward_of_one(
+        self, emissions: Rows, first: int, last: int
+    ) -> ForwardBackward:
+        """`forward_backward` of one text that is not empty, for the tags of one label, as far as
         the characters `first` to `last` need them.
 
         emissions (Sequence[Sequence[float]]): A row a character.
         first (int): Rows of `backward` before this character are left out: its first row
             is that of `first`.
         last (int): Rows of `forward` and `scale` end with this character.
-        RETURNS (Messages): Rows of a character each.
+        RETURNS (ForwardBackward): Rows of a character each.
         """
         (oo, ob, _), (bo, bb, bi), (io, ib, ii) = self.factor_rows
         weights = []
@@ -255,4 +264,4 @@ class LinearChain:
             i = io * from_o + ib * from_b + ii * from_i
             backward.append((o, b, i))
         backward.reverse()
-        return Messages(weights, forward, backward, scale)
+        return ForwardBackward(weights, forward, backward, scale)

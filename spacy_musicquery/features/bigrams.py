@@ -20,7 +20,9 @@ class BigramInventory:
     """
 
     def __init__(self, pairs: Ints2d) -> None:
-        """pairs (Ints2d): The ids of the characters of each pair (pairs, 2), in order;
+        """Make an inventory of given pairs.
+
+        pairs (Ints2d): The ids of the characters of each pair (pairs, 2), in order;
         the first pair has id 1."""
         self.pairs = np.asarray(pairs, dtype="int32").reshape(-1, 2)
         self._keys = _keys(self.pairs[:, 0].astype("int64"), self.pairs[:, 1])
@@ -32,9 +34,17 @@ class BigramInventory:
         """The number of ids, the one of unknown pairs included."""
         return len(self.pairs) + 1
 
+    @classmethod
+    def empty(cls) -> "BigramInventory":
+        """Know no pair. RETURNS (BigramInventory): An inventory without pairs."""
+        return cls(np.zeros((0, 2)))
+
     @property
     def is_in_order(self) -> bool:
-        """RETURNS (bool): Whether the pairs are different and in order, as they must be."""
+        """Tell whether the pairs can be searched.
+
+        RETURNS (bool): Whether the pairs are different and in order, as they must be.
+        """
         return bool((self._keys[1:] > self._keys[:-1]).all())
 
     @classmethod
@@ -72,20 +82,27 @@ class BigramInventory:
         return both
 
     def ids_of(self, pairs: Ints2d) -> Ints1d:
-        """pairs (Ints2d): The ids of the characters of pairs that are known (pairs, 2).
+        """Find the ids of pairs.
+
+        pairs (Ints2d): The ids of the characters of pairs that are known (pairs, 2).
         RETURNS (Ints1d): The pairs' own ids.
         """
         return self._keys.searchsorted(_keys(pairs[:, 0].astype("int64"), pairs[:, 1])) + 1
 
     def to_dict(self) -> Dict:
-        """RETURNS (Dict): What `from_dict` needs, in types that msgpack can hold."""
+        """Turn the inventory into plain data.
+
+        RETURNS (Dict): What `from_dict` needs, in types that msgpack can hold.
+        """
         # Half the size wherever ids fit, as they do but for immense inventories.
         fits = self.pairs.max(initial=0) <= np.iinfo("uint16").max
         return {"pairs": self.pairs.astype("uint16") if fits else self.pairs}
 
     @classmethod
     def from_dict(cls, data: Dict) -> "BigramInventory":
-        """data (Dict): What `to_dict` returned.
+        """Make an inventory of plain data.
+
+        data (Dict): What `to_dict` returned.
         RETURNS (BigramInventory): An equal inventory.
         """
         return cls(data["pairs"])

@@ -6,11 +6,11 @@ its ids, always, because every character becomes exactly one id.
 
 from collections import Counter
 from functools import lru_cache
-from typing import Dict, Iterable, Iterator, List, Sequence, Tuple
+from typing import Dict, Iterable, Sequence, Tuple
 
 import numpy as np
 
-from ..types import Ints1d, Ints2d, Ints3d
+from ..types import Ints1d
 
 PAD_ID = 0
 UNK_ID = 1
@@ -56,7 +56,9 @@ def _normal_codes(fullwidth: bool, lowercase: bool) -> np.ndarray:
 
 
 def code_points(text: str) -> np.ndarray:
-    """text (str): Any text. A lone surrogate is no character, but passes.
+    """Turn a text into numbers.
+
+    text (str): Any text. A lone surrogate is no character, but passes.
     RETURNS (np.ndarray): The code point of each character, as uint32.
     """
     return np.frombuffer(text.encode(*_UTF32), dtype="<u4")
@@ -93,6 +95,11 @@ class CharInventory:
         """The number of ids, padding and unknown included."""
         return len(self.chars) + N_RESERVED
 
+    @property
+    def normalization(self) -> Dict[str, bool]:
+        """How texts are normalised. RETURNS (Dict[str, bool]): The settings, by name."""
+        return {"fullwidth": self.fullwidth, "lowercase": self.lowercase}
+
     def normalize(self, text: str) -> str:
         """Normalise a text, character by character.
 
@@ -102,7 +109,9 @@ class CharInventory:
         return self.normal_codes(text).tobytes().decode(*_UTF32)
 
     def normal_codes(self, text: str) -> np.ndarray:
-        """text (str): A text.
+        """Normalise a text, as numbers.
+
+        text (str): A text.
         RETURNS (np.ndarray): The code points of `normalize(text)`, as uint32.
         """
         codes = code_points(text)
@@ -116,7 +125,7 @@ class CharInventory:
         min_count (int): How often a character must occur, once normalised.
         RETURNS (CharInventory): The new inventory, normalising as this one does.
         """
-        none = CharInventory(fullwidth=self.fullwidth, lowercase=self.lowercase)
+        none = CharInventory((), **self.normalization)
         return none.grown_by(texts, min_count=min_count)
 
     def grown_by(self, texts: Iterable[str], *, min_count: int) -> "CharInventory":
@@ -134,8 +143,7 @@ class CharInventory:
         known = set(self.chars)
         return CharInventory(
             [*self.chars, *(char for char in frequent if char not in known)],
-            fullwidth=self.fullwidth,
-            lowercase=self.lowercase,
+            **self.normalization,
         )
 
     def encode(self, texts: Sequence[str]) -> Tuple[Ints1d, Ints1d]:
@@ -150,16 +158,17 @@ class CharInventory:
         return self._lookup.take(codes, mode="clip"), lengths
 
     def to_dict(self) -> Dict:
-        """RETURNS (Dict): What `from_dict` needs, in types that msgpack can hold."""
-        return {
-            "chars": "".join(self.chars),
-            "fullwidth": self.fullwidth,
-            "lowercase": self.lowercase,
-        }
+        """Turn the inventory into plain data.
+
+        RETURNS (Dict): What `from_dict` needs, in types that msgpack can hold.
+        """
+        return {"chars": "".join(self.chars), **self.normalization}
 
     @classmethod
     def from_dict(cls, data: Dict) -> "CharInventory":
-        """data (Dict): What `to_dict` returned.
+        """Make an inventory of plain data.
+
+        data (Dict): What `to_dict` returned.
         RETURNS (CharInventory): An equal inventory.
         """
         return cls(data["chars"], fullwidth=data["fullwidth"], lowercase=data["lowercase"])
@@ -178,73 +187,3 @@ class CharInventory:
         lookup = np.full(max(codes, default=0) + 2, UNK_ID, dtype="int32")
         lookup[codes] = list(self.id_of_char.values())
         return lookup
-
-
-class PaddedBatch:
-    """Some of the texts of an encoded batch, one a row, padded to the longest.
-
-    `texts` (rows,) are the texts' places in the batch, `ids` (rows, longest, n) the
-    padded ids and `lengths` (rows,) the true lengths. `scatter` and `gather` go back and forth between an array of
-    padded rows and one of all characters in a row.
-    """
-
-    def __init__(self, texts: Ints1d, ids: Ints2d, starts: Ints1d, lengths: Ints1d) -> None:
-        """texts (Ints1d): Which text each row is.
-        ids (Ints2d): The ids of all characters of the whole batch (characters, n).
-        starts (Ints1d): Where each row's text starts in `ids`.
-        lengths (Ints1d): How long each row's text is.
-        """
-        steps = np.arange(lengths.max(), dtype="int64")
-        self.texts = texts
-        self.lengths = lengths
-        self._mask = steps < lengths[:, None]
-        self._index = (starts[:, None] + steps)[self._mask]
-        self.ids: Ints3d = self.gather(ids)
-
-    def scatter(self, rows: np.ndarray, out: np.ndarray) -> None:
-        """Write padded rows (rows, longest, n) into the characters' places in
-        out (total characters, n), dropping the padding."""
-        out[self._index] = rows[self._mask]
-
-    def gather(self, values: np.ndarray) -> np.ndarray:
-        """Read the characters' values (total characters, n) into padded rows
-        (rows, longest, n), zero (PAD_ID) where there is padding."""
-        rows = np.zeros((*self._mask.shape, values.shape[1]), dtype=values.dtype)
-        rows[self._mask] = values[self._index]
-        return rows
-
-
-def padded_batches(
-    ids: Ints2d, lengths: Ints1d, max_chars: int, max_padding: int
-) -> Iterator[PaddedBatch]:
-    """Cut an encoded batch into padded ones of texts of similar length, so that
-    one long text neither pads the short ones nor exhausts memory.
-
-    ids (Ints2d): The ids of all characters (total characters, n).
-    lengths (Ints1d): The length of each text (texts,).
-    max_chars (int): The most characters in a padded batch, padding included; a
-        single longer text makes a batch of its own.
-    max_padding (int): The most padding in a padded batch, in characters.
-    YIELDS (PaddedBatch): Every text that is not empty, in exactly one of them.
-    """
-    starts = np.cumsum(lengths, dtype="int64") - lengths
-    order = np.argsort(-lengths, kind="stable")
-    end = np.searchsorted(-lengths[order], 0)  # without the empty ones
-    begin = 0
-    while begin < end:
-        longest = int(lengths[order[begin]])
-        rows = order[begin : min(end, begin + max(1, max_chars // longest))]
-        padding = np.cumsum(longest - lengths[rows])
-        rows = rows[: np.searchsorted(padding, max_padding, side="right")]
-        yield PaddedBatch(rows, ids, starts[rows], lengths[rows])
-        begin += len(rows)
-
-
-def split_by_length(values: np.ndarray, lengths: Ints1d) -> List[np.ndarray]:
-    """Split an array of all characters in a row into one array a text.
-
-    values (np.ndarray): (total characters, ...).
-    lengths (Ints1d): The length of each text.
-    RETURNS (List[np.ndarray]): One view a text.
-    """
-    return np.split(values, np.cumsum(lengths)[:-1]) if len(lengths) else []

@@ -20,7 +20,9 @@ _HALF = np.uint64(32)
 
 
 def hashes_of(names: Sequence[str], lengths: Ints1d, n_chars: Ints1d) -> np.ndarray:
-    """names (Sequence[str]): Names, none of them empty.
+    """Hash names, or what they begin with.
+
+    names (Sequence[str]): Names, none of them empty.
     lengths (Ints1d): The length of each.
     n_chars (Ints1d): How many characters of each to take, from 1 to its length.
     RETURNS (np.ndarray): The hash of each, as uint64; none is 0.
@@ -61,7 +63,9 @@ class MaskTable:
     """
 
     def __init__(self, hashes: np.ndarray, masks: np.ndarray) -> None:
-        """hashes (np.ndarray): Different hashes, in order, none of them 0.
+        """Make a table.
+
+        hashes (np.ndarray): Different hashes, in order, none of them 0.
         masks (np.ndarray): The bits of each, as uint64; some.
         """
         self._hashes = hashes
@@ -80,7 +84,10 @@ class MaskTable:
 
     @classmethod
     def empty(cls) -> "MaskTable":
-        """RETURNS (MaskTable): A table without hashes."""
+        """Make a table without hashes.
+
+        RETURNS (MaskTable): A table without hashes.
+        """
         return cls(*np.zeros((2, 0), dtype="uint64"))
 
     def __len__(self) -> int:
@@ -89,11 +96,16 @@ class MaskTable:
 
     @property
     def hashes(self) -> np.ndarray:
-        """RETURNS (np.ndarray): The hashes, in order."""
+        """The hashes of the table.
+
+        RETURNS (np.ndarray): The hashes, in order.
+        """
         return self._hashes
 
     def masks_of(self, hashes: np.ndarray) -> np.ndarray:
-        """hashes (np.ndarray): Any hashes.
+        """Look hashes up.
+
+        hashes (np.ndarray): Any hashes.
         RETURNS (np.ndarray): The bits of each, 0 for those that are not in the table.
         """
         if not len(self):
@@ -102,7 +114,9 @@ class MaskTable:
         return self._masks[places] * (self._hashes[places] == hashes)
 
     def joined(self, hashes: np.ndarray, masks: np.ndarray) -> "MaskTable":
-        """hashes (np.ndarray): Further hashes; they may repeat, and be known already.
+        """Add hashes, or bits to those that are there.
+
+        hashes (np.ndarray): Further hashes; they may repeat, and be known already.
         masks (np.ndarray): Bits to set for each; some.
         RETURNS (MaskTable): A table of these and of all that this one has.
         """

@@ -31,7 +31,9 @@ class NameIndex:
         lengths: Sequence[int],
         normal: Dict[int, int],
     ) -> None:
-        """names (MaskTable): The types of each name, a bit a type.
+        """Make an index of tables.
+
+        names (MaskTable): The types of each name, a bit a type.
         one_char, beginnings (MaskTable): The types of names of one character, and the
             lengths of longer ones by their first two, as `NameFinder` needs them.
         lengths (Sequence[int]): The lengths that names have, in order.
@@ -53,7 +55,9 @@ class NameIndex:
 
     @classmethod
     def empty(cls, normal: Dict[int, int]) -> "NameIndex":
-        """normal (Dict[int, int]): What normalisation makes of code points.
+        """Make an index without names.
+
+        normal (Dict[int, int]): What normalisation makes of code points.
         RETURNS (NameIndex): An index without names.
         """
         none = MaskTable.empty()
@@ -68,7 +72,9 @@ class NameIndex:
         return NameIndex, (*tables, self._lengths, self._normal)
 
     def have_type(self, names: Sequence[str], type_id: int) -> np.ndarray:
-        """names (Sequence[str]): Names, normalised, none of them empty.
+        """Tell which names are known, and of a type.
+
+        names (Sequence[str]): Names, normalised, none of them empty.
         type_id (int): A type.
         RETURNS (np.ndarray): Whether each is in the index and has this type.
         """
@@ -76,7 +82,9 @@ class NameIndex:
         return self._names.masks_of(hashes_of(names, lengths, lengths)) & _bit(type_id) != 0
 
     def joined(self, names: Sequence[str], type_id: int) -> "NameIndex":
-        """names (Sequence[str]): Further names, normalised, none of them empty.
+        """Add names.
+
+        names (Sequence[str]): Further names, normalised, none of them empty.
         type_id (int): Their type.
         RETURNS (NameIndex): An index of these and the names of this one.
         """
@@ -145,7 +153,9 @@ def _lengths_of(names: Sequence[str]) -> Ints1d:
 
 
 def _bit(places: Union[int, Ints1d]) -> np.ndarray:
-    """places (Union[int, Ints1d]): Places in a mask, or one.
+    """Make masks of one bit.
+
+    places (Union[int, Ints1d]): Places in a mask, or one.
     RETURNS (np.ndarray): A mask with this bit alone, for each.
     """
     return np.left_shift(np.uint64(1), np.asarray(places, dtype="uint64"))

@@ -33,7 +33,9 @@ class Matches(NamedTuple):
 
 
 def n_features(n_types: int) -> int:
-    """n_types (int): The number of types.
+    """Count what a character can be within names.
+
+    n_types (int): The number of types.
     RETURNS (int): How many things a character can be within a name.
     """
     return n_types * N_LENGTHS * N_PLACES
@@ -75,7 +77,9 @@ def encode_matches(matches: Matches, n_chars: int, offset: int = 0) -> Ints2d:
 
 
 def join_matches(matches: Sequence[Sequence[Match]], lengths: Ints1d) -> Matches:
-    """matches (Sequence[Sequence[Match]]): The names found in each text.
+    """Put the names of all texts together.
+
+    matches (Sequence[Sequence[Match]]): The names found in each text.
     lengths (Ints1d): The length of each text.
     RETURNS (Matches): The names in all of them.
     """

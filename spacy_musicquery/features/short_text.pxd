@@ -32,10 +32,11 @@ cdef class NameFinder:
 
 @cython.locals(
     size=Py_ssize_t, n=Py_ssize_t, i=Py_ssize_t, cells="int[::1]", left="long long",
-    char_id=int, pair=int, matches=list,
+    char_id=int, pair=int, matches=list, pairs_before=int, pairs_after=int, names=int,
+    has_pairs=bint,
 )
 cpdef encode_short(
-    str text, dict char_ids, dict pair_ids, int n_chars, int n_bigrams, NameFinder finder
+    str text, dict char_ids, dict pair_ids, object layout, NameFinder finder
 )
 
 @cython.locals(

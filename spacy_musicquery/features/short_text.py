@@ -14,6 +14,7 @@ from ..types import Ints2d
 from .characters import UNK_ID
 from .name_hashes import MIX, MaskTable, P
 from .name_matches import FIRST, INSIDE, LAST, N_COLUMNS, N_LENGTHS, N_PLACES, Match
+from .row_layout import RowLayout
 
 # Texts with fewer characters are short.
 FEW_CHARS = 64
@@ -34,7 +35,9 @@ class NameFinder:
         lengths: MaskTable,
         normal: Dict[int, int],
     ) -> None:
-        """names (MaskTable): The types of each name: bit t for type t.
+        """Make a finder of tables.
+
+        names (MaskTable): The types of each name: bit t for type t.
         one_char (MaskTable): The same of names of one character alone, which are few, so
             that looking up every character is quick.
         lengths (MaskTable): The lengths of the names that begin with two characters, by
@@ -100,7 +103,10 @@ class NameFinder:
     def _add(
         self, text: str, start: int, length: int, types: int, found: List[Match]
     ) -> None:
-        """types (int): The types of a stretch, 0 if it is no name."""
+        """Note a name of some types, if it ends where one may end.
+
+        types (int): The types of a stretch, 0 if it is no name.
+        """
         if not types or self._is_in_word(text, start + length):
             return
         type_id = 0
@@ -115,43 +121,41 @@ def encode_short(
     text: str,
     char_ids: Dict[str, int],
     pair_ids: Dict[int, int],
-    n_chars: int,
-    n_bigrams: int,
+    layout: RowLayout,
     finder: Optional[NameFinder],
 ) -> Ints2d:
-    """Where the vectors of a text's characters stand in the stack of all vectors: those of
-    characters, of bigrams with the one before and with the one after, and of what a
-    character is within names.
+    """Encode a text as rows of the stack of all vectors, see `row_layout`.
 
     text (str): The text, neither empty nor as long as FEW_CHARS.
     char_ids (Dict[str, int]): The ids of characters.
     pair_ids (Dict[int, int]): The ids of bigrams, by the ids of their characters: that of
         the left one in the upper 32 bits.
-    n_chars, n_bigrams (int): How many vectors of characters and of bigrams there are.
+    layout (RowLayout): Where the vectors stand.
     finder (Optional[NameFinder]): Finds the names; None for none.
     RETURNS (Ints2d): The rows of the stack (characters, n); 0 for nothing.
     """
     size = len(text)
-    n = 3 if n_bigrams else 1
+    pairs_before, pairs_after, names = layout
+    has_pairs = names > pairs_before
+    n = 3 if has_pairs else 1
     rows = np.zeros((n + N_COLUMNS) * size, dtype="int32")
     cells = rows.data
     left = 0
     for i in range(size):
         char_id = char_ids.get(text[i], UNK_ID)
         cells[i] = char_id
-        if n_bigrams:
-            pair = n_chars + pair_ids.get(left << 32 | char_id, 0)
-            cells[size + i] = pair
+        if has_pairs:
+            pair = pair_ids.get(left << 32 | char_id, 0)
+            cells[size + i] = pairs_before + pair
             if i:
-                cells[2 * size + i - 1] = n_bigrams + pair
+                cells[2 * size + i - 1] = pairs_after + pair
             left = char_id
-    if n_bigrams:
-        cells[3 * size - 1] = n_bigrams + n_chars + pair_ids.get(left << 32, 0)
+    if has_pairs:
+        cells[3 * size - 1] = pairs_after + pair_ids.get(left << 32, 0)
     if finder is not None:
         matches = finder.find(text)
         if matches:
-            before = n_chars + 2 * n_bigrams
-            n += _encode_matches(matches, size, before, n * size, cells)
+            n += _encode_matches(matches, size, names, n * size, cells)
     return rows[: n * size].reshape(n, size).T
 
 
@@ -184,7 +188,9 @@ def _encode_matches(
 
 
 def _mask_of(slots: memoryview, shift: int, total: int) -> int:
-    """slots (memoryview), shift (int): Those of a `MaskTable`.
+    """Look a stretch up in a table.
+
+    slots (memoryview), shift (int): Those of a `MaskTable`.
     total (int): The sum of a stretch's characters.
     RETURNS (int): Its bits in the table, 0 if it is not there.
     """

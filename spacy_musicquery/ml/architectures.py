@@ -1,29 +1,23 @@
 """Registered model builders: a tagger as a thinc Model from texts to emissions."""
 
-from typing import Any, Callable, List, Optional, Sequence, Tuple, cast, get_args
+from typing import Any, Callable, List, Optional, Sequence, Tuple, Union, cast, get_args
 
 import numpy as np
-import srsly
+from spacy.tokens import Doc
 from thinc.api import Model
-from thinc.model import deserialize_attr, serialize_attr
 
-from ..errors import Errors, SavedModelError, bad_setting, require_sound
-from ..features.bigrams import BigramInventory
-from ..features.catalogue import Catalogue
-from ..features.characters import UNK_ID, CharInventory, padded_batches
-from ..features.name_matches import (
-    encode_matches,
-    join_matches,
-    n_features,
-    perturb,
-    split_matches,
-)
-from ..features.short_text import FEW_CHARS, encode_short
-from ..saving import limited_msgpack as messages
-from ..types import EmissionGradients, Emissions, Floats2d, Ints1d, Ints2d
+from ..decoding.emissions import EmissionGradients, Emissions
+from ..errors import Errors, bad_setting, require_number
+from ..features.batches import padded_batches
+from ..features.characters import UNK_ID, CharInventory
+from ..features.name_matches import n_features
+from ..features.short_text import FEW_CHARS
+from ..types import Floats2d
 from ..vectors.encoder import FrozenEncoder
 from .keras_shim import KerasShim
 from .onnx_graph import Precision
+from .parameters import Parameters, require_network
+from .rows import Perturbation, rows_of_all, rows_of_one
 from .shapes import TRANSITIONS, NetworkSizes
 
 # Characters in a padded batch. Predicting, the activations of larger ones leave the
@@ -106,13 +100,9 @@ def build_char_bilstm(
     counts = {**sizes, "min_count": min_count, "threads": threads}
     if nO is not None:
         counts["nO"] = nO
-    # A config may pass "64" where 64 is meant.
     for setting, value in counts.items():
-        if type(value) is not int or value < 1:
-            raise bad_setting(_NAME, setting, value, "a whole number of at least 1")
-    if type(bigram_min_count) is not int or bigram_min_count < 0:
-        expected = "a whole number of at least 0"
-        raise bad_setting(_NAME, "bigram_min_count", bigram_min_count, expected)
+        require_number(_NAME, setting, value, at_least=1, whole=True)
+    require_number(_NAME, "bigram_min_count", bigram_min_count, at_least=0, whole=True)
     if type(window) is not int or window < 0 or (window and window % 2 == 0):
         raise bad_setting(_NAME, "window", window, "0 or an odd number")
     if precision not in get_args(Precision):
@@ -122,59 +112,56 @@ def build_char_bilstm(
         "catalogue_dropout": catalogue_dropout,
         "name_dropout": name_dropout,
     }.items():
-        if type(share) not in (int, float) or not 0.0 <= share < 1.0:
-            expected = "a number of at least 0 and below 1"
-            raise bad_setting(_NAME, setting, share, expected)
-    if type(name_distractors) not in (int, float) or not name_distractors >= 0.0:
-        expected = "a number of at least 0"
-        raise bad_setting(_NAME, "name_distractors", name_distractors, expected)
-    model: Model[List[str], Emissions] = Model(
+        require_number(_NAME, setting, share, at_least=0, below=1)
+    require_number(_NAME, "name_distractors", name_distractors, at_least=0)
+    parameters = Parameters(
+        CharInventory(fullwidth=fullwidth, lowercase=lowercase),
+        encoder=None if encoder is None else FrozenEncoder(encoder),
+    ).with_catalogue((), {})
+    shim = KerasShim(
+        parameters,
+        **sizes,
+        window=window,
+        crf=crf,
+        precision=precision,
+        threads=threads,
+        spinning=spinning,
+    )
+    return Model(
         "char_bilstm",
         forward,
         init=init,
         dims={"nO": nO},
         attrs={
-            "inventory": CharInventory(fullwidth=fullwidth, lowercase=lowercase),
-            "bigrams": BigramInventory(np.zeros((0, 2))),
-            "n_intents": 0,
             "min_count": min_count,
             "bigram_min_count": bigram_min_count,
-            "catalogue": Catalogue(()),
             "char_dropout": char_dropout,
             "catalogue_dropout": catalogue_dropout,
             "name_dropout": name_dropout,
             "name_distractors": name_distractors,
             "dropout_rate": 0.0,
         },
-        shims=[
-            KerasShim(
-                **sizes,
-                window=window,
-                crf=crf,
-                precision=precision,
-                threads=threads,
-                spinning=spinning,
-            )
-        ],
+        shims=[shim],
     )
-    if encoder is not None:
-        model.attrs["encoder"] = FrozenEncoder(encoder)
-    return model
 
 
 def get_shim(model: Model[List[str], Emissions]) -> KerasShim:
-    """model (Model[List[str], Emissions]): What `build_char_bilstm` built.
-    RETURNS (KerasShim): Its weights.
+    """Find what a model has learnt.
+
+    model (Model[List[str], Emissions]): What `build_char_bilstm` built.
+    RETURNS (KerasShim): The holder of its parameters.
     """
     return cast(KerasShim, model.shims[0])
 
 
-def context_width(model: Model[List[str], Emissions]) -> int:
-    """model (Model[List[str], Emissions]): What `build_char_bilstm` built.
-    RETURNS (int): How wide its encoder's vectors are; 0 if it has no encoder.
+def set_parameters(model: Model[List[str], Emissions], parameters: Parameters) -> None:
+    """Let a model know something else; its training starts over.
+
+    model (Model[List[str], Emissions]): What `build_char_bilstm` built.
+    parameters (Parameters): What it shall know.
     """
-    encoder = model.attrs.get("encoder")
-    return 0 if encoder is None else encoder.width
+    get_shim(model).start_over(parameters)
+    model.set_dim("nO", cast(Any, parameters.n_tags), force=True)
 
 
 def init(
@@ -182,88 +169,105 @@ def init(
     X: Optional[List[str]] = None,
     Y: Optional[Emissions] = None,
 ) -> None:
-    """Learn the character inventory and draw the weights. Seeded through numpy's
-    generator, as all of thinc is: `thinc.util.fix_random_seed` fixes both.
+    """Learn which characters and pairs there are, and draw the weights. Seeded through
+    numpy's generator, as all of thinc is: `thinc.util.fix_random_seed` fixes both.
 
-    model (Model): The model, with its dimension nO set.
+    model (Model): The model. Its parameters say what labels, intents and types of names it
+        is to learn; without labels, its dimension nO says how many tags.
     X (List[str]): The texts of the training data.
     RAISES (ValueError): If no character is frequent enough to be known.
     """
     if X is None:
         return
-    inventory = model.attrs["inventory"].learnt_from(X, min_count=model.attrs["min_count"])
-    if not inventory.chars:
-        raise ValueError(
-            Errors.MQ011.format(name="music_query", min_count=model.attrs["min_count"])
-        )
-    bigrams, n_bigrams = model.attrs["bigrams"], 0
-    if model.attrs["bigram_min_count"]:
-        bigrams = BigramInventory.learnt_from(
-            *inventory.encode(X), min_count=model.attrs["bigram_min_count"]
-        )
-        n_bigrams = len(bigrams)
-    seed = np.random.randint(2**31)
-    get_shim(model).initialize(
-        len(inventory),
-        model.get_dim("nO"),
-        n_bigrams=n_bigrams,
-        n_intents=model.attrs["n_intents"],
-        n_lexicon=n_features(len(model.attrs["catalogue"].types)),
-        context_width=context_width(model),
-        seed=seed,
+    shim = get_shim(model)
+    min_count, bigram_min_count = (
+        model.attrs[name] for name in ("min_count", "bigram_min_count")
     )
-    model.attrs.update(inventory=inventory, bigrams=bigrams)
+    parameters = shim.parameters.without_network().learnt_from(
+        X, min_count=min_count, bigram_min_count=bigram_min_count
+    )
+    if not parameters.characters.chars:
+        raise ValueError(Errors.MQ011.format(name=shim.component, min_count=min_count))
+    seed = np.random.randint(2**31)
+    sizes = NetworkSizes(
+        n_chars=len(parameters.characters),
+        n_tags=parameters.n_tags or model.get_dim("nO"),
+        n_bigrams=len(parameters.bigrams) if bigram_min_count else 0,
+        n_intents=len(parameters.intents),
+        n_lexicon=n_features(len(parameters.catalogue.types)),
+        context_width=parameters.context_width,
+        **shim.settings,
+    )
+    shim.initialize(parameters, sizes, seed=seed)
+    model.set_dim("nO", sizes.n_tags, force=True)
 
 
 def forward(
-    model: Model[List[str], Emissions], texts: List[str], is_train: bool
+    model: Model[List[str], Emissions], X: Sequence[Union[str, Doc]], is_train: bool
 ) -> Tuple[Emissions, Callable[[EmissionGradients], List[str]]]:
     """Compute emissions; see `build_char_bilstm`."""
+    # `spacy debug model` passes Docs.
+    texts = [text if isinstance(text, str) else text.text for text in X]
+    if is_train:
+        return _forward_in_training(model, texts)
+    return _predict(model, texts), lambda gradients: []
+
+
+def _predict(model: Model[List[str], Emissions], texts: List[str]) -> Emissions:
     shim = get_shim(model)
-    if shim.sizes is None:
-        raise ValueError(Errors.MQ004.format(name="music_query"))
+    # Once: another thread may replace them meanwhile.
+    parameters = shim.parameters
+    predictor = shim.predictor(parameters)
     few_chars = len(texts) == 1 and 0 < len(texts[0]) < FEW_CHARS
-    if not is_train and few_chars and not shim.sizes.context_width:
+    if few_chars and not predictor.sizes.context_width:
         # A chatbot's usual call: one message needs no batching.
-        ids = _encode_one(model, shim.sizes, str(texts[0]))
+        ids = rows_of_one(parameters, predictor.layout, texts[0])
         lengths = np.array([len(ids)], dtype="int32")
-        rows, *of_texts = shim.predict((ids[np.newaxis], lengths))
+        rows, *of_texts = predictor((ids[np.newaxis], lengths))
         of_text = of_texts[0] if of_texts else _NO_INTENTS
-        return Emissions(rows[0], lengths, shim.known_chain, of_text), lambda gradients: []
-
-    chars, lengths = model.attrs["inventory"].encode(texts)
-    if is_train and model.attrs["char_dropout"]:
-        dropped = np.random.random_sample(len(chars)) < model.attrs["char_dropout"]
-        chars = np.where(dropped, UNK_ID, chars)
-    ids = _rows_of_vectors(model, shim.sizes, chars, lengths)
-    names = _rows_of_names(model, shim.sizes, texts, lengths, is_train)
-    if names is not None:
-        ids = np.concatenate([ids, names], axis=1)
-
+        return Emissions(rows[0], lengths, predictor.chain, of_text)
+    chars, lengths = parameters.characters.encode(texts)
+    ids = rows_of_all(parameters, predictor.layout, texts, chars, lengths)
     # The widest of what follows, so it is padded batch by batch.
     contexts: List[Floats2d] = []
-    if shim.sizes.context_width:
-        contexts = [model.attrs["encoder"](texts, remember=is_train)]
+    if predictor.sizes.context_width:
+        contexts = [cast(FrozenEncoder, parameters.encoder)(texts, cache=False)]
+    data = np.empty((len(ids), predictor.sizes.n_tags), dtype="float32")
+    intents = np.zeros((len(texts), predictor.sizes.n_intents), dtype="float32")
+    for batch in padded_batches(ids, lengths, MAX_PREDICT_CHARS, MAX_PREDICT_PADDING):
+        context = map(batch.gather, contexts)
+        rows, *of_texts = predictor((batch.ids, batch.lengths, *context))
+        batch.scatter(rows, data)
+        if of_texts:
+            intents[batch.texts] = of_texts[0]
+    return Emissions(data, lengths, predictor.chain, intents)
 
-    if is_train:
-        sizes, tag_chain = shim.sizes, shim.chain
-    else:
-        sizes, tag_chain = shim.known_sizes, shim.known_chain
+
+def _forward_in_training(
+    model: Model[List[str], Emissions], texts: List[str]
+) -> Tuple[Emissions, Callable[[EmissionGradients], List[str]]]:
+    shim, attrs = get_shim(model), model.attrs
+    parameters = shim.parameters
+    sizes = require_network(parameters, shim.component)
+    chars, lengths = parameters.characters.encode(texts)
+    if attrs["char_dropout"]:
+        dropped = np.random.random_sample(len(chars)) < attrs["char_dropout"]
+        chars = np.where(dropped, UNK_ID, chars)
+    perturbation = Perturbation(
+        catalogue_dropout=attrs["catalogue_dropout"],
+        name_dropout=attrs["name_dropout"],
+        distractors=attrs["name_distractors"],
+    )
+    ids = rows_of_all(parameters, sizes.layout, texts, chars, lengths, perturbation)
+    contexts: List[Floats2d] = []
+    if sizes.context_width:
+        contexts = [cast(FrozenEncoder, parameters.encoder)(texts, cache=True)]
     data = np.empty((len(ids), sizes.n_tags), dtype="float32")
     intents = np.zeros((len(texts), sizes.n_intents), dtype="float32")
-    emissions = Emissions(data, lengths, tag_chain, intents)
-    if not is_train:
-        for batch in padded_batches(ids, lengths, MAX_PREDICT_CHARS, MAX_PREDICT_PADDING):
-            context = map(batch.gather, contexts)
-            rows, *of_texts = shim.predict((batch.ids, batch.lengths, *context))
-            batch.scatter(rows, data)
-            if of_texts:
-                intents[batch.texts] = of_texts[0]
-        return emissions, lambda gradients: []
-
+    emissions = Emissions(data, lengths, parameters.chain(), intents)
     backprops = []
     for batch in padded_batches(ids, lengths, MAX_TRAIN_CHARS, MAX_TRAIN_CHARS):
-        inputs = (batch.ids, model.attrs["dropout_rate"], *map(batch.gather, contexts))
+        inputs = (batch.ids, attrs["dropout_rate"], *map(batch.gather, contexts))
         outputs, backprop_rows = shim.begin_update(inputs)
         rows, intents[batch.texts] = outputs
         batch.scatter(rows, data)
@@ -280,162 +284,3 @@ def forward(
         return []
 
     return emissions, backprop
-
-
-def _rows_of_vectors(
-    model: Model[List[str], Emissions], sizes: NetworkSizes, chars: Ints1d, lengths: Ints1d
-) -> Ints2d:
-    """Where a character's vectors stand in the stack of all vectors, which are those
-    of characters, of bigrams with the character before, and of bigrams with the one
-    after: (characters, 3), or (characters, 1) without bigrams."""
-    if not sizes.n_bigrams:
-        return chars[:, np.newaxis]
-    ids = np.empty((len(chars), 3), dtype="int32")
-    ids[:, 0] = chars
-    starts = np.array((sizes.n_chars, sizes.n_chars + sizes.n_bigrams), dtype="int32")
-    np.add(model.attrs["bigrams"].encode(chars, lengths), starts, out=ids[:, 1:])
-    return ids
-
-
-def _rows_of_names(
-    model: Model[List[str], Emissions],
-    sizes: NetworkSizes,
-    texts: List[str],
-    lengths: Ints1d,
-    is_train: bool,
-) -> Optional[Ints2d]:
-    """Where the vectors stand of what each character is within the catalogue's names:
-    (characters, n), 0 for nothing; None without names."""
-    catalogue = model.attrs["catalogue"]
-    if not len(catalogue):
-        return None
-    matches = catalogue.find_all(texts, lengths)
-    if is_train:
-        perturbed = perturb(
-            split_matches(matches, lengths),
-            lengths,
-            len(catalogue.types),
-            catalogue_dropout=model.attrs["catalogue_dropout"],
-            name_dropout=model.attrs["name_dropout"],
-            distractors=model.attrs["name_distractors"],
-        )
-        matches = join_matches(perturbed, lengths)
-    # Features count from 1.
-    before_names = sizes.n_chars + 2 * sizes.n_bigrams - 1
-    return encode_matches(matches, int(lengths.sum()), before_names)
-
-
-def _encode_one(
-    model: Model[List[str], Emissions], sizes: NetworkSizes, text: str
-) -> Ints2d:
-    """`_rows_of_vectors` and `_rows_of_names` of one short text."""
-    attrs = model.attrs
-    return encode_short(
-        text,
-        attrs["inventory"].id_of_char,
-        attrs["bigrams"].id_of_key,
-        sizes.n_chars,
-        sizes.n_bigrams,
-        attrs["catalogue"].finder,
-    )
-
-
-@serialize_attr.register(FrozenEncoder)
-def _serialize_encoder(
-    _: FrozenEncoder, value: FrozenEncoder, name: str, model: Model
-) -> bytes:
-    """Not its weights, but what tells them from others."""
-    return srsly.msgpack_dumps(value.digest)
-
-
-@deserialize_attr.register(FrozenEncoder)
-def _deserialize_encoder(
-    default: FrozenEncoder, value: bytes, name: str, model: Model
-) -> FrozenEncoder:
-    return FrozenEncoder(str(default.path), srsly.msgpack_loads(value))
-
-
-@serialize_attr.register(Catalogue)
-def _serialize_catalogue(_: Catalogue, value: Catalogue, name: str, model: Model) -> bytes:
-    """Only its types, which the weights are for: the component keeps the names."""
-    return srsly.msgpack_dumps(list(value.types))
-
-
-@deserialize_attr.register(Catalogue)
-def _deserialize_catalogue(
-    default: Catalogue, value: bytes, name: str, model: Model
-) -> Catalogue:
-    types = messages.loads(value)
-    require_sound(
-        isinstance(types, tuple)
-        and all(isinstance(type_name, str) and type_name for type_name in types)
-        and len(set(types)) == len(types),
-        "it holds no types of names",
-    )
-    return model_catalogue(model, types)
-
-
-def model_catalogue(model: Model[List[str], Emissions], types: Sequence[str]) -> Catalogue:
-    """model (Model[List[str], Emissions]): What `build_char_bilstm` built.
-    types (Sequence[str]): The types of names.
-    RETURNS (Catalogue): An empty catalogue that treats texts as the model does.
-    """
-    inventory = model.attrs["inventory"]
-    return Catalogue(types, fullwidth=inventory.fullwidth, lowercase=inventory.lowercase)
-
-
-@serialize_attr.register(BigramInventory)
-def _serialize_bigrams(
-    _: BigramInventory, value: BigramInventory, name: str, model: Model
-) -> bytes:
-    return srsly.msgpack_dumps(value.to_dict())
-
-
-@deserialize_attr.register(BigramInventory)
-def _deserialize_bigrams(
-    default: BigramInventory, value: bytes, name: str, model: Model
-) -> BigramInventory:
-    data: Any = messages.loads(value)
-    pairs = data.get("pairs") if isinstance(data, dict) else None
-    require_sound(
-        isinstance(pairs, np.ndarray)
-        and pairs.dtype in (np.uint16, np.int32)
-        and pairs.ndim == 2
-        and pairs.shape[1] == 2
-        and pairs.min(initial=0) >= 0,
-        "it holds no pairs of characters",
-    )
-    bigrams = BigramInventory.from_dict(data)
-    require_sound(bigrams.is_in_order, "its pairs of characters are out of order")
-    return bigrams
-
-
-@serialize_attr.register(CharInventory)
-def _serialize_inventory(
-    _: CharInventory, value: CharInventory, name: str, model: Model
-) -> bytes:
-    return srsly.msgpack_dumps(value.to_dict())
-
-
-@deserialize_attr.register(CharInventory)
-def _deserialize_inventory(
-    default: CharInventory, value: bytes, name: str, model: Model
-) -> CharInventory:
-    data: Any = messages.loads(value)
-    chars = data.get("chars") if isinstance(data, dict) else None
-    require_sound(
-        isinstance(chars, str) and len(set(chars)) == len(chars),
-        "it holds no characters, or one of them twice",
-    )
-    for setting in ("fullwidth", "lowercase"):
-        configured = getattr(default, setting)
-        if data.get(setting) is not configured:
-            raise SavedModelError(
-                Errors.MQ022.format(
-                    name="music_query",
-                    setting=setting,
-                    saved=data.get(setting),
-                    configured=configured,
-                )
-            )
-    return CharInventory.from_dict(data)

@@ -1,130 +1,137 @@
-"""Grow a trained model for new data: new characters, pairs, names' types, labels and
-intents are added behind what it knows, all that it has learnt stays, and so does what it
-predicts until it is updated."""
+"""Grow what a tagger has learnt for new data: new characters, pairs, names' types, labels
+and intents are added behind what it knows, all that it has learnt stays, and so does what
+it predicts until it is updated."""
 
-from typing import Dict, Iterable, Iterator, List, Optional, Tuple, cast
+from typing import Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
-from spacy.training import Example
-from thinc.api import Model
 
 from ..features.bigrams import BigramInventory
 from ..features.characters import UNK_ID
 from ..features.name_matches import n_features
-from ..types import Emissions, FloatsXd, Ints1d
-from .architectures import context_width, get_shim
-from .shapes import BIGRAMS, EMBEDDING, NetworkSizes, array_shapes
+from ..types import FloatsXd, Ints1d
+from .parameters import Parameters
+from .shapes import BIGRAMS, EMBEDDING, Untrained, array_shapes
 
 # What a new tag or intent scores: so little that its first updates, of which it is the
 # occasion, find it improbable wherever others are known.
 _UNLIKELY = -2.0
-# Marks the reference docs of messages such as the pipeline has learnt from already.
-REPLAYED = "music_query_replayed"
 
 
-def new_examples(examples: Iterable[Example]) -> Iterator[Example]:
-    """What a trained pipeline may have to grow by.
+def grow(
+    parameters: Parameters, texts: List[str], *, min_count: int, bigram_min_count: int
+) -> Parameters:
+    """Make room for the characters and pairs of some texts, and for the tags, intents,
+    types of names and contextual vectors that have been added since the network was
+    trained. These must stand behind the old ones.
 
-    examples (Iterable[Example]): Its training data.
-    YIELDS (Example): Those that are not replayed, each once, however often it comes.
+    parameters (Parameters): Those of a trained tagger, with further labels, intents, types
+        of names, or an encoder.
+    texts (List[str]): The texts.
+    min_count (int): How often a character must occur in them.
+    bigram_min_count (int): How often a pair must.
+    RETURNS (Parameters): The grown ones.
     """
-    seen: Dict[int, Example] = {}  # kept, so that no other one gets its id
-    for example in examples:
-        if id(example) not in seen and not example.reference.user_data.get(REPLAYED):
-            seen[id(example)] = example
-            yield example
+    parameters = grow_chars(parameters, texts, min_count=min_count)
+    parameters = _grow_pairs(parameters, texts, min_count=bigram_min_count)
+    return grow_output(parameters)
 
 
-def grow(model: Model[List[str], Emissions], texts: List[str]) -> None:
-    """Make room for the characters and pairs of some texts, and for the tags, intents
-    and types of names that the model's attributes have got since it was trained.
-
-    model (Model[List[str], Emissions]): A trained model. Its dimension nO and its
-        attributes `n_intents` and `catalogue` say what it shall be; new tags, intents
-        and types come after the old ones.
-    texts (List[str]): The texts of the training data.
-    """
-    sizes = get_shim(model).sizes
-    assert sizes is not None
-    grow_chars(model, texts)
-    inventory, bigrams = model.attrs["inventory"], model.attrs["bigrams"]
-    if sizes.n_bigrams:
-        min_count = model.attrs["bigram_min_count"]
-        pairs, places = _grown_bigrams(
-            bigrams, *inventory.encode(texts), min_count=min_count
-        )
-        _resize(model, {"n_bigrams": len(pairs)}, places)
-        model.attrs["bigrams"] = pairs
-    grow_output(model)
-
-
-def grow_chars(model: Model[List[str], Emissions], texts: List[str]) -> None:
+def grow_chars(parameters: Parameters, texts: List[str], *, min_count: int) -> Parameters:
     """Make room for the characters of some texts.
 
-    model (Model[List[str], Emissions]): A trained model.
+    parameters (Parameters): Those of a trained tagger.
     texts (List[str]): The texts.
+    min_count (int): How often a character must occur in them.
+    RETURNS (Parameters): The grown ones; these, if no character is new.
     """
-    inventory = model.attrs["inventory"].grown_by(texts, min_count=model.attrs["min_count"])
-    if len(inventory) > len(model.attrs["inventory"]):
-        _resize(model, {"n_chars": len(inventory)})
-        model.attrs["inventory"] = inventory
+    characters = parameters.characters.grown_by(texts, min_count=min_count)
+    if len(characters) == len(parameters.characters):
+        return parameters
+    return _resized(parameters.replace(characters=characters))
 
 
-def grow_output(model: Model[List[str], Emissions]) -> None:
-    """Make room for the tags, intents, types of names and contextual vectors that the
-    model's attributes have got since it was trained.
+def _grow_pairs(parameters: Parameters, texts: List[str], *, min_count: int) -> Parameters:
+    """Make room for pairs of characters, if the tagger looks at pairs."""
+    assert parameters.sizes is not None
+    if not parameters.sizes.n_bigrams:
+        return parameters
+    old = parameters.bigrams
+    found = BigramInventory.learnt_from(
+        *parameters.characters.encode(texts), min_count=max(min_count, 1)
+    )
+    grown = BigramInventory(np.unique(np.concatenate([old.pairs, found.pairs]), axis=0))
+    places = np.append(0, grown.ids_of(old.pairs))
+    return _resized(parameters.replace(bigrams=grown), places)
 
-    model (Model[List[str], Emissions]): See `grow`.
+
+def grow_output(parameters: Parameters) -> Parameters:
+    """Make room for what has been added beside characters and pairs, see `grow`.
+
+    parameters (Parameters): Those of a trained tagger.
+    RETURNS (Parameters): The grown ones.
     """
-    wanted = {
-        "n_tags": model.get_dim("nO"),
-        "n_intents": model.attrs["n_intents"],
-        "n_lexicon": n_features(len(model.attrs["catalogue"].types)),
-        "context_width": context_width(model),
+    return _resized(parameters)
+
+
+def _resized(parameters: Parameters, places: Optional[Ints1d] = None) -> Parameters:
+    """Let the network have the sizes of all else. The old pairs stand at the given places
+    of the new ones."""
+    old = parameters.sizes
+    assert old is not None
+    sizes = old._replace(
+        n_chars=len(parameters.characters),
+        n_tags=len(parameters.tags),
+        n_bigrams=len(parameters.bigrams) if old.n_bigrams else 0,
+        n_intents=len(parameters.intents),
+        n_lexicon=n_features(len(parameters.catalogue.types)),
+        context_width=parameters.context_width,
+    )
+    arrays = {
+        name: _grown(name, shape, parameters.arrays, places)
+        for name, shape in array_shapes(sizes).items()
     }
-    _resize(model, wanted)
+    equal_vectors = dict(parameters.equal_vectors)
+    if sizes.n_chars > old.n_chars:
+        _add(equal_vectors, EMBEDDING, np.arange(old.n_chars, sizes.n_chars))
+    if places is not None:
+        new = np.setdiff1d(np.arange(sizes.n_bigrams), places)
+        equal_vectors[BIGRAMS] = np.concatenate([new, new + sizes.n_bigrams])
+    # What was untrained before still is.
+    untrained = Untrained(
+        parameters.untrained.n_tags + sizes.n_tags - old.n_tags,
+        parameters.untrained.n_intents + sizes.n_intents - old.n_intents,
+    )
+    return parameters.replace(
+        sizes=sizes, arrays=arrays, untrained=untrained, equal_vectors=equal_vectors
+    )
 
 
-def _grown_bigrams(
-    bigrams: BigramInventory, ids: Ints1d, lengths: Ints1d, *, min_count: int
-) -> Tuple[BigramInventory, Ints1d]:
-    """An inventory with the pairs of some texts as well, and where the old ids stand
-    in it."""
-    found = BigramInventory.learnt_from(ids, lengths, min_count=max(min_count, 1))
-    pairs = np.unique(np.concatenate([bigrams.pairs, found.pairs]), axis=0)
-    grown = BigramInventory(pairs)
-    return grown, np.append(0, grown.ids_of(bigrams.pairs))
+def _add(rows: Dict[str, Ints1d], name: str, more: Ints1d) -> None:
+    known = rows.get(name)
+    rows[name] = more if known is None else np.concatenate([known, more])
 
 
-def _resize(
-    model: Model[List[str], Emissions],
-    changes: Dict[str, int],
-    bigrams: Optional[Ints1d] = None,
-) -> None:
-    """Change sizes. The old bigrams stand at the given places of the new ones."""
-    shim = get_shim(model)
-    sizes = cast(NetworkSizes, shim.sizes)._replace(**changes)
-    arrays = {}
-    for name, shape in array_shapes(sizes).items():
-        array, old = _beginning(name, shape, shim.arrays), shim.arrays.get(name)
-        if old is not None and name == BIGRAMS and bigrams is not None:
-            for grown, half in zip(np.split(array, 2), np.split(old, 2)):
-                grown[:] = half[0]
-                grown[bigrams] = half
-        elif old is not None:
-            array[tuple(map(slice, old.shape))] = old
-        arrays[name] = array
-    new_vectors = {}
-    if "n_chars" in changes:
-        n_chars = cast(NetworkSizes, shim.sizes).n_chars
-        new_vectors[EMBEDDING] = np.arange(n_chars, sizes.n_chars)
-    if bigrams is not None:
-        new = np.setdiff1d(np.arange(sizes.n_bigrams), bigrams)
-        new_vectors[BIGRAMS] = np.concatenate([new, new + sizes.n_bigrams])
-    shim.resize(sizes, arrays, new_vectors)
+def _grown(
+    name: str,
+    shape: Tuple[int, ...],
+    arrays: Mapping[str, FloatsXd],
+    places: Optional[Ints1d],
+) -> FloatsXd:
+    """An array of a shape, with the old one in it."""
+    array, old = _beginning(name, shape, arrays), arrays.get(name)
+    if old is None:
+        return array
+    if name == BIGRAMS and places is not None:
+        for grown, half in zip(np.split(array, 2), np.split(old, 2)):
+            grown[:] = half[0]
+            grown[places] = half
+    else:
+        array[tuple(map(slice, old.shape))] = old
+    return array
 
 
-def _beginning(name: str, shape: Tuple[int, ...], old: Dict[str, FloatsXd]) -> FloatsXd:
+def _beginning(name: str, shape: Tuple[int, ...], old: Mapping[str, FloatsXd]) -> FloatsXd:
     """What the new parts of an array begin as: a character as the unknown one that it was
     until now, a tag or an intent as improbable, anything else as nothing."""
     array = np.zeros(shape, dtype="float32")

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..features.characters import PAD_ID
+from ..features.row_layout import CHARS, PAIRS
 from .shapes import BIGRAMS, CONTEXT, EMBEDDING, LEXICON, WINDOW, NetworkSizes
 
 # The dropout is an argument of the call, and the shape leaves batch and time
@@ -37,7 +38,9 @@ class CharBiLSTM(keras.Model):
     """
 
     def __init__(self, sizes: NetworkSizes, seed: int) -> None:
-        """sizes (NetworkSizes): The sizes.
+        """Build the network.
+
+        sizes (NetworkSizes): The sizes.
         seed (int): Seeds the initial weights.
         """
         super().__init__()
@@ -68,9 +71,8 @@ class CharBiLSTM(keras.Model):
                 use_bias=False,
                 kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
             )
-        self.n_chars = sizes.n_chars
-        self.n_columns = 3 if sizes.n_bigrams else 1
-        self.names_start = sizes.n_chars + 2 * sizes.n_bigrams
+        self.sizes = sizes
+        self.layout = sizes.layout
         self.bilstms = [
             keras.layers.Bidirectional(
                 _lstm(sizes.hidden_width, seeds),
@@ -100,8 +102,10 @@ class CharBiLSTM(keras.Model):
                 sizes.n_intents,
                 kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
             )
-        one_char = np.zeros((1, 1, self.n_columns + bool(sizes.n_lexicon)), dtype="int32")
-        one_char[..., 0] = sizes.n_chars - 1
+        one_char = np.zeros(
+            (1, 1, self.layout.n_columns + bool(sizes.n_lexicon)), dtype="int32"
+        )
+        one_char[..., CHARS] = sizes.n_chars - 1
         context = (
             [np.zeros((1, 1, sizes.context_width), "f")] if sizes.context_width else []
         )
@@ -119,8 +123,10 @@ class CharBiLSTM(keras.Model):
         seed: tf.Tensor,
         context: Optional[tf.Tensor] = None,
     ) -> Tuple[tf.Tensor, tf.Tensor]:
-        """ids (tf.Tensor): Padded ids (texts, longest, n): of the character, then of its
-            bigrams if there are any, then of what it is within names, 0 for nothing.
+        """Compute emissions and scores of intents.
+
+        ids (tf.Tensor): Padded rows of the stack of vectors (texts, longest, n), see
+            `row_layout`; 0 for nothing.
         dropout (tf.Tensor): The share of values to drop, 0 for none.
         seed (tf.Tensor): Two numbers; the same ones drop the same values.
         context (Optional[tf.Tensor]): Contextual vectors (texts, longest, width), zero
@@ -128,16 +134,17 @@ class CharBiLSTM(keras.Model):
         RETURNS (Tuple[tf.Tensor, tf.Tensor]): Emissions (texts, longest, tags) and
             scores of the intents (texts, intents), both unnormalised.
         """
-        chars = ids[..., 0]
+        chars = ids[..., CHARS]
         mask = keras.ops.not_equal(chars, PAD_ID)
         embedded = self.embedding(chars)
         if self.bigrams is not None:
-            pairs = keras.ops.maximum(ids[..., 1:3] - self.n_chars, 0)  # 0 in the padding
+            # 0 in the padding
+            pairs = keras.ops.maximum(ids[..., PAIRS] - self.layout.pairs_before, 0)
             embedded += keras.ops.sum(self.bigrams(pairs), axis=2)
         if self.lexicon is not None:
-            names = ids[..., self.n_columns :]
+            names = ids[..., self.layout.n_columns :]
             is_name = keras.ops.cast(names > 0, "float32")[..., None]
-            vectors = self.lexicon(keras.ops.maximum(names - self.names_start, 0))
+            vectors = self.lexicon(keras.ops.maximum(names - self.layout.names, 0))
             embedded += keras.ops.sum(vectors * is_name, axis=2)
         if self.context_layer is not None:
             embedded += self.context_layer(context)
@@ -181,7 +188,9 @@ class CharBiLSTM(keras.Model):
         return [tf.convert_to_tensor(gradient) for gradient in gradients]
 
     def arrays(self) -> Dict[str, keras.Variable]:
-        """RETURNS (Dict[str, keras.Variable]): The trainable variables by the names
+        """Name the variables.
+
+        RETURNS (Dict[str, keras.Variable]): The trainable variables by the names
         of `layout.array_shapes`, in its order. The transitions are no part of it.
         """
         variables = {EMBEDDING: self.embedding.embeddings}

@@ -34,7 +34,9 @@ class LearnRates:
     """A factor of the learning rate for each array of a network, at each step."""
 
     def __init__(self, rates: Mapping[str, Rate], *, component: str, depth: int) -> None:
-        """rates (Mapping[str, Rate]): By the name of a layer: "embedding" (of characters,
+        """Check rates, and name what they are for.
+
+        rates (Mapping[str, Rate]): By the name of a layer: "embedding" (of characters,
             pairs and names), "bilstm", "output" (with the window and the transitions),
             "intents"; or of a part of one, which counts more: "bigrams", "lexicon",
             "bilstm_0", "window", "transitions". A number, a list of numbers, or a
@@ -53,7 +55,9 @@ class LearnRates:
             self._series[layer] = _Series(rate, f"learn_rates.{layer}", component)
 
     def factor(self, array: str, step: int) -> float:
-        """array (str): One of `layout.array_shapes`.
+        """The factor of an array at a step.
+
+        array (str): One of `layout.array_shapes`.
         step (int): How many updates there have been.
         RETURNS (float): What to multiply the learning rate by.
         """
@@ -61,7 +65,9 @@ class LearnRates:
         return 1.0 if series is None else series.at(step)
 
     def is_frozen(self, array: str) -> bool:
-        """array (str): One of `layout.array_shapes`.
+        """Tell whether an array never learns.
+
+        array (str): One of `layout.array_shapes`.
         RETURNS (bool): Whether it never learns.
         """
         series = self._series_of(array)
@@ -89,7 +95,9 @@ class _Series:
             raise self._error(rate) from None
 
     def at(self, step: int) -> float:
-        """step (int): A step, from 0.
+        """The value at a step.
+
+        step (int): A step, from 0.
         RETURNS (float): The value of that step; the last one if there are no more.
         """
         while len(self._values) <= step:

@@ -12,11 +12,11 @@ emissions beyond a text's length are undefined.
 """
 
 from functools import lru_cache
-from typing import Any, Dict, List, Literal, Tuple
+from typing import Any, Dict, List, Literal, Mapping, Tuple
 
 import numpy as np
 
-from ..features.characters import PAD_ID
+from ..features.row_layout import RowLayout
 from ..types import Floats2d, Floats3d, FloatsXd
 from . import onnx_proto as helper
 from .shapes import BIGRAMS, EMBEDDING, LEXICON, WINDOW, NetworkSizes, array_shapes
@@ -113,7 +113,7 @@ def build_graph(sizes: NetworkSizes, precision: Precision) -> bytes:
 
 
 def graph_weights(
-    arrays: Dict[str, FloatsXd], precision: Precision
+    arrays: Mapping[str, FloatsXd], precision: Precision
 ) -> Dict[str, np.ndarray]:
     """The graph's weights from the network's arrays.
 
@@ -122,7 +122,7 @@ def graph_weights(
     and has a second bias, for the recurrence, which stays zero. See
     https://onnx.ai/onnx/operators/onnx__LSTM.html
 
-    arrays (Dict[str, FloatsXd]): By the names of `layout.array_shapes`.
+    arrays (Mapping[str, FloatsXd]): By the names of `shapes.array_shapes`.
     precision (str): See `build_graph`.
     RETURNS (Dict[str, np.ndarray]): By the names of the graph's initialisers. Copies:
         ONNX Runtime reads their memory while training changes the arrays.
@@ -159,17 +159,13 @@ def graph_weights(
     return weights
 
 
-def stacked_vectors(arrays: Dict[str, FloatsXd]) -> Floats2d:
-    """The vectors of characters, bigrams and names, one stack after the other.
+def stacked_vectors(arrays: Mapping[str, FloatsXd]) -> Floats2d:
+    """Stack the vectors of characters, bigrams and names.
 
-    arrays (Dict[str, FloatsXd]): By the names of `layout.array_shapes`.
+    arrays (Mapping[str, FloatsXd]): By the names of `shapes.array_shapes`.
     RETURNS (Floats2d): A copy (vectors, width).
     """
-    stacks = [arrays[name] for name in (EMBEDDING, BIGRAMS, LEXICON) if name in arrays]
-    vectors = np.concatenate(stacks).astype("float32", copy=False)
-    # What stands beyond the end of a text must not reach into it.
-    vectors[PAD_ID] = 0.0
-    return vectors
+    return RowLayout.stack(arrays[EMBEDDING], arrays.get(BIGRAMS), arrays.get(LEXICON))
 
 
 def quantize(matrices: Floats3d) -> Tuple[np.ndarray, Floats2d]:

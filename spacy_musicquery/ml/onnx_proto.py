@@ -23,7 +23,9 @@ def make_node(
     domain: str = "",
     **attributes: Union[int, str, Sequence[int]],
 ) -> bytes:
-    """op_type (str): The operator.
+    """Write a node.
+
+    op_type (str): The operator.
     inputs (Sequence[str]): The names of its inputs.
     outputs (Sequence[str]): The names of its outputs.
     domain (str): Whose operator it is; ONNX's own without it.
@@ -49,7 +51,9 @@ def _make_attribute(name: str, value: Union[int, str, Sequence[int]]) -> bytes:
 
 
 def make_tensor(name: str, values: Sequence[int]) -> bytes:
-    """name (str): The name.
+    """Write a small tensor with its values.
+
+    name (str): The name.
     values (Sequence[int]): The values.
     RETURNS (bytes): A TensorProto of one dimension, of int64.
     """
@@ -80,7 +84,9 @@ def make_external_tensor(name: str, array: np.ndarray) -> bytes:
 def make_tensor_value_info(
     name: str, elem_type: int, shape: Sequence[Union[int, str]]
 ) -> bytes:
-    """name (str): The name of an input or output.
+    """Write what an input or output is.
+
+    name (str): The name of an input or output.
     elem_type (int): One of the types above.
     shape (Sequence[Union[int, str]]): The size of each dimension, or a name for one that
         is not known.
@@ -101,7 +107,9 @@ def make_model(
     opset_versions: Dict[str, int],
     ir_version: int,
 ) -> bytes:
-    """name (str): The name of the graph.
+    """Write a model.
+
+    name (str): The name of the graph.
     nodes (Iterable[bytes]): What `make_node` made, in the order of their computation.
     inputs (Iterable[bytes]): What `make_tensor_value_info` made.
     outputs (Iterable[bytes]): The same.

@@ -27,7 +27,9 @@ class EmissionSession:
         threads: int = 1,
         spinning: bool = False,
     ) -> None:
-        """graph (bytes): What `onnx_graph.build_graph` wrote.
+        """Keep what a session will be made of.
+
+        graph (bytes): What `onnx_graph.build_graph` wrote.
         weights (Dict[str, FloatsXd]): What `onnx_graph.graph_weights` returned.
         vectors (Floats2d): What `onnx_graph.stacked_vectors` returned.
         projection (Optional[Floats2d]): What makes vectors of contextual ones, if the

@@ -5,8 +5,8 @@ from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple
 import numpy as np
 import srsly
 
-from ..errors import Errors, SavedModelError, excerpt, require_sound
-from ..saving import limited_msgpack as messages
+from ..errors import Errors, SavedModelError, errors_as_damage, excerpt, require_sound
+from ..saving import limited_msgpack
 from ..types import FloatsXd
 from .shapes import NetworkSizes, Untrained, array_shapes
 
@@ -21,19 +21,21 @@ class Weights(NamedTuple):
     """What a network has learnt.
 
     sizes (Optional[NetworkSizes]): Its sizes; None for a network without weights.
-    arrays (Dict[str, FloatsXd]): Its arrays, by the names of `layout.array_shapes`.
+    arrays (Mapping[str, FloatsXd]): Its arrays, by the names of `shapes.array_shapes`.
     frozen (Tuple[str, ...]): Those that training leaves as they are.
     untrained (Untrained): What is not predicted yet.
     """
 
     sizes: Optional[NetworkSizes]
-    arrays: Dict[str, FloatsXd]
+    arrays: Mapping[str, FloatsXd]
     frozen: Tuple[str, ...] = ()
     untrained: Untrained = Untrained()
 
 
 def write_weights(weights: Weights) -> bytes:
-    """weights (Weights): Any weights.
+    """Save weights.
+
+    weights (Weights): Any weights.
     RETURNS (bytes): What `read_weights` reads. An array that half precision can hold takes
         half the space.
     """
@@ -48,15 +50,21 @@ def write_weights(weights: Weights) -> bytes:
     return srsly.msgpack_dumps(message)
 
 
-def read_weights(data: bytes, settings: Mapping[str, int]) -> Weights:
+def read_weights(data: bytes, settings: Mapping[str, int], component: str) -> Weights:
     """Read what `write_weights` wrote.
 
     data (bytes): The bytes.
     settings (Mapping[str, int]): Sizes that the config tells, which must be the saved ones.
+    component (str): The component's name, for the error.
     RETURNS (Weights): The weights.
     RAISES (SavedModelError): If the bytes are damaged, or are of another network.
     """
-    message = messages.loads(data)
+    with errors_as_damage(component):
+        return _read_weights(data, settings, component)
+
+
+def _read_weights(data: bytes, settings: Mapping[str, int], component: str) -> Weights:
+    message = limited_msgpack.loads(data)
     require_sound(isinstance(message, dict), "it holds no weights")
     version = message.pop("format", None)
     if version == _FORMAT_WITH_GRAPHS:
@@ -70,7 +78,7 @@ def read_weights(data: bytes, settings: Mapping[str, int]) -> Weights:
     known = {"sizes", "arrays", "frozen", "untrained"}
     problem = f"it holds {sorted(map(str, message))}, and not {sorted(known)}"
     require_sound(message.keys() == known, problem)
-    sizes = _checked_sizes(message["sizes"], settings)
+    sizes = _checked_sizes(message["sizes"], settings, component)
     arrays = _checked_arrays(message["arrays"], sizes)
     frozen = message["frozen"]
     is_sound = isinstance(frozen, tuple) and all(name in arrays for name in frozen)
@@ -78,7 +86,7 @@ def read_weights(data: bytes, settings: Mapping[str, int]) -> Weights:
     return Weights(sizes, arrays, frozen, _checked_untrained(message["untrained"], sizes))
 
 
-def _checked_sizes(saved: Any, settings: Mapping[str, int]) -> NetworkSizes:
+def _checked_sizes(saved: Any, settings: Mapping[str, int], component: str) -> NetworkSizes:
     n_sizes = len(NetworkSizes._fields)
     require_sound(
         isinstance(saved, tuple)
@@ -92,7 +100,7 @@ def _checked_sizes(saved: Any, settings: Mapping[str, int]) -> NetworkSizes:
         if getattr(sizes, name) != configured:
             raise SavedModelError(
                 Errors.MQ022.format(
-                    name="music_query",
+                    name=component,
                     setting=name,
                     saved=getattr(sizes, name),
                     configured=configured,

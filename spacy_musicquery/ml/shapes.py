@@ -6,6 +6,8 @@ is trained and the ONNX graph that extracts are both made from them.
 
 from typing import Dict, NamedTuple, Tuple
 
+from ..features.row_layout import RowLayout
+
 EMBEDDING = "embedding"
 BIGRAMS = "bigrams"
 TRANSITIONS = "transitions"
@@ -45,6 +47,11 @@ class NetworkSizes(NamedTuple):
     window: int = 0
     n_lexicon: int = 0
     context_width: int = 0
+
+    @property
+    def layout(self) -> RowLayout:
+        """Where the vectors stand. RETURNS (RowLayout): Their order."""
+        return RowLayout.of(self.n_chars, self.n_bigrams)
 
 
 class Untrained(NamedTuple):

@@ -5,6 +5,7 @@ from typing import Callable
 from spacy.language import Language
 
 from ..ml.architectures import get_shim
+from ..ml.keras_shim import KerasShim
 from .music_query import MusicQuery
 
 
@@ -20,7 +21,19 @@ def make_half_precision() -> Callable[[Language], Language]:
     def round_weights(nlp: Language) -> Language:
         for _, pipe in nlp.components:
             if isinstance(pipe, MusicQuery):
-                get_shim(pipe.model).round_to_half()
+                _round_weights(get_shim(pipe.model))
         return nlp
 
     return round_weights
+
+
+def _round_weights(shim: KerasShim) -> None:
+    """Round all arrays, but those that training leaves as they are."""
+    shim.set_arrays(
+        {
+            name: array
+            if shim.is_frozen(name)
+            else array.astype("float16").astype("float32")
+            for name, array in shim.arrays.items()
+        }
+    )

@@ -1,6 +1,10 @@
-"""The `music_query` pipeline component: its factory, and its training."""
+"""The `music_query` pipeline component: its factory, and its training.
+
+Longer than other modules, as it is one class, in the order of spaCy's own components.
+"""
 
 import logging
+from copy import deepcopy
 from typing import (
     Any,
     Callable,
@@ -21,28 +25,28 @@ from spacy.language import Language
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
-from wasabi import msg
 
-from ..decoding import bio
-from ..errors import Errors, Warnings, bad_setting, excerpt
+from ..decoding.emissions import EmissionGradients, Emissions
+from ..errors import Errors, Warnings, bad_setting, excerpt, require_number
 from ..features.catalogue import require_names
-from ..ml.architectures import get_shim, model_catalogue
-from ..ml.growth import grow, grow_chars, grow_output, new_examples
+from ..ml.architectures import get_shim
+from ..ml.growth import grow, grow_chars, grow_output
 from ..ml.learn_rates import LearnRates, Rate
+from ..ml.parameters import Parameters
 from ..ml.shapes import EMBEDDING
+from ..saving.pretrained import find_pretrained
 from ..tokens.alignment import SCORE_EXTENSION, AlignmentMode
-from ..tokens.gold import gold_intent, gold_tags
+from ..tokens.gold import new_examples
 from ..training.consolidation import Consolidation, Consolidator
 from ..training.distillation import Teacher
 from ..training.losses import (
-    INTENT_WEIGHT,
     TagLoss,
-    cross_entropy,
     make_negative_log_likelihood,
 )
+from ..training.objective import Objective
 from ..training.rehearsal import Rehearsal, Rehearser, read_texts, rehearse
-from ..types import EmissionGradients, Emissions
 from ..vectors.char_vectors import CharVectors
+from .load import load_component
 from .query_finder import QueryFinder
 from .scorer import music_query_score
 
@@ -121,7 +125,15 @@ def make_music_query(
     loss: TagLoss,
     scorer: Optional[Callable],
 ) -> "MusicQuery":
-    """Make a `music_query` component; see `MusicQuery` for the settings."""
+    """Make a `music_query` component; see `MusicQuery` for the settings.
+
+    RAISES (ValueError): If a setting is not allowed, or there is nothing to start from.
+    """
+    # What a saved pipeline was trained from may be gone, and its meta data tell of
+    # components that it has not got yet.
+    is_loaded = name in nlp._meta.get("components", ()) and name not in nlp.component_names
+    if pretrained is not None and not is_loaded:
+        find_pretrained(pretrained, name)
     return MusicQuery(
         nlp.vocab,
         model,
@@ -198,15 +210,14 @@ class MusicQuery(QueryFinder):
                 "threshold": threshold,
             },
         )
-        self.loss = loss or make_negative_log_likelihood()
+        self._objective = Objective(loss or make_negative_log_likelihood())
         shim = get_shim(model)
         shim.learn_rates = LearnRates(
             learn_rates or {}, component=name, depth=shim.settings["depth"]
         )
-        self._teacher: Optional[Teacher] = None
         self._labels_to_learn: List[str] = []
-        # What else adds to the gradients of each update, and returns its loss.
-        self._reminders: List[Callable[[Model[List[str], Emissions], float], float]] = []
+        # What `nlp.rehearse` holds to.
+        self._former: Optional[Model[List[str], Emissions]] = None
         self._n_updates = 0
         self._told_of_parameters = False
 
@@ -276,45 +287,61 @@ class MusicQuery(QueryFinder):
         if intents is None:
             intents = sorted(seen_intents) if self.cfg["learn_intents"] else []
         # Labels that were added by hand count, unless this starts over.
-        added = () if self.model.has_dim("nO") else self.labels
+        added = () if self.parameters.sizes is not None else self.labels
         wanted = [*added, *(sorted(seen_labels) if labels is None else labels)]
         known_names: Dict[str, List[str]] = {}
-        self._rehearsal_model, self._reminders = None, []
+        self._former, self._objective.regularizers = None, []
         wanted = [*self._labels_to_learn, *wanted]
         if self._pretrained is not None:
-            self._awaits_pretrained = True  # once more, whatever was learnt since
-            self._read_pretrained()
+            self._load_pretrained()  # whatever was learnt since
             wanted = [*self.labels, *wanted]
-            intents = list(dict.fromkeys([*self.intents, *intents]))
+            intents = [*self.intents, *intents]
             known_names = self.catalogue
         if not wanted:
             raise ValueError(Errors.MQ005.format(name=self.name, n=len(texts)))
         new_names = catalogue or {}
         types = [*known_names, *sorted(set(new_names) - set(known_names))]
         with self._unchanged_on_error():
-            self.cfg = {**self.cfg, "labels": [], "intents": intents}
-            for label in wanted:
-                self._append_label(label)
+            parameters = self.parameters.replace(
+                labels=tuple(dict.fromkeys(map(self._checked_label, wanted))),
+                intents=tuple(dict.fromkeys(intents)),
+            ).with_catalogue(types, known_names)
+            parameters.catalogue.add(new_names)
             if teacher is not None:
-                teacher.load(self.labels, component=self.name)
-            self.model.set_dim("nO", len(self.tags), force=True)
-            self.model.attrs["n_intents"] = len(intents)
-            self.model.attrs["catalogue"] = model_catalogue(self.model, types)
-            self.model.attrs["catalogue"].add(known_names)
-            self.model.attrs["catalogue"].add(new_names)
+                teacher.load(parameters.labels, load_component, component=self.name)
             if self._pretrained is None:
+                self.parameters = parameters.without_network()
                 self.model.initialize(X=texts)
             else:
-                grow(self.model, texts)
+                self.parameters = grow(parameters, texts, **self._min_counts)
                 get_shim(self.model).start_training()
-        self._remember(nlp or Language(self.vocab), rehearsal, consolidation)
+        self._regularize(nlp or Language(self.vocab), rehearsal, consolidation)
         if char_vectors is not None:
             self._use_char_vectors(char_vectors)
-        self._teacher = teacher
+        self._objective.teacher = teacher
         self._told_of_parameters = False
         self._tell_of_parameters()
 
-    def _remember(
+    @property
+    def _min_counts(self) -> Dict[str, int]:
+        """How often characters and pairs must occur to become known."""
+        attrs = self.model.attrs
+        return {name: attrs[name] for name in ("min_count", "bigram_min_count")}
+
+    @property
+    def _rehearsal_model(self) -> Optional[Model[List[str], Emissions]]:
+        """What `Language.resume_training` sets, where there is such an attribute, to a copy
+        of the model."""
+        return self._former
+
+    @_rehearsal_model.setter
+    def _rehearsal_model(self, model: Model[List[str], Emissions]) -> None:
+        if self._awaits_pretrained:  # then it is a copy of nothing
+            self._read_pretrained()
+            model = deepcopy(self.model)
+        self._former = model
+
+    def _regularize(
         self,
         nlp: Language,
         rehearsal: Optional[Rehearsal],
@@ -324,15 +351,16 @@ class MusicQuery(QueryFinder):
         and what its weights are."""
         if rehearsal is not None:
             texts = read_texts(rehearsal.corpus, nlp, self.name)
-            self._reminders.append(Rehearser(self.model, texts, rehearsal))
+            self._objective.regularizers.append(Rehearser(self.model, texts, rehearsal))
         if consolidation is not None:
             texts = read_texts(consolidation.corpus, nlp, self.name)
-            self._reminders.append(Consolidator(self.model, texts, consolidation))
+            consolidator = Consolidator(self.model, texts, consolidation)
+            self._objective.regularizers.append(consolidator)
 
     def _use_char_vectors(self, char_vectors: CharVectors) -> None:
         shim = get_shim(self.model)
         aligned = char_vectors.align(
-            self.model.attrs["inventory"],
+            self.parameters.characters,
             shim.arrays[EMBEDDING],
             component=self.name,
         )
@@ -366,11 +394,10 @@ class MusicQuery(QueryFinder):
         texts = [example.predicted.text for example in examples]
         if not any(texts):
             return losses
-        if drop >= 1.0:
-            raise bad_setting(self.name, "dropout", drop, "at least 0 and below 1")
+        require_number(self.name, "dropout", float(drop), at_least=0, below=1)
         self._n_updates += 1
-        if self._rehearsal_model is not None:
-            grow_chars(self.model, [e.predicted.text for e in new_examples(examples)])
+        if self._former is not None:
+            self._grow_chars([e.predicted.text for e in new_examples(examples)])
         get_shim(self.model).wake()
         self._tell_of_parameters()
         set_dropout_rate(self.model, drop)
@@ -379,8 +406,7 @@ class MusicQuery(QueryFinder):
         loss, gradients = self.get_loss(examples, emissions)
         self._require_finite("loss", loss)
         cast(Any, backprop)(gradients)
-        for remind in self._reminders:
-            loss += remind(self.model, drop)
+        loss += self._objective.regularize(self.model, drop)
         if sgd not in (None, False):
             self.finish_update(sgd)
         losses[self.name] += loss
@@ -407,10 +433,9 @@ class MusicQuery(QueryFinder):
         examples = list(examples)
         validate_examples(examples, "MusicQuery.rehearse")
         texts = [example.predicted.text for example in examples if example.predicted.text]
-        if self._rehearsal_model is None or not texts:
+        if self._former is None or not texts:
             return losses
-        self._read_pretrained()
-        loss = rehearse(self.model, self._rehearsal_model, texts)
+        loss = rehearse(self.model, self._former, texts)
         self._require_finite("loss", loss)
         if sgd not in (None, False):
             self.finish_update(sgd)
@@ -431,25 +456,13 @@ class MusicQuery(QueryFinder):
         RAISES (ValueError): If a predicted and its reference text differ, or the
             reference has a label that the model does not.
         """
-        examples = list(examples)
-        tags = np.concatenate([gold_tags(e, self.labels, self.name) for e in examples])
-        loss, gradients = self.loss(scores, tags)
-        if self._teacher is not None:
-            loss, gradients = self._teacher.add_to(
-                loss,
-                gradients,
-                texts=[example.predicted.text for example in examples],
-                emissions=scores,
-                tags=self.tags,
-            )
-        if not self.intents:
-            return loss, gradients
-        intents = np.array([gold_intent(e, self.intents, self.name) for e in examples])
-        intent_loss, d_intents = cross_entropy(scores.intents, intents)
-        n_tags = max((tags != bio.MISSING).sum(), 1)
-        weight = INTENT_WEIGHT * (intents != bio.MISSING).sum() / n_tags
-        d_intents *= weight
-        return loss + weight * intent_loss, gradients._replace(intents=d_intents)
+        return self._objective.of_examples(
+            list(examples),
+            scores,
+            labels=self.labels,
+            intents=self.intents,
+            component=self.name,
+        )
 
     def _require_finite(self, what: str, values: Union[float, np.ndarray]) -> None:
         if not np.isfinite(values).all():
@@ -458,7 +471,7 @@ class MusicQuery(QueryFinder):
             )
 
     def _tell_of_parameters(self) -> None:
-        """Print, once, how many parameters training will change."""
+        """Log, once, how many parameters training will change."""
         if not self._told_of_parameters:
             self._told_of_parameters = True
             shim = get_shim(self.model)
@@ -466,7 +479,7 @@ class MusicQuery(QueryFinder):
             text = f"{self.name}: {n_trained:,} parameters to train, {n_frozen:,} frozen"
             if shim.n_waiting:
                 text += f"; of those to train, {shim.n_waiting:,} are frozen at first"
-            msg.info(text)
+            logger.info(text)
 
     def add_label(self, label: str) -> int:
         """Add a label. A model that is trained grows by its tags, which it predicts once
@@ -477,18 +490,30 @@ class MusicQuery(QueryFinder):
         RAISES (ValueError): If it is no label.
         """
         self._read_pretrained()
-        added = self._append_label(label)
-        if added and get_shim(self.model).sizes is not None:
+        if self._checked_label(label) in self.labels:
+            return 0
+        parameters = self.parameters.replace(labels=(*self.labels, label))
+        if parameters.sizes is not None:
             self._labels_to_learn.append(label)
-            self.model.set_dim("nO", len(self.tags), force=True)
-            grow_output(self.model)
-        return added
+            self._grow(grow_output(parameters))
+        else:
+            self.parameters = parameters
+        return 1
 
-    def _append_label(self, label: str) -> int:
+    def _checked_label(self, label: str) -> str:
         if not isinstance(label, str) or not label:
             raise ValueError(Errors.MQ008.format(name=self.name, label=label))
-        if label in self.labels:
-            return 0
-        self.cfg["labels"].append(label)
         self.vocab.strings.add(label)
-        return 1
+        return label
+
+    def _grow_chars(self, texts: List[str]) -> None:
+        """Let the characters of texts become known, in the middle of training."""
+        min_count = self.model.attrs["min_count"]
+        grown = grow_chars(self.parameters, texts, min_count=min_count)
+        if grown is not self.parameters:
+            self._grow(grown)
+
+    def _grow(self, parameters: Parameters) -> None:
+        """Know more, in the middle of training."""
+        get_shim(self.model).grow(parameters)
+        self.model.set_dim("nO", cast(Any, parameters.n_tags), force=True)

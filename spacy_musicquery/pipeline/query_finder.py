@@ -1,10 +1,12 @@
 """Finding queries: what a `music_query` component needs to serve messages, with its
-labels, its catalogue and its files. What it needs to be trained is in `component`."""
+labels, its catalogue and its files. What it needs to be trained is in `music_query`.
+
+Longer than other modules, as it is one class, in the order of spaCy's own components.
+"""
 
 import logging
 import threading
 from contextlib import contextmanager
-from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import (
@@ -32,12 +34,14 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 
 from ..decoding import bio
-from ..errors import Errors, Warnings, excerpt
+from ..decoding.emissions import Emissions, log_softmax
+from ..errors import Errors, Warnings, damaged, excerpt
+from ..features.batches import split_by_length
 from ..features.catalogue import require_names
-from ..features.characters import split_by_length
-from ..ml.architectures import model_catalogue
-from ..saving import atomic
-from ..saving import sealed_files as saving
+from ..ml.architectures import get_shim, set_parameters
+from ..ml.parameters import Parameters
+from ..ml.saved_model import read_model, write_model
+from ..saving import atomic, sealed_files
 from ..saving.pretrained import find_pretrained, known_labels
 from ..tokens.alignment import (
     CHANGES,
@@ -47,10 +51,10 @@ from ..tokens.alignment import (
     align,
     install_extensions,
     set_group,
-    set_score,
+    set_scores,
     strip_blanks,
 )
-from ..types import Emissions, Floats2d
+from ..types import Floats2d
 from .settings import check_settings
 
 logger = logging.getLogger("spacy.music_query")
@@ -108,39 +112,52 @@ class QueryFinder(TrainablePipe):
         self.model = model
         self.name = name
         self.scorer = scorer
-        self.cfg: Dict[str, Any] = {**settings, "intents": [], "labels": []}
+        self.cfg: Dict[str, Any] = dict(settings)
         check_settings(name, self.cfg)
         self._configured = dict(self.cfg)
+        get_shim(model).component = name
         # spaCy asks for the labels before it loads what it has saved.
-        self.cfg.update(known_labels(pretrained, name))
+        known = known_labels(pretrained, name).items()
+        self.parameters = self.parameters.replace(**{k: tuple(v) for k, v in known})
         self._pretrained = pretrained
         self._awaits_pretrained = pretrained is not None
-        # What `Language.resume_training` copies, for `Language.rehearse`.
-        self._rehearsal_model: Optional[Model[List[str], Emissions]] = None
         self.misaligned: Dict[Change, int] = dict.fromkeys(CHANGES, 0)
         install_extensions()
 
     @property
+    def parameters(self) -> Parameters:
+        """What has been learnt: the one place where it is kept.
+
+        RETURNS (Parameters): Of this moment. Assign others to exchange all of it.
+        """
+        return get_shim(self.model).parameters
+
+    @parameters.setter
+    def parameters(self, parameters: Parameters) -> None:
+        set_parameters(self.model, parameters)
+
+    @property
     def labels(self) -> Tuple[str, ...]:
-        """RETURNS (Tuple[str]): The entity labels."""
-        return tuple(self.cfg["labels"])
+        """The entity labels. RETURNS (Tuple[str]): In the order of the tags."""
+        return self.parameters.labels
 
     @property
     def intents(self) -> Tuple[str, ...]:
-        """RETURNS (Tuple[str]): The intents of whole messages, if any were learnt."""
-        return tuple(self.cfg["intents"])
+        """The intents of whole messages. RETURNS (Tuple[str]): None if none were learnt."""
+        return self.parameters.intents
 
     @property
     def label_data(self) -> Dict[str, List[str]]:
-        """RETURNS (Dict[str, List[str]]): "labels" and "intents": what `spacy init
-        labels` saves and `initialize` takes.
+        """What `spacy init labels` saves and `initialize` takes.
+
+        RETURNS (Dict[str, List[str]]): "labels" and "intents".
         """
         return {"labels": list(self.labels), "intents": list(self.intents)}
 
     @property
     def tags(self) -> List[str]:
-        """RETURNS (List[str]): The BIO tags, in the order of the model's output."""
-        return bio.tag_names(self.labels)
+        """The BIO tags. RETURNS (List[str]): In the order of the model's output."""
+        return list(self.parameters.tags)
 
     def predict(self, docs: Iterable[Doc]) -> List[Prediction]:
         """Find the queries of a batch of docs, without modifying them.
@@ -155,17 +172,17 @@ class QueryFinder(TrainablePipe):
         if not any(texts):
             return found
         emissions = self.model.predict(texts)
-        labels, threshold = self.cfg["labels"], self.cfg["threshold"]
+        labels, threshold = self.labels, self.cfg["threshold"]
         spans = bio.decode(emissions.data, emissions.lengths, emissions.chain)
         for i, start, end, label, score in spans:
             start, end = strip_blanks(texts[i], start, end)
             if start < end and score >= threshold:
                 found[i].spans.append(FoundSpan(start, end, labels[label], score))
         if emissions.intents.size:
-            probabilities = np.exp(bio.log_softmax(emissions.intents)).tolist()
+            probabilities = np.exp(log_softmax(emissions.intents)).tolist()
             for text, prediction, row in zip(texts, found, probabilities):
                 if text:
-                    prediction.cats.update(zip(self.cfg["intents"], row))
+                    prediction.cats.update(zip(self.intents, row))
         return found
 
     def tag_probabilities(self, docs: Iterable[Doc]) -> List[Floats2d]:
@@ -246,9 +263,8 @@ class QueryFinder(TrainablePipe):
         aligned = align(doc, found.spans, self.cfg["alignment_mode"])
         if aligned.changes:
             self._count_misaligned(doc, aligned.changes)
-        set_group(doc, self.cfg["spans_key"], aligned, found.spans, self.cfg["labels"])
-        for span, score in zip(aligned.spans, aligned.scores):
-            set_score(span, score)
+        set_group(doc, self.cfg["spans_key"], aligned, found.spans, self.labels)
+        set_scores(aligned.spans, aligned.scores)
         add_ents(doc, aligned.spans, overwrite=self.cfg["overwrite"])
         if found.cats:
             doc.cats.update(found.cats)
@@ -278,21 +294,20 @@ class QueryFinder(TrainablePipe):
             return
         with _READING:
             if self._awaits_pretrained:  # still, when other threads have read
-                path = find_pretrained(cast(str, self._pretrained), self.name)
-                with self._unchanged_on_error():
-                    # There may be other tags by now.
-                    self.model.set_dim("nO", cast(Any, None), force=True)
-                    self.from_disk(path, exclude=["vocab"])
-                if self._rehearsal_model is not None:  # there was nothing to copy yet
-                    self._rehearsal_model = deepcopy(self.model)
+                self._load_pretrained()
+
+    def _load_pretrained(self) -> None:
+        path = find_pretrained(cast(str, self._pretrained), self.name)
+        self.from_disk(path, exclude=["vocab"])
 
     @property
     def catalogue(self) -> Dict[str, List[str]]:
-        """RETURNS (Dict[str, List[str]]): The names of the catalogue, normalised as
-        messages are, by type.
+        """The names of the catalogue.
+
+        RETURNS (Dict[str, List[str]]): By type, normalised as messages are.
         """
         self._read_pretrained()
-        return self.model.attrs["catalogue"].names()
+        return self.parameters.catalogue.names()
 
     def set_catalogue(self, names: Mapping[str, Iterable[str]]) -> None:
         """Replace the catalogue: names that are found even if training never saw them.
@@ -303,7 +318,10 @@ class QueryFinder(TrainablePipe):
             one of the types.
         """
         self._read_pretrained()
-        self._replace_catalogue(names)
+        shim = get_shim(self.model)
+        types = shim.parameters.catalogue.types
+        names = self._checked_names(names, types)
+        shim.parameters = shim.parameters.with_catalogue(types, names)
 
     def add_to_catalogue(self, names: Mapping[str, Iterable[str]]) -> None:
         """Add names to the catalogue; they are found from now on.
@@ -312,17 +330,13 @@ class QueryFinder(TrainablePipe):
         RAISES (ValueError): As `set_catalogue`.
         """
         self._read_pretrained()
-        self.model.attrs["catalogue"].add(self._checked_names(names))
-
-    def _replace_catalogue(self, names: Mapping[str, Iterable[str]]) -> None:
-        catalogue = model_catalogue(self.model, self.model.attrs["catalogue"].types)
-        catalogue.add(self._checked_names(names))
-        self.model.attrs["catalogue"] = catalogue
+        catalogue = self.parameters.catalogue
+        catalogue.add(self._checked_names(names, catalogue.types))
 
     def _checked_names(
-        self, names: Mapping[str, Iterable[str]]
+        self, names: Mapping[str, Iterable[str]], types: Sequence[str]
     ) -> Mapping[str, Iterable[str]]:
-        types = self.model.attrs["catalogue"].types
+        """Refuse names of types that were not learnt."""
         if not types:
             raise ValueError(Errors.MQ014.format(name=self.name))
         require_names(self.name, names)
@@ -343,11 +357,11 @@ class QueryFinder(TrainablePipe):
         """
         self._read_pretrained()
         writers = {
-            "cfg": lambda: srsly.json_dumps(self.cfg),
+            "cfg": lambda: srsly.json_dumps({**self.cfg, **self.label_data}),
             "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
-            "model": lambda: saving.seal(self.model.to_bytes()),
+            "model": lambda: write_model(self.model),
         }
-        if self.model.attrs["catalogue"].types:
+        if self.parameters.catalogue.types:
             writers["catalogue"] = self._catalogue_to_bytes
         return util.to_bytes(writers, exclude)
 
@@ -361,16 +375,15 @@ class QueryFinder(TrainablePipe):
         RETURNS (QueryFinder): The component itself.
         RAISES (SavedModelError): If the data are damaged.
         """
-        readers = {
-            "cfg": lambda b: self._load_settings(saving.read_settings(b, self.name)),
+        saved: Dict[str, Any] = {}
+        readers: Dict[str, Callable[[Any], Any]] = {
+            "cfg": lambda b: saved.update(cfg=sealed_files.read_settings(b, self.name)),
             "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
-            "model": self._load_model,
-            "catalogue": self._load_catalogue,
+            "model": lambda b: saved.update(model=b),
+            "catalogue": lambda b: saved.update(catalogue=lambda: b),
         }
-        message = saving.read_message(bytes_data, self.name)
-        with self._unchanged_on_error():
-            util.from_dict(message, readers, exclude)
-        self._awaits_pretrained = False
+        util.from_dict(sealed_files.read_message(bytes_data, self.name), readers, exclude)
+        self._become(saved)
         return self
 
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
@@ -382,10 +395,10 @@ class QueryFinder(TrainablePipe):
         self._read_pretrained()
         sealed: Dict[str, bytes] = {}
         if "model" not in exclude:
-            sealed["model"] = saving.seal(self.model.to_bytes())
-        if "catalogue" not in exclude and self.model.attrs["catalogue"].types:
+            sealed["model"] = write_model(self.model)
+        if "catalogue" not in exclude and self.parameters.catalogue.types:
             sealed["catalogue"] = self._catalogue_to_bytes()
-        digests = {name: saving.digest_of(data) for name, data in sealed.items()}
+        digests = {name: sealed_files.digest_of(data) for name, data in sealed.items()}
         settings = {**self._settings_to_save(), "digests": digests}
         writers: Dict[str, Callable[[Path], Any]] = {
             "cfg": lambda p: srsly.write_json(p, settings),
@@ -405,45 +418,64 @@ class QueryFinder(TrainablePipe):
         RETURNS (QueryFinder): The component itself.
         RAISES (SavedModelError): If a file is missing or damaged.
         """
-        digests: Dict[str, str] = {}
+        saved: Dict[str, Any] = {}
 
         def load_settings(path: Path) -> None:
-            settings = saving.read_settings_file(path, self.name)
-            digests.update(settings["digests"])
-            self._load_settings(settings)
+            saved.update(cfg=sealed_files.read_settings_file(path, self.name))
 
         def read(path: Path) -> bytes:
-            return saving.read_file(path, self.name, digests.get(path.name))
-
-        def load_catalogue(path: Path) -> None:
-            # Pipelines without a catalogue have no such file.
-            if self.model.attrs["catalogue"].types:
-                self._load_catalogue(read(path))
+            digest = saved.get("cfg", {}).get("digests", {}).get(path.name)
+            return sealed_files.read_file(path, self.name, digest)
 
         readers: Dict[str, Callable[[Path], Any]] = {
             "cfg": load_settings,
             "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
-            "model": lambda p: self._load_model(read(p)),
-            "catalogue": load_catalogue,
+            "model": lambda p: saved.update(model=read(p)),
+            # Pipelines without a catalogue have no such file.
+            "catalogue": lambda p: saved.update(catalogue=lambda: read(p)),
         }
-        with self._unchanged_on_error():
-            util.from_disk(path, readers, exclude)
-        self._awaits_pretrained = False
+        util.from_disk(path, readers, exclude)
+        self._become(saved)
         return self
+
+    def _become(self, saved: Mapping[str, Any]) -> None:
+        """Take over what was saved, once all of it has been read and agrees: of "cfg" the
+        settings, of "model" the bytes, and of "catalogue" what reads its bytes, since only
+        the model says whether there are any."""
+        settings, parameters = self.cfg, self.parameters
+        labels = self.label_data
+        if "cfg" in saved:
+            labels = {key: saved["cfg"].get(key, []) for key in labels}
+            settings = {**settings, **saved["cfg"]}
+            for other in ("digests", *labels):
+                settings.pop(other, None)
+            check_settings(self.name, settings)
+        if "model" in saved:
+            model = saved["model"]
+            parameters = read_model(self.model, model, component=self.name, **labels)
+        else:
+            names = {key: tuple(of_key) for key, of_key in labels.items()}
+            parameters = parameters.replace(**names)
+            if (problem := parameters.disagreement()) is not None:
+                raise damaged(self.name, problem)
+        types = parameters.catalogue.types
+        if "catalogue" in saved and types:
+            names_by_type = sealed_files.read_names(saved["catalogue"](), self.name)
+            self._checked_names(names_by_type, types)
+            parameters = parameters.with_catalogue(types, names_by_type)
+        self.cfg, self.parameters = settings, parameters
+        self._awaits_pretrained = False
+        for label in self.labels:
+            self.vocab.strings.add(label)
 
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
-        """Take new settings back if the model that belongs to them cannot be had."""
-        settings = dict(self.cfg)
-        n_tags = self.model.maybe_get_dim("nO")
-        attrs = {name: self.model.attrs[name] for name in ("n_intents", "catalogue")}
+        """Take back what was learnt or set in a `with` block that fails."""
+        settings, parameters = self.cfg, self.parameters
         try:
             yield
         except Exception:
-            self.cfg = settings
-            self.model.attrs.update(attrs)
-            if n_tags is not None:
-                self.model.set_dim("nO", n_tags, force=True)
+            self.cfg, self.parameters = settings, parameters
             raise
 
     def _settings_to_save(self) -> Dict[str, Any]:
@@ -452,30 +484,8 @@ class QueryFinder(TrainablePipe):
         changed = {k: v for k, v in self.cfg.items() if v != self._configured.get(k)}
         return {**changed, **self.label_data}
 
-    def _load_settings(self, saved: Mapping[str, Any]) -> None:
-        settings = {**self.cfg, **saved}
-        del settings["digests"]
-        check_settings(self.name, settings)
-        self.cfg = settings
-        for label in settings["labels"]:
-            self.vocab.strings.add(label)
-
     def _catalogue_to_bytes(self) -> bytes:
-        return saving.write_names(self.catalogue)
-
-    def _load_catalogue(self, data: bytes) -> None:
-        names = saving.read_names(data, self.name)
-        if names:
-            self._replace_catalogue(names)
-
-    def _load_model(self, data: bytes) -> None:
-        saving.load_model(
-            self.model,
-            data,
-            component=self.name,
-            n_tags=len(self.tags),
-            n_intents=len(self.intents),
-        )
+        return sealed_files.write_names(self.catalogue)
 
 
 def _write(data: bytes, path: Path) -> None:

@@ -13,7 +13,10 @@ CharSpan = Tuple[int, int, str]
 
 
 def make_music_query_scorer() -> Callable[..., Dict[str, Any]]:
-    """RETURNS (Callable): The scorer of `music_query`, for [components.*.scorer]."""
+    """Make the scorer.
+
+    RETURNS (Callable): The scorer of `music_query`, for [components.*.scorer].
+    """
     return music_query_score
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Dict, get_args
 
-from ..errors import bad_setting
+from ..errors import bad_setting, require_number
 from ..tokens.alignment import AlignmentMode
 
 
@@ -13,9 +13,7 @@ def check_settings(name: str, settings: Dict[str, Any]) -> None:
     settings (Dict[str, Any]): What `MusicQuery.cfg` holds.
     RAISES (ValueError): If a setting has a value that is not allowed.
     """
-    threshold = settings["threshold"]
-    if type(threshold) not in (int, float) or not 0.0 <= threshold <= 1.0:
-        raise bad_setting(name, "threshold", threshold, "a number from 0 to 1")
+    require_number(name, "threshold", settings["threshold"], at_least=0, at_most=1)
     for switch in ("overwrite", "learn_intents"):
         if type(settings[switch]) is not bool:
             raise bad_setting(name, switch, settings[switch], "true or false")

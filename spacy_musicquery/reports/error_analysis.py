@@ -17,7 +17,7 @@ from typing import (
 
 from spacy.training import Example
 
-from ..data.corpus import doc_to_record
+from ..data.docs import doc_to_record
 from ..data.records import Span
 
 Kind = Literal["boundary", "label", "missed", "false alarm", "false alarm, no query"]
@@ -54,7 +54,9 @@ class Message(NamedTuple):
 
     @property
     def errors(self) -> List[SpanError]:
-        """RETURNS (List[SpanError]): What is wrong. A query and what was found are one
+        """List what is wrong in the message.
+
+        RETURNS (List[SpanError]): What is wrong. A query and what was found are one
         error if they overlap, the pair that shares most characters first."""
         gold = [span for span in self.gold if span not in self.found]
         found = [span for span in self.found if span not in self.gold]
@@ -80,17 +82,25 @@ class Rate(NamedTuple):
 
     @property
     def precision(self) -> Optional[float]:
-        """RETURNS (Optional[float]): None if nothing was found."""
+        """The share of what was found that is right.
+
+        RETURNS (Optional[float]): None if nothing was found.
+        """
         return self.right / self.found if self.found else None
 
     @property
     def recall(self) -> Optional[float]:
-        """RETURNS (Optional[float]): None if there is nothing to find."""
+        """The share of what is to be found that was.
+
+        RETURNS (Optional[float]): None if there is nothing to find.
+        """
         return self.right / self.gold if self.gold else None
 
 
 def read_messages(examples: Iterable[Example]) -> List[Message]:
-    """examples (Iterable[Example]): Predicted and reference docs.
+    """Compare what was predicted with what is right.
+
+    examples (Iterable[Example]): Predicted and reference docs.
     RETURNS (List[Message]): Their texts and entities.
     """
     messages = []
@@ -102,7 +112,9 @@ def read_messages(examples: Iterable[Example]) -> List[Message]:
 
 
 def count_kinds(messages: Iterable[Message]) -> Dict[Kind, int]:
-    """messages (Iterable[Message]): The messages.
+    """Count errors by kind.
+
+    messages (Iterable[Message]): The messages.
     RETURNS (Dict[Kind, int]): The number of errors of each kind.
     """
     counts = Counter(error.kind for message in messages for error in message.errors)
@@ -110,7 +122,9 @@ def count_kinds(messages: Iterable[Message]) -> Dict[Kind, int]:
 
 
 def rates_by_label(messages: Sequence[Message]) -> Dict[str, Rate]:
-    """messages (Sequence[Message]): The messages.
+    """Count by label.
+
+    messages (Sequence[Message]): The messages.
     RETURNS (Dict[str, Rate]): By label, sorted.
     """
     labels = {span[2] for m in messages for span in (*m.gold, *m.found)}
@@ -118,7 +132,9 @@ def rates_by_label(messages: Sequence[Message]) -> Dict[str, Rate]:
 
 
 def rates_by_length(messages: Sequence[Message]) -> Dict[str, Rate]:
-    """messages (Sequence[Message]): The messages.
+    """Count by the length of the query.
+
+    messages (Sequence[Message]): The messages.
     RETURNS (Dict[str, Rate]): By length of the query in characters.
     """
 
@@ -129,7 +145,9 @@ def rates_by_length(messages: Sequence[Message]) -> Dict[str, Rate]:
 
 
 def rates_by_novelty(messages: Sequence[Message], known: Set[str]) -> Dict[str, Rate]:
-    """messages (Sequence[Message]): The messages.
+    """Count by whether training had the query.
+
+    messages (Sequence[Message]): The messages.
     known (Set[str]): The queries of the training data.
     RETURNS (Dict[str, Rate]): Of queries that are among them, and of others.
     """
@@ -142,7 +160,9 @@ def rates_by_novelty(messages: Sequence[Message], known: Set[str]) -> Dict[str, 
 def confusion(
     messages: Iterable[Message],
 ) -> Dict[Tuple[Optional[str], Optional[str]], int]:
-    """messages (Iterable[Message]): The messages.
+    """Count which label was found for which.
+
+    messages (Iterable[Message]): The messages.
     RETURNS (Dict[Tuple[Optional[str], Optional[str]], int]): How often a query of one
         label was found under another; None stands for no query. Boundaries that are
         wrong do not count as confused.

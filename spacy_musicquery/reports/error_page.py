@@ -55,7 +55,9 @@ def make_page(
 
 
 def describe(message: Message, error: SpanError) -> str:
-    """message (Message): A message.
+    """Describe an error in a message.
+
+    message (Message): A message.
     error (SpanError): One of its errors.
     RETURNS (str): Both in a line, the queries in brackets.
     """
@@ -83,7 +85,10 @@ def _example(message: Message) -> str:
 
 
 def _rendered(text: str, spans: Iterable[Span]) -> str:
-    ents = [{"start": start, "end": end, "label": label} for start, end, label in spans]
+    # displaCy escapes the text, but not the labels, which come from whoever has the data.
+    ents = [
+        {"start": start, "end": end, "label": escape(label)} for start, end, label in spans
+    ]
     doc = {"text": text, "ents": ents, "title": None}
     options = {"colors": DISPLACY_COLORS}
     html = displacy.render(doc, style="ent", manual=True, options=options, jupyter=False)

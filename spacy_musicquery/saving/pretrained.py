@@ -25,9 +25,9 @@ def find_pretrained(pretrained: str, component: str) -> Path:
         return BOX_PATH
     path = Path(pretrained)
     for candidate in (path, path / component, path / "music_query"):
-        if (candidate / "model").is_file():
+        if pretrained and (candidate / "model").is_file():
             return candidate
-    raise ValueError(Errors.MQ017.format(name=component, path=path))
+    raise ValueError(Errors.MQ017.format(name=component, path=pretrained))
 
 
 def known_labels(pretrained: Optional[str], component: str) -> Dict[str, List[str]]:
@@ -67,7 +67,9 @@ def make_record(
 
 
 def digest(path: Path) -> str:
-    """path (Path): A file or a folder.
+    """Compute what tells a file or folder from others.
+
+    path (Path): A file or a folder.
     RETURNS (str): The SHA-256 of its content; of a folder's files, with their names.
     """
     if path.is_file():

@@ -6,22 +6,13 @@ import stat
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Dict, Iterator, List, Optional, Tuple, cast
+from typing import IO, Any, Dict, Iterator, List, Optional
 
 import srsly
 import srsly.msgpack
-from thinc.api import Model
 
-from ..errors import Errors, SavedModelError
-from ..features.name_matches import n_features
-from ..ml.architectures import RANDOM_IN_TRAINING, get_shim
-from ..types import Emissions
-from ..vectors.encoder import FrozenEncoder
-from . import limited_msgpack as messages
-
-_TRAINING_ONLY = ("min_count", "bigram_min_count", *RANDOM_IN_TRAINING)
-# The attributes of a model that are more than a number.
-_STRUCTURED = ("inventory", "bigrams", "catalogue")
+from ..errors import Errors, SavedModelError, damaged
+from . import limited_msgpack
 
 # No model of ours comes near.
 _MAX_FILE_BYTES = 1 << 30
@@ -37,14 +28,18 @@ _ALWAYS_INFLATED = 1 << 20
 
 
 def seal(data: bytes) -> bytes:
-    """data (bytes): Anything.
+    """Put a checksum in front of data.
+
+    data (bytes): Anything.
     RETURNS (bytes): It with a checksum in front, for `unseal`.
     """
     return hashlib.sha256(data).digest() + data
 
 
 def unseal(sealed: bytes, component: str, name: str = "model") -> bytes:
-    """sealed (bytes): What `seal` returned.
+    """Check data and take the checksum off.
+
+    sealed (bytes): What `seal` returned.
     component (str): The component's name, for the error.
     name (str): What is sealed, for the error.
     RETURNS (bytes): The data.
@@ -53,12 +48,14 @@ def unseal(sealed: bytes, component: str, name: str = "model") -> bytes:
     size = hashlib.sha256().digest_size
     digest, data = sealed[:size], sealed[size:]
     if hashlib.sha256(data).digest() != digest:
-        raise _damaged(component, f"its {name}'s checksum is wrong")
+        raise damaged(component, f"its {name}'s checksum is wrong")
     return data
 
 
 def digest_of(sealed: bytes) -> str:
-    """sealed (bytes): What `seal` returned.
+    """Read the checksum of sealed data.
+
+    sealed (bytes): What `seal` returned.
     RETURNS (str): Its checksum, for the settings that are saved beside it.
     """
     return sealed[: hashlib.sha256().digest_size].hex()
@@ -90,7 +87,7 @@ def _require_seal(file: IO[bytes], component: str, name: str) -> None:
     while chunk := file.read(_CHUNK_BYTES):
         total.update(chunk)
     if total.digest() != expected:
-        raise _damaged(component, f"its {name}'s checksum is wrong")
+        raise damaged(component, f"its {name}'s checksum is wrong")
     file.seek(0)
 
 
@@ -123,12 +120,12 @@ def read_message(data: bytes, component: str) -> Dict[str, bytes]:
     RAISES (SavedModelError): If it is damaged.
     """
     try:
-        message = messages.loads(data)
+        message = limited_msgpack.loads(data)
     except ValueError as error:
-        raise _damaged(component, str(error)) from error
+        raise damaged(component, str(error)) from error
     # JSON is text, whatever else there is are bytes.
     if not isinstance(message, dict) or {*map(type, message.values())} - {bytes, str}:
-        raise _damaged(component, "it does not hold the parts of a component")
+        raise damaged(component, "it does not hold the parts of a component")
     return message
 
 
@@ -156,19 +153,21 @@ def read_settings(data: bytes, component: str) -> Dict[str, Any]:
     try:
         settings = srsly.json_loads(data)
     except (ValueError, TypeError) as error:
-        raise _damaged(component, f"its settings: {error}") from error
+        raise damaged(component, f"its settings: {error}") from error
     # Pipelines from before there were intents have no list of them.
     for key, default in (("labels", None), ("intents", [])):
         if not isinstance(settings, dict) or not _is_names(settings.get(key, default)):
-            raise _damaged(component, f"its settings hold no list of {key}")
+            raise damaged(component, f"its settings hold no list of {key}")
     digests = settings.setdefault("digests", {})
     if not isinstance(digests, dict) or not _is_names(list(digests.values())):
-        raise _damaged(component, "its settings hold no checksums")
+        raise damaged(component, "its settings hold no checksums")
     return settings
 
 
 def write_names(names: Dict[str, List[str]]) -> bytes:
-    """names (Dict[str, List[str]]): Names by type.
+    """Write a catalogue.
+
+    names (Dict[str, List[str]]): Names by type.
     RETURNS (bytes): What `read_names` reads: msgpack, compressed and sealed.
     """
     return seal(zlib.compress(srsly.msgpack_dumps(names), 9))
@@ -192,7 +191,7 @@ def read_names(data: bytes, component: str) -> Dict[str, List[str]]:
         return _unpack_names(message)
     except Exception as error:  # whatever msgpack makes of damaged bytes
         problem = f"its catalogue is damaged ({type(error).__name__}: {error})"
-        raise _damaged(component, problem) from error
+        raise damaged(component, problem) from error
 
 
 def _unpack_names(message: bytes) -> Dict[str, List[str]]:
@@ -217,111 +216,6 @@ def _unpack_names(message: bytes) -> Dict[str, List[str]]:
     return names
 
 
-def load_model(
-    model: Model[List[str], Emissions],
-    data: bytes,
-    *,
-    component: str,
-    n_tags: int,
-    n_intents: int,
-) -> None:
-    """Load a model's weights and inventory.
-
-    model (Model[List[str], Emissions]): The model to load into.
-    data (bytes): What `model.to_bytes` returned, sealed.
-    component (str): The component's name, for the error.
-    n_tags (int): The number of tags that the component's labels make.
-    n_intents (int): The number of intents it has.
-    RAISES (SavedModelError): If the data are damaged or do not fit; the model stays as it
-        was.
-    """
-    unsealed = unseal(data, component)
-    training_only = {name: model.attrs[name] for name in _TRAINING_ONLY}
-    with _unchanged_on_error(model):
-        try:
-            message = messages.loads(unsealed)
-            _require_form(message, model)
-            model.from_dict(message)
-        except SavedModelError:
-            raise
-        except Exception as error:  # whatever thinc makes of damaged bytes
-            raise _damaged(component, f"{type(error).__name__}: {error}") from error
-        model.attrs.update(training_only)  # the config's count, not the saved ones
-        _require_equal_sizes(model, component, n_tags, n_intents)
-
-
-def _require_form(message: Any, model: Model[List[str], Emissions]) -> None:
-    """Refuse what thinc would read otherwise than we write it."""
-    keys = {"nodes", "attrs", "params", "shims"}
-    if not isinstance(message, dict) or message.keys() != keys:
-        raise ValueError("it is no model of thinc")
-    (node,), (attributes,), (of_shim,) = (message[k] for k in ("nodes", "attrs", "shims"))
-    dims = cast(Dict[str, Any], node["dims"])
-    if (
-        node != {"index": 0, "name": model.name, "dims": dims, "refs": {}}
-        or list(dims) != ["nO"]
-        or type(dims["nO"]) not in (int, type(None))
-        or message["params"] != ({},)
-        or [type(data) for data in of_shim] != [bytes]
-    ):
-        raise ValueError("it is a model of another kind")
-    if not {*_STRUCTURED, "n_intents"} <= attributes.keys():
-        raise ValueError(f"it has no attributes but {list(attributes)}")
-    for name, value in attributes.items():
-        if name == "encoder" and type(messages.loads(value)) is str:
-            continue  # whether it fits is seen when the sizes are known
-        if name not in model.attrs or type(value) is not bytes:
-            raise ValueError(f"its attribute {name!r} is unknown")
-        if name not in _STRUCTURED and type(messages.loads(value)) not in (int, float):
-            raise ValueError(f"its attribute {name!r} is no number")
-
-
-def _require_equal_sizes(
-    model: Model[List[str], Emissions], component: str, n_tags: int, n_intents: int
-) -> None:
-    """Refuse weights that are for another inventory, or for other labels."""
-    sizes = get_shim(model).sizes
-    if sizes is None:
-        return
-    attrs = model.attrs
-    if sizes.context_width and not isinstance(attrs.get("encoder"), FrozenEncoder):
-        raise SavedModelError(
-            Errors.MQ022.format(
-                name=component, setting="encoder", saved="a folder", configured=None
-            )
-        )
-    counts: Tuple[Tuple[str, int, Any], ...] = (
-        ("characters", sizes.n_chars, len(attrs["inventory"])),
-        ("pairs of characters", sizes.n_bigrams or 1, len(attrs["bigrams"])),
-        ("tags", sizes.n_tags, n_tags),
-        ("outputs", sizes.n_tags, model.maybe_get_dim("nO")),
-        ("intents", sizes.n_intents, n_intents),
-        ("intents", sizes.n_intents, attrs["n_intents"]),
-        ("places in names", sizes.n_lexicon, n_features(len(attrs["catalogue"].types))),
-    )
-    for what, in_weights, elsewhere in counts:
-        if in_weights != elsewhere:
-            problem = f"its weights are for {in_weights} {what}, but there are {elsewhere}"
-            raise _damaged(component, problem)
-    if attrs["bigrams"].pairs.max(initial=0) >= sizes.n_chars:
-        raise _damaged(component, "a pair is of characters that it does not know")
-
-
-@contextmanager
-def _unchanged_on_error(model: Model[List[str], Emissions]) -> Iterator[None]:
-    attrs, n_tags = dict(model.attrs), model.maybe_get_dim("nO")
-    shim = get_shim(model)
-    weights = shim.weights
-    try:
-        yield
-    except Exception:
-        model.attrs.update(attrs)
-        model.set_dim("nO", cast(Any, n_tags), force=True)
-        if shim.arrays is not weights.arrays:
-            shim.set_weights(weights)
-        raise
-
-
 def _is_names(value: Any) -> bool:
     """Whether it is a list of different strings, none of them empty."""
     return (
@@ -329,10 +223,6 @@ def _is_names(value: Any) -> bool:
         and all(isinstance(item, str) and item for item in value)
         and len(set(value)) == len(value)
     )
-
-
-def _damaged(component: str, problem: str) -> SavedModelError:
-    return SavedModelError(Errors.MQ021.format(name=component, problem=problem))
 
 
 def _unreadable(path: Path, component: str, problem: str) -> SavedModelError:

@@ -1,11 +1,15 @@
 """Character offsets to spaCy spans, with a score, and spans among other entities."""
 
+import logging
 from collections import Counter
 from typing import Any, Collection, Dict, List, Literal, NamedTuple, Sequence, Tuple
 
 from spacy.tokens import Doc, Span, SpanGroup
 
+from ..errors import Warnings
 from .retokenization import split_tokens
+
+logger = logging.getLogger("spacy.music_query")
 
 AlignmentMode = Literal["strict", "contract", "expand", "split"]
 # What happens to queries that begin or end inside a token.
@@ -162,16 +166,32 @@ def _disjoint(spans: Sequence[Span], others: Sequence[Span]) -> Tuple[Span, ...]
 
 def install_extensions() -> None:
     """Declare `span._.music_query_score`, unless that has been done. A process that
-    unpickles a component starts without it, so whatever annotates calls this too."""
+    unpickles a component starts without it, so whatever annotates calls this too. Where
+    somebody else has declared one of this name, it stays theirs, and this says so once."""
     if not Span.has_extension(SCORE_EXTENSION):
         Span.set_extension(SCORE_EXTENSION, default=None)
+    elif not _is_ours() and not _told_of_theirs:
+        _told_of_theirs.append(SCORE_EXTENSION)
+        logger.warning(Warnings.MQ105.format(extension=SCORE_EXTENSION))
 
 
-def set_score(span: Span, score: float) -> None:
-    """Do what `span._.music_query_score = score` does, in a tenth of the time.
+# Whether it has been said that the extension is somebody else's.
+_told_of_theirs: List[str] = []
 
-    span (Span): The span.
-    score (float): Its score.
+
+def _is_ours() -> bool:
+    return Span.get_extension(SCORE_EXTENSION) == (None, None, None, None)
+
+
+def set_scores(spans: Sequence[Span], scores: Sequence[float]) -> None:
+    """Do what `span._.music_query_score = score` does, in a tenth of the time; nothing if
+    the extension is somebody else's.
+
+    spans (Sequence[Span]): Some spans of one doc.
+    scores (Sequence[float]): The score of each.
     """
-    key: Any = ("._.", SCORE_EXTENSION, span.start_char, span.end_char)
-    span.doc.user_data[key] = score
+    if not spans or not _is_ours():
+        return
+    user_data: Dict[Any, Any] = spans[0].doc.user_data
+    for span, score in zip(spans, scores):
+        user_data["._.", SCORE_EXTENSION, span.start_char, span.end_char] = score

@@ -1,6 +1,6 @@
 """What training aims at: the gold tags and the gold intent of an example."""
 
-from typing import Sequence
+from typing import Dict, Iterable, Iterator, Sequence
 
 from spacy.training import Example
 
@@ -9,6 +9,22 @@ from ..errors import Errors, excerpt
 from ..types import Ints1d
 from .alignment import strip_blanks
 from .intents import best_intent
+
+# Marks the reference docs of messages such as the pipeline has learnt from already.
+REPLAYED = "music_query_replayed"
+
+
+def new_examples(examples: Iterable[Example]) -> Iterator[Example]:
+    """What a trained pipeline may have to grow by.
+
+    examples (Iterable[Example]): Its training data.
+    YIELDS (Example): Those that are not replayed, each once, however often it comes.
+    """
+    seen: Dict[int, Example] = {}  # kept, so that no other one gets its id
+    for example in examples:
+        if id(example) not in seen and not example.reference.user_data.get(REPLAYED):
+            seen[id(example)] = example
+            yield example
 
 
 def gold_tags(example: Example, labels: Sequence[str], component: str) -> Ints1d:

@@ -1,21 +1,14 @@
 """The intent of a whole message, which spaCy keeps in `doc.cats`."""
 
-from typing import Dict, Iterable, List, Optional
+from typing import Dict, Iterable, Optional
 
 from spacy.tokens import Doc
 
-from ..data.records import Record
-
-
-def list_intents(records: Iterable[Record]) -> List[str]:
-    """records (Iterable[Record]): The records.
-    RETURNS (List[str]): Their different intents, sorted.
-    """
-    return sorted({record.intent for record in records if record.intent is not None})
-
 
 def one_hot(intent: str, intents: Iterable[str]) -> Dict[str, float]:
-    """intent (str): The intent of a message.
+    """Make what `doc.cats` holds of an intent.
+
+    intent (str): The intent of a message.
     intents (Iterable[str]): All intents there are.
     RETURNS (Dict[str, float]): What `doc.cats` holds: 1 for the intent, 0 for others.
     """
@@ -23,7 +16,9 @@ def one_hot(intent: str, intents: Iterable[str]) -> Dict[str, float]:
 
 
 def best_intent(doc: Doc) -> Optional[str]:
-    """doc (Doc): A doc, annotated or predicted.
+    """Find the likeliest intent.
+
+    doc (Doc): A doc, annotated or predicted.
     RETURNS (Optional[str]): Its highest category; None if all are 0 or there is none.
     """
     intent = max(doc.cats, key=doc.cats.__getitem__, default=None)

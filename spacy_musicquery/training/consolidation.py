@@ -8,20 +8,20 @@ from typing import Any, Dict, Iterator, List, cast
 import numpy as np
 from thinc.api import Model, set_dropout_rate
 
-from ..ml.architectures import RANDOM_IN_TRAINING, get_shim
-from ..decoding.bio import log_softmax
-from ..errors import bad_setting
+from ..decoding.emissions import EmissionGradients, Emissions, log_softmax
 from ..decoding.linear_chain import PackedTexts
+from ..errors import require_number
+from ..ml.architectures import RANDOM_IN_TRAINING, get_shim
+from ..types import Floats2d, FloatsXd, Ints1d
 from .losses import INTENT_WEIGHT, cross_entropy, make_negative_log_likelihood
 from .rehearsal import TextReader
-from ..types import EmissionGradients, Emissions, Floats2d, FloatsXd, Ints1d
 
 
 class Consolidation:
     """What to hold fast to. A plain class, as `Rehearsal` is."""
 
     def __init__(self, corpus: TextReader, strength: float, size: int) -> None:
-        """See `make_consolidation`."""
+        """Keep the settings of `make_consolidation`."""
         self.corpus = corpus
         self.strength = strength
         self.size = size
@@ -40,10 +40,8 @@ def make_consolidation(
     RETURNS (Consolidation): For `MusicQuery.initialize`.
     RAISES (ValueError): If a setting has a value that is not allowed.
     """
-    if type(strength) not in (int, float) or not 0.0 < strength < np.inf:
-        raise bad_setting("consolidation", "strength", strength, "a number above 0")
-    if type(size) is not int or size < 1:
-        raise bad_setting("consolidation", "size", size, "a whole number of at least 1")
+    require_number("consolidation", "strength", strength, above=0)
+    require_number("consolidation", "size", size, at_least=1, whole=True)
     return Consolidation(corpus, strength, size)
 
 
@@ -54,7 +52,9 @@ class Consolidator:
     def __init__(
         self, model: Model[List[str], Emissions], texts: List[str], settings: Consolidation
     ) -> None:
-        """model (Model[List[str], Emissions]): The model as it is.
+        """Take down what the weights are, and how much each matters.
+
+        model (Model[List[str], Emissions]): The model as it is.
         texts (List[str]): Texts that it knows. Draws from numpy's generator.
         settings (Consolidation): How strongly, and how many texts.
         """
@@ -128,12 +128,12 @@ def _drawn_gradients(emissions: Emissions) -> EmissionGradients:
 def _draw_tags(emissions: Emissions) -> Ints1d:
     """Draw a tag sequence of one text, from its last character to its first."""
     packed = PackedTexts(emissions.lengths)
-    messages = emissions.chain.messages(packed.pack(emissions.data), packed)
+    passes = emissions.chain.forward_backward(packed.pack(emissions.data), packed)
     n_chars = len(emissions.data)
     tags = np.empty(n_chars, dtype="int64")
     into = np.ones(emissions.chain.n_tags)
     for place in reversed(range(n_chars)):
-        weights = messages.forward[:, place] * into
+        weights = passes.forward[:, place] * into
         tags[place] = _draw_rows(weights[np.newaxis] / weights.sum())[0]
         into = emissions.chain.factors[:, tags[place]]
     return tags

@@ -9,35 +9,48 @@ https://aclanthology.org/2021.acl-long.46/), and several teachers are their mean
 
 from pathlib import Path
 from typing import (
-    TYPE_CHECKING,
+    Callable,
     Dict,
     List,
     NamedTuple,
     Optional,
+    Protocol,
     Sequence,
     Tuple,
     Union,
-    cast,
 )
 
 import numpy as np
-import spacy
-from spacy.util import load_model
 
-from ..decoding.bio import log_softmax
-from ..features.characters import split_by_length
-from ..errors import Errors, bad_setting
+from ..decoding.emissions import EmissionGradients, Emissions, log_softmax
 from ..decoding.linear_chain import LinearChain, PackedTexts
-from ..saving.pretrained import BOX
-from ..types import EmissionGradients, Emissions, Floats2d
-
-if TYPE_CHECKING:
-    from ..pipeline.music_query import MusicQuery
+from ..errors import Errors, bad_setting, require_number
+from ..features.batches import split_by_length
+from ..types import Floats2d
 
 # Training comes back to the same texts: so many are not tagged again, a few kilobytes each.
-MAX_REMEMBERED = 50_000
+MAX_CACHED = 50_000
 
 _NAME = "spacy_musicquery.Teacher.v1"
+
+
+class Tagger(Protocol):
+    """What can be a teacher: a `MusicQuery` is one."""
+
+    @property
+    def labels(self) -> Tuple[str, ...]:
+        """What it has learnt to find. RETURNS (Tuple[str, ...]): The labels."""
+
+    @property
+    def tags(self) -> List[str]:
+        """Its tags. RETURNS (List[str]): In the order of its emissions."""
+
+    def emissions(self, texts: List[str]) -> Emissions:
+        """What it makes of texts.
+
+        texts (List[str]): The texts.
+        RETURNS (Emissions): The scores of all their characters.
+        """
 
 
 class Marginals(NamedTuple):
@@ -72,10 +85,8 @@ def load_teacher(
     """
     if path is None:
         return None
-    if type(weight) not in (int, float) or not 0.0 < weight <= 1.0:
-        raise bad_setting(_NAME, "weight", weight, "a number above 0, and at most 1")
-    if type(temperature) not in (int, float) or not 0.0 < temperature < np.inf:
-        raise bad_setting(_NAME, "temperature", temperature, "a number above 0")
+    require_number(_NAME, "weight", weight, above=0, at_most=1)
+    require_number(_NAME, "temperature", temperature, above=0)
     paths = [path] if isinstance(path, (str, Path)) else list(path)
     if not paths:
         raise bad_setting(_NAME, "path", path, "a path, a list of paths, or null")
@@ -86,24 +97,31 @@ class Teacher:
     """Saved pipelines that another component learns from."""
 
     def __init__(self, paths: List[str], *, weight: float, temperature: float) -> None:
-        """See `load_teacher`."""
+        """Keep the settings of `load_teacher`."""
         self.paths = paths
         self.weight = weight
         self.temperature = temperature
-        self._taggers: List[_Tagger] = []
+        self._taggers: List[_CachingTagger] = []
 
-    def load(self, labels: Sequence[str], *, component: str) -> None:
+    def load(
+        self,
+        labels: Sequence[str],
+        load_tagger: Callable[[str, str], Tagger],
+        *,
+        component: str,
+    ) -> None:
         """Load the pipelines, unless that has been done.
 
         labels (Sequence[str]): The labels of the component that learns.
-        component (str): Its name, for errors.
+        load_tagger (Callable): Loads one, by its path and the component's name.
+        component (str): The name of the component that learns.
         RAISES (ValueError): If there is no such pipeline, or it has other labels.
         """
         if not self._taggers:
-            components = [_load_component(path, component) for path in self.paths]
-            self._taggers = [_Tagger(teacher) for teacher in components]
+            taggers = [load_tagger(path, component) for path in self.paths]
+            self._taggers = [_CachingTagger(tagger) for tagger in taggers]
         for path, tagger in zip(self.paths, self._taggers):
-            teacher = tagger.component
+            teacher = tagger.tagger
             if set(teacher.labels) != set(labels):
                 raise ValueError(
                     Errors.MQ071.format(
@@ -124,7 +142,7 @@ class Teacher:
         of_all = []
         for tagger in self._taggers:
             found = sequence_marginals(tagger.emissions(texts), self.temperature)
-            order = [tagger.component.tags.index(tag) for tag in tags]
+            order = [tagger.tagger.tags.index(tag) for tag in tags]
             of_all.append((found.tags[:, order], found.transitions[np.ix_(order, order)]))
         of_tags, of_transitions = zip(*of_all)
         return Marginals(np.mean(of_tags, axis=0), np.mean(of_transitions, axis=0))
@@ -163,21 +181,21 @@ class Teacher:
         return of_gold * loss + of_teacher * soft_loss, mixed
 
 
-class _Tagger:
-    """A component, and what it has made of texts."""
+class _CachingTagger:
+    """A tagger, and what it has made of texts."""
 
-    def __init__(self, component: "MusicQuery") -> None:
-        self.component = component
-        self._remembered: Dict[str, Floats2d] = {}
+    def __init__(self, tagger: Tagger) -> None:
+        self.tagger = tagger
+        self._cached: Dict[str, Floats2d] = {}
 
     def emissions(self, texts: List[str]) -> Emissions:
-        """The component's emissions, without scores of intents."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._remembered]
-        found = self.component.emissions(new)
+        """The tagger's emissions, without scores of intents."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._cached]
+        found = self.tagger.emissions(new)
         rows = dict(zip(new, split_by_length(found.data, found.lengths)))
-        data = [self._remembered[t] if t in self._remembered else rows[t] for t in texts]
-        if len(self._remembered) < MAX_REMEMBERED:
-            self._remembered.update(rows)
+        data = [self._cached[t] if t in self._cached else rows[t] for t in texts]
+        if len(self._cached) < MAX_CACHED:
+            self._cached.update(rows)
         lengths = np.fromiter(map(len, texts), dtype="int32", count=len(texts))
         return found._replace(data=np.concatenate(data), lengths=lengths)
 
@@ -201,13 +219,13 @@ def _marginals_and_log_partition(
         chain = LinearChain(chain.transitions / temperature, learnt=chain.learnt)
     packed = PackedTexts(emissions.lengths)
     scores = packed.pack(emissions.data / temperature)
-    messages = chain.messages(scores, packed)
+    passes = chain.forward_backward(scores, packed)
     n_chars = scores.shape[1]
     marginals = Marginals(
-        (messages.forward * messages.backward)[:, packed.position].T,
-        chain.expected_transitions(messages, packed, np.ones(n_chars)),
+        (passes.forward * passes.backward)[:, packed.position].T,
+        chain.expected_transitions(passes, packed, np.ones(n_chars)),
     )
-    return marginals, float((np.log(messages.scale) + scores.max(axis=0)).sum())
+    return marginals, float((np.log(passes.scale) + scores.max(axis=0)).sum())
 
 
 def distillation_gradient(
@@ -242,17 +260,3 @@ def distillation_gradient(
     )
     loss = (log_partition - expected) / n_chars
     return float(loss) * temperature**2, gradients
-
-
-def _load_component(path: str, component: str) -> "MusicQuery":
-    """The `music_query` of a saved pipeline, or the one in the box."""
-    if path == BOX:
-        return cast("MusicQuery", spacy.blank("zh").add_pipe("music_query"))
-    try:
-        nlp = load_model(path)
-    except OSError as error:
-        raise ValueError(Errors.MQ070.format(name=component, path=path)) from error
-    for name in (component, *nlp.pipe_names):
-        if name in nlp.pipe_names and nlp.get_pipe_meta(name).factory == "music_query":
-            return cast("MusicQuery", nlp.get_pipe(name))
-    raise ValueError(Errors.MQ070.format(name=component, path=path))

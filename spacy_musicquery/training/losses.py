@@ -5,10 +5,11 @@ from typing import Callable, Tuple
 
 import numpy as np
 
-from ..decoding.bio import MISSING, OUTSIDE, log_softmax
-from ..errors import bad_setting
+from ..decoding.bio import MISSING, OUTSIDE
+from ..decoding.emissions import EmissionGradients, Emissions, log_softmax
 from ..decoding.linear_chain import PackedTexts
-from ..types import EmissionGradients, Emissions, Floats1d, Floats2d, Ints1d
+from ..errors import require_number
+from ..types import Floats1d, Floats2d, Ints1d
 
 # How much an intent counts beside the tag of a character. More of it would be learnt at
 # the cost of the tags.
@@ -55,10 +56,8 @@ def make_focal_loss(
     """
     weights = {"missed_weight": missed_weight, "false_alarm_weight": false_alarm_weight}
     for setting, value in weights.items():
-        if type(value) not in (int, float) or not 0.0 < value < np.inf:
-            raise bad_setting("loss", setting, value, "a number above 0")
-    if type(gamma) not in (int, float) or not 0.0 <= gamma < np.inf:
-        raise bad_setting("loss", "gamma", gamma, "a number of at least 0")
+        require_number("loss", setting, value, above=0)
+    require_number("loss", "gamma", gamma, at_least=0)
     return _FocalLoss(gamma, missed_weight, false_alarm_weight)
 
 
@@ -126,10 +125,10 @@ def _of_sequences(
     n_known = (gold != MISSING).sum()
     totals, passes = [], []
     for allowed_scores in (scores, np.where(agrees, scores, -np.inf)):
-        messages = chain.messages(allowed_scores, packed)
-        log_scale = np.log(messages.scale) + allowed_scores.max(axis=0)
+        both_ways = chain.forward_backward(allowed_scores, packed)
+        log_scale = np.log(both_ways.scale) + allowed_scores.max(axis=0)
         totals.append(np.bincount(text, log_scale, minlength=len(emissions.lengths)))
-        passes.append(messages)
+        passes.append(both_ways)
     losses, slopes = _focus(totals[0] - totals[1], gamma)
     weights = slopes[text] / n_known
     marginals, gold_marginals = (m.forward * m.backward for m in passes)

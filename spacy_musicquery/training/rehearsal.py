@@ -11,11 +11,11 @@ from spacy.language import Language
 from spacy.training import Example
 from thinc.api import Model, set_dropout_rate
 
-from ..decoding.bio import log_softmax
-from ..errors import Errors, bad_setting
+from ..decoding.emissions import EmissionGradients, Emissions, log_softmax
 from ..decoding.linear_chain import LinearChain, PackedTexts
+from ..errors import Errors, require_number
+from ..types import Floats1d, Floats2d
 from .losses import INTENT_WEIGHT
-from ..types import EmissionGradients, Emissions, Floats1d, Floats2d
 
 TextReader = Callable[[Language], Iterable[Example]]
 
@@ -25,7 +25,7 @@ class Rehearsal:
     it checks the settings of [initialize]."""
 
     def __init__(self, corpus: TextReader, weight: float, size: int) -> None:
-        """See `make_rehearsal`."""
+        """Keep the settings of `make_rehearsal`."""
         self.corpus = corpus
         self.weight = weight
         self.size = size
@@ -42,15 +42,15 @@ def make_rehearsal(corpus: TextReader, weight: float = 1.0, size: int = 64) -> R
     RETURNS (Rehearsal): For `MusicQuery.initialize`.
     RAISES (ValueError): If a setting has a value that is not allowed.
     """
-    if type(weight) not in (int, float) or not 0.0 < weight < np.inf:
-        raise bad_setting("rehearsal", "weight", weight, "a number above 0")
-    if type(size) is not int or size < 1:
-        raise bad_setting("rehearsal", "size", size, "a whole number of at least 1")
+    require_number("rehearsal", "weight", weight, above=0)
+    require_number("rehearsal", "size", size, at_least=1, whole=True)
     return Rehearsal(corpus, weight, size)
 
 
 def read_texts(corpus: TextReader, nlp: Language, component: str) -> List[str]:
-    """corpus (Callable): What a reader of a corpus made.
+    """Read the texts of a corpus.
+
+    corpus (Callable): What a reader of a corpus made.
     nlp (Language): The pipeline.
     component (str): The component's name, for the error.
     RETURNS (List[str]): Its texts, each once.
@@ -69,7 +69,9 @@ class Rehearser:
     def __init__(
         self, former: Model[List[str], Emissions], texts: List[str], rehearsal: Rehearsal
     ) -> None:
-        """former (Model[List[str], Emissions]): The model as it was; it is copied.
+        """Take down what the model is.
+
+        former (Model[List[str], Emissions]): The model as it was; it is copied.
         texts (List[str]): The texts. Their order is drawn from numpy's generator.
         rehearsal (Rehearsal): How much and how many.
         """
@@ -180,9 +182,9 @@ class _Expected:
     """What a chain expects of a batch of texts."""
 
     def __init__(self, chain: LinearChain, scores: Floats2d, packed: PackedTexts) -> None:
-        messages = chain.messages(scores, packed)
+        passes = chain.forward_backward(scores, packed)
         self.scores = scores
-        self.log_total = (np.log(messages.scale) + scores.max(axis=0)).sum()
-        self.tags = messages.forward * messages.backward
+        self.log_total = (np.log(passes.scale) + scores.max(axis=0)).sum()
+        self.tags = passes.forward * passes.backward
         counts = np.ones(scores.shape[1])
-        self.transitions = chain.expected_transitions(messages, packed, counts)
+        self.transitions = chain.expected_transitions(passes, packed, counts)

@@ -47,7 +47,7 @@ class CharVectors:
     def __init__(
         self, path: Path, *, trainable: bool, unseen: Unseen, binary: Optional[bool]
     ) -> None:
-        """See `load_char_vectors`."""
+        """Keep the settings of `load_char_vectors`."""
         self.path = path
         self.trainable = trainable
         self.unseen = unseen

@@ -15,7 +15,7 @@ from ..types import Floats2d
 from .vector_files import VOCAB_FILE, WEIGHTS_FILE
 
 # Training comes back to the same texts: so many characters are not encoded again.
-MAX_REMEMBERED = 200_000
+MAX_CACHED = 200_000
 MAX_TEXTS = 32
 _N_SPECIAL = 2  # [CLS] and [SEP]
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -25,7 +25,9 @@ class FrozenEncoder:
     """One vector a character, from a model in a local folder."""
 
     def __init__(self, path: str, digest: Optional[str] = None) -> None:
-        """path (str): A folder with `config.json`, `model.safetensors` and `vocab.txt`,
+        """Name an encoder.
+
+        path (str): A folder with `config.json`, `model.safetensors` and `vocab.txt`,
             as transformers' `save_pretrained` writes them. Nothing is read yet.
         digest (Optional[str]): That of the weights that it must have; once it is loaded,
             that of those it has.
@@ -33,31 +35,34 @@ class FrozenEncoder:
         self.path = Path(path)
         self.digest = digest
         self._loaded: Optional[Tuple[Any, Any, Any]] = None
-        self._remembered: Dict[str, np.ndarray] = {}
-        self._n_remembered = 0
+        self._cached: Dict[str, np.ndarray] = {}
+        self._n_cached = 0
 
     @property
     def width(self) -> int:
-        """RETURNS (int): How wide the vectors are."""
+        """The width of the vectors.
+
+        RETURNS (int): How wide the vectors are.
+        """
         return self._load()[0].config.hidden_size
 
-    def __call__(self, texts: Sequence[str], *, remember: bool) -> Floats2d:
+    def __call__(self, texts: Sequence[str], *, cache: bool) -> Floats2d:
         """Encode texts.
 
         texts (Sequence[str]): The texts.
-        remember (bool): Whether to keep the vectors for when a text comes again.
+        cache (bool): Whether to keep the vectors for when a text comes again.
         RETURNS (Floats2d): One row a character, the texts one after the other. Zero
             where there is no token: in blanks.
         """
-        unknown = [text for text in texts if text not in self._remembered]
+        unknown = [text for text in texts if text not in self._cached]
         new = sorted(dict.fromkeys(unknown), key=len)
         rows: Dict[str, np.ndarray] = {}
         for begin in range(0, len(new), MAX_TEXTS):
             rows.update(self._encode(new[begin : begin + MAX_TEXTS]))
-        found = [self._remembered[t] if t in self._remembered else rows[t] for t in texts]
-        if remember and self._n_remembered < MAX_REMEMBERED:
-            self._remembered.update(rows)
-            self._n_remembered += sum(map(len, rows))
+        found = [self._cached[t] if t in self._cached else rows[t] for t in texts]
+        if cache and self._n_cached < MAX_CACHED:
+            self._cached.update(rows)
+            self._n_cached += sum(map(len, rows))
         none = np.zeros((0, self.width))
         return np.concatenate([none, *found], dtype="float32")
 

@@ -123,8 +123,10 @@ def read_checkpoint(path: Path) -> Dict[str, Floats1d]:
     try:
         lines = (path / VOCAB_FILE).read_text(encoding="utf8").split("\n")
     except UnicodeDecodeError as error:
+        row = error.object[: error.start].count(b"\n") + 1
+        problem = f"not UTF-8 ({error.reason}); save the file as UTF-8"
         raise ValueError(
-            Errors.MQ048.format(path=path / VOCAB_FILE, error=error.reason)
+            Errors.MQ048.format(path=path / VOCAB_FILE, row=row, problem=problem)
         ) from error
     tokens = [line.rstrip("\r") for line in lines]
     rows = {token: row for row, token in enumerate(tokens) if len(token) == 1}
@@ -141,7 +143,9 @@ def _read_embeddings(path: Path, n_tokens: int) -> Floats2d:
     try:
         from safetensors import safe_open
     except ImportError as error:
-        message = Errors.MQ001.format(name="music_query", module="safetensors", error=error)
+        message = Errors.MQ001.format(
+            name="character vectors", module="safetensors", error=error
+        )
         raise ImportError(message) from error
 
     def wrong(problem: str) -> ValueError:
@@ -189,13 +193,15 @@ def project(vectors: Floats2d, width: int) -> Tuple[Floats2d, float]:
 
 
 def import_gensim_models() -> Any:
-    """RETURNS (module): `gensim.models`.
+    """Import gensim, or say what is missing.
+
+    RETURNS (module): `gensim.models`.
     RAISES (ImportError): Without the training extra.
     """
     try:
         from gensim import models
     except ImportError as error:
         raise ImportError(
-            Errors.MQ001.format(name="music_query", module="gensim", error=error)
+            Errors.MQ001.format(name="character vectors", module="gensim", error=error)
         ) from error
     return models

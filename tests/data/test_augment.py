@@ -15,7 +15,7 @@ from spacy_musicquery.data.augment import (
     drop_chars,
     replace_spans,
 )
-from spacy_musicquery.data.corpus import record_to_doc
+from spacy_musicquery.data.docs import record_to_doc
 from spacy_musicquery.data.records import Record
 
 from ..conftest import found

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.tokens import DocBin
 
-from spacy_musicquery.data.corpus import doc_to_record, read_docs, record_to_doc, save_docs
+from spacy_musicquery.data.docs import doc_to_record, read_docs, record_to_doc, save_docs
 from spacy_musicquery.data.records import Record
 
 from ..conftest import found

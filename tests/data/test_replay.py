@@ -8,7 +8,7 @@ from thinc.api import Config
 
 from spacy_musicquery.data.generator import GeneratorSettings, Grammar, generate
 from spacy_musicquery.data.replay import make_generated_corpus, make_replay_corpus
-from spacy_musicquery.ml.growth import new_examples
+from spacy_musicquery.tokens.gold import new_examples
 
 from ..conftest import found
 from .test_generator import NAMES, PHRASES
@@ -137,14 +137,14 @@ def test_a_pretrained_component_grows_by_new_messages_only(make_corpus, trained_
     component = nlp.add_pipe("music_query", config={"pretrained": str(trained_path)})
     corpus = make_corpus(2, 6)
     known = set(
-        spacy.load(trained_path).get_pipe("music_query").model.attrs["inventory"].chars
+        spacy.load(trained_path).get_pipe("music_query").parameters.characters.chars
     )
     assert not known & set("闲聊05")
     assert [e.reference.text for e in new_examples(corpus(nlp))].count("放晴天0") == 1
     nlp.initialize(lambda: corpus(nlp))
-    grown = set(component.model.attrs["inventory"].chars) - known
+    grown = set(component.parameters.characters.chars) - known
     assert grown == set("放晴天01") - known
     # Starting from nothing, all are new.
     fresh = spacy.blank("zh").add_pipe("music_query", config={"pretrained": None})
     fresh.initialize(lambda: corpus(nlp))
-    assert set("闲聊05") <= set(fresh.model.attrs["inventory"].chars)
+    assert set("闲聊05") <= set(fresh.parameters.characters.chars)

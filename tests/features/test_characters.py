@@ -6,13 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_musicquery.features.characters import (
-    PAD_ID,
-    UNK_ID,
-    CharInventory,
-    padded_batches,
-    split_by_length,
-)
+from spacy_musicquery.features.batches import padded_batches, split_by_length
+from spacy_musicquery.features.characters import PAD_ID, UNK_ID, CharInventory
 
 EVERY_CHAR = [chr(code) for code in range(sys.maxunicode + 1)]
 

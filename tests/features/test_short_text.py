@@ -21,6 +21,7 @@ from spacy_musicquery.features.name_matches import (
     join_matches,
     split_matches,
 )
+from spacy_musicquery.features.row_layout import RowLayout
 
 SOURCE = Path(installed.__file__).with_name("short_text.py")
 
@@ -93,8 +94,9 @@ def test_the_rows_of_a_text_are_those_of_a_batch(module, types, texts, n_learnt)
         matches = join_matches([finder.find(text) if finder else []], lengths)
         before_names = n_chars + 2 * n_bigrams - 1
         columns.append(encode_matches(matches, len(text), before_names))
+        layout = RowLayout.of(n_chars, n_bigrams)
         rows = module.encode_short(
-            text, inventory.id_of_char, bigrams.id_of_key, n_chars, n_bigrams, finder
+            text, inventory.id_of_char, bigrams.id_of_key, layout, finder
         )
         assert rows.tolist() == np.concatenate(columns, axis=1).tolist()
 

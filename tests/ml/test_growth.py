@@ -68,9 +68,9 @@ def test_initializing_with_new_data_changes_nothing_before_an_update(old_texts):
     before = predictions(nlp, old_texts)
     # All of the old texts have pairs of characters, and some characters, that are new.
     texts = [(text, []) for text in dict.fromkeys(old_texts) if text.strip()]
-    n_pairs = len(component.model.attrs["bigrams"])
+    n_pairs = len(component.parameters.bigrams)
     nlp.initialize(lambda: make_examples(nlp, [*texts, *texts, *NEW_MESSAGES]))
-    assert len(component.model.attrs["bigrams"]) > n_pairs
+    assert len(component.parameters.bigrams) > n_pairs
     assert component.labels == ("MUSIC_QUERY", "POEM")
     assert predictions(nlp, old_texts) == before
 
@@ -91,7 +91,7 @@ def test_resumed_training_learns_a_new_label_and_new_characters(trained_path):
     fix_random_seed(0)
     nlp = spacy.load(trained_path)
     component = nlp.get_pipe("music_query")
-    n_chars = len(component.model.attrs["inventory"])
+    n_chars = len(component.parameters.characters)
     component.add_label("POEM")
     optimizer = nlp.resume_training()
     optimizer.learn_rate = 0.01
@@ -101,7 +101,7 @@ def test_resumed_training_learns_a_new_label_and_new_characters(trained_path):
         nlp.update(old if step < 3 else [*old, *new], sgd=optimizer)
     for text, spans in [*MESSAGES, *NEW_MESSAGES]:
         assert found(nlp(text)) == spans
-    inventory = component.model.attrs["inventory"]
+    inventory = component.parameters.characters
     assert "朗" in inventory.chars[n_chars - 2 :]
     with nlp.use_params(optimizer.averages):
         assert found(nlp(MESSAGES[0][0])) == MESSAGES[0][1]
@@ -150,8 +150,6 @@ def test_sourced_pipelines_learn_new_characters(fine_tune, trained_path, trained
             "initialize.components": {},
         },
     )
-    inventories = [
-        n.get_pipe("music_query").model.attrs["inventory"] for n in (trained, nlp)
-    ]
+    inventories = [n.get_pipe("music_query").parameters.characters for n in (trained, nlp)]
     assert set(inventories[1].chars) - set(inventories[0].chars) == set("夜曲")
     assert found(nlp("来首夜曲")) == [(2, 4, "MUSIC_QUERY")]

@@ -3,7 +3,11 @@ import pytest
 from thinc.api import Adam
 
 from spacy_musicquery.errors import SavedModelError
+from spacy_musicquery.features.characters import CharInventory
 from spacy_musicquery.ml.keras_shim import KerasShim
+from spacy_musicquery.ml.parameters import Parameters
+
+from ..conftest import make_shim
 
 # Characters, of which there are 6; then bigrams before and after, of which there are 4.
 IDS = np.array(
@@ -14,14 +18,13 @@ LENGTHS = np.array([3, 2], dtype="int32")
 # A gradient that makes the sum of all emissions, without the padding, and of all intents.
 D_TOTAL = (np.ones((2, 3, 3), dtype="float32"), np.ones((2, 2), dtype="float32"))
 D_TOTAL[0][1, 2] = 0.0
+NOTHING = Parameters(CharInventory())
 SIZES = {"embed_width": 4, "hidden_width": 3, "depth": 2, "window": 3}
 
 
 @pytest.fixture
 def shim():
-    shim = KerasShim(**SIZES)
-    shim.initialize(6, 3, n_bigrams=4, n_intents=2, seed=0)
-    return shim
+    return make_shim(6, 3, n_bigrams=4, n_intents=2, **SIZES)
 
 
 def step(shim, optimizer, dropout=0.0):
@@ -108,7 +111,7 @@ def test_averages_are_used_within_the_block_only(shim):
         assert total(shim) != pytest.approx(trained)
         averaged_bytes = shim.to_bytes()
     assert total(shim) == trained
-    loaded = KerasShim(**SIZES).from_bytes(averaged_bytes)
+    loaded = KerasShim(NOTHING, **SIZES).from_bytes(averaged_bytes)
     assert total(loaded) != pytest.approx(trained)
     # Training goes on from the weights, not from the averages.
     weights = shim.arrays["output.bias"].copy()
@@ -129,9 +132,9 @@ def test_averages_of_one_shim_do_not_touch_its_copy(shim):
 def test_saving(shim):
     step(shim, Adam(0.01))
     shim.set_array("embedding", shim.arrays["embedding"], trainable=False)
-    loaded = KerasShim(**SIZES).from_bytes(shim.to_bytes())
+    loaded = KerasShim(NOTHING, **SIZES).from_bytes(shim.to_bytes())
     assert loaded.sizes == shim.sizes
-    assert loaded.frozen == ("embedding",)
+    assert loaded.parameters.frozen == ("embedding",)
     assert total(loaded) == total(shim)
     assert loaded.to_bytes() == shim.to_bytes()
     step(loaded, Adam(0.01))
@@ -140,7 +143,7 @@ def test_saving(shim):
 
 
 def test_config_of_another_network_is_refused(shim):
-    other = KerasShim(**{**SIZES, "hidden_width": 8})
+    other = KerasShim(NOTHING, **{**SIZES, "hidden_width": 8})
     with pytest.raises(SavedModelError, match=r"MQ022.*hidden_width = 3.*says 8"):
         other.from_bytes(shim.to_bytes())
     assert other.sizes is None
@@ -153,6 +156,5 @@ def test_initialisers_are_independent(shim):
             arrays[f"bilstm_0.{d}.{part}"] for d in ("forward", "backward")
         )
         assert not np.allclose(forward, backward)
-    again = KerasShim(**SIZES)
-    again.initialize(6, 3, n_bigrams=4, n_intents=2, seed=0)
+    again = make_shim(6, 3, n_bigrams=4, n_intents=2, **SIZES)
     assert all(np.array_equal(again.arrays[name], arrays[name]) for name in arrays)

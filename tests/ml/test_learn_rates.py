@@ -77,7 +77,8 @@ def test_what_is_not_allowed(bad):
         spacy.blank("zh").add_pipe("music_query", config={"learn_rates": bad})
 
 
-def test_all_but_the_output_is_frozen(fine_tune, trained, trained_path, capsys):
+def test_all_but_the_output_is_frozen(fine_tune, trained, trained_path, caplog):
+    caplog.set_level("INFO", "spacy.music_query")
     settings = {f"{SETTING}.embedding": 0.0, f"{SETTING}.bilstm": 0.0, **NO_PAIRS}
     nlp = fine_tune(**settings)
     before, after = arrays(trained), arrays(nlp)
@@ -86,7 +87,7 @@ def test_all_but_the_output_is_frozen(fine_tune, trained, trained_path, capsys):
     n_frozen = sum(a.size for name, a in after.items() if name.startswith(frozen))
     n_trained = sum(array.size for array in after.values()) - n_frozen
     expected = f"{n_trained:,} parameters to train, {n_frozen:,} frozen"
-    assert expected in capsys.readouterr().out
+    assert expected in caplog.text
     # What is frozen is not what half precision can hold, and is saved nevertheless.
     kernel = before["bilstm_0.forward.kernel"]
     assert not np.array_equal(kernel, kernel.astype("float16").astype("float32"))
@@ -94,15 +95,15 @@ def test_all_but_the_output_is_frozen(fine_tune, trained, trained_path, capsys):
     assert np.array_equal(bias, bias.astype("float16").astype("float32"))
 
 
-def test_gradual_unfreezing(fine_tune, trained, capsys):
+def test_gradual_unfreezing(fine_tune, trained, caplog):
+    caplog.set_level("INFO", "spacy.music_query")
     settings = {f"{SETTING}.embedding": 0.0, f"{SETTING}.bilstm": AFTER_20, **NO_PAIRS}
     settings["training.before_to_disk"] = None  # rounds what is only frozen at first
     early = fine_tune("early", **settings, **{"training.max_steps": 19})
     before = arrays(trained)
     assert unchanged(before, arrays(early)) == {"embedding", "bigrams", "bilstm_0"}
     n_bilstm = sum(a.size for name, a in before.items() if name.startswith("bilstm"))
-    said = " ".join(capsys.readouterr().out.split())  # which is wrapped
-    assert f"of those to train, {n_bilstm:,} are frozen at first" in said
+    assert f"of those to train, {n_bilstm:,} are frozen at first" in caplog.text
     late = fine_tune("late", **settings, **{"training.max_steps": 30})
     assert unchanged(before, arrays(late)) == {"embedding", "bigrams"}
 

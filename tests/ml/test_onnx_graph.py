@@ -10,7 +10,6 @@ import spacy
 
 from spacy_musicquery.decoding import bio
 from spacy_musicquery.ml.architectures import build_char_bilstm, forward
-from spacy_musicquery.ml.keras_shim import KerasShim
 from spacy_musicquery.ml.onnx_graph import (
     build_graph,
     graph_weights,
@@ -20,15 +19,15 @@ from spacy_musicquery.ml.onnx_graph import (
 from spacy_musicquery.ml.onnx_session import EmissionSession
 from spacy_musicquery.ml.shapes import NetworkSizes, array_shapes
 
-from ..conftest import MESSAGES
+from ..conftest import MESSAGES, make_shim
 
 N_CHARS, N_BIGRAMS = 50, 30
 
 
 def random_shim(depth, n_bigrams=N_BIGRAMS, n_intents=0, window=3):
     """Weights large enough for gates to saturate now and then."""
-    shim = KerasShim(embed_width=7, hidden_width=6, depth=depth, window=window)
-    shim.initialize(N_CHARS, 5, n_bigrams=n_bigrams, n_intents=n_intents, seed=0)
+    sizes = {"embed_width": 7, "hidden_width": 6, "depth": depth, "window": window}
+    shim = make_shim(N_CHARS, 5, n_bigrams=n_bigrams, n_intents=n_intents, **sizes)
     rng = np.random.default_rng(1)
     for name, array in shim.arrays.items():
         noise = rng.normal(scale=0.5, size=array.shape)

@@ -8,7 +8,8 @@ import srsly
 from typer.testing import CliRunner
 
 from spacy_musicquery.cli import app
-from spacy_musicquery.cli._util import predict, read_examples
+from spacy_musicquery.cli._util import predict
+from spacy_musicquery.data.annotated_files import read_examples
 from spacy_musicquery.data.records import DEFAULT_LABEL, DEFAULT_SPANS_KEY
 from spacy_musicquery.pipeline.scorer import music_query_score
 from spacy_musicquery.saving.pretrained import BOX_PATH, digest

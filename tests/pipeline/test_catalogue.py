@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from spacy.training import Example
 from thinc.util import fix_random_seed
 
-from spacy_musicquery.data.corpus import record_to_doc
+from spacy_musicquery.data.docs import record_to_doc
 from spacy_musicquery.data.records import Record
 from spacy_musicquery.errors import SavedModelError
 from spacy_musicquery.features.catalogue import Catalogue

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 import spacy
+import typer
+from spacy.cli._util import app as spacy_app
 from spacy.cli.init_config import init_config
 from spacy.cli.train import train
+from spacy.training import Example
 from spacy.util import load_config, registry
 
 from ..conftest import FROM_SCRATCH, MESSAGES, found, make_examples, make_trained
@@ -50,12 +53,14 @@ def arrays(nlp, name="music_query"):
     return nlp.get_pipe(name).model.shims[0].arrays
 
 
-def test_train(run_train, capsys):
+def test_train(run_train, caplog, capsys):
+    caplog.set_level("INFO", "spacy.music_query")
     nlp = run_train()
     assert [found(nlp(text)) for text in TEXTS] == EXPECTED
     assert nlp.meta["performance"]["ents_f"] == 1.0
     assert nlp.meta["performance"]["music_query_false_alarms"] == 0.0
-    assert "parameters to train, 0 frozen" in capsys.readouterr().out
+    assert "parameters to train, 0 frozen" in caplog.text
+    assert "parameters to train" not in capsys.readouterr().out
 
 
 def test_train_twice_gives_the_same_weights(run_train):
@@ -190,3 +195,34 @@ def test_factory_meta():
 def test_everything_is_registered(registry_name, name):
     assert registry.has(registry_name, name)
     assert registry.get(registry_name, name)
+
+
+def test_debug_model(corpus, tmp_path, capsys):
+    """It initializes, trains a little, and passes Docs to the model."""
+    path = tmp_path / "config.cfg"
+    config = init_config(lang="zh", pipeline=["music_query"])
+    config["paths"].update(train=str(corpus), dev=str(corpus))
+    config["components"]["music_query"]["pretrained"] = None
+    config.to_disk(path)
+    app = typer.main.get_command(spacy_app)
+    app(["debug", "model", str(path), "music_query", "-P3"], standalone_mode=False)
+    printed = capsys.readouterr().out
+    assert "model looks good" in printed
+
+
+def test_errors_name_the_component():
+    nlp = spacy.blank("zh")
+    component = nlp.add_pipe("music_query", name="tagger_of_mine", config=FROM_SCRATCH)
+    with pytest.raises(ValueError, match=r"MQ004.*tagger_of_mine"):
+        component.predict([nlp.make_doc("听歌")])
+    component.add_label("MUSIC_QUERY")
+    with pytest.raises(ValueError, match=r"MQ011.*tagger_of_mine"):
+        nlp.initialize(lambda: [Example(nlp.make_doc(""), nlp.make_doc(""))])
+
+
+def test_initialize_prints_nothing(capsys):
+    nlp = spacy.blank("zh")
+    nlp.add_pipe("music_query", config=FROM_SCRATCH)
+    examples = make_examples(nlp)
+    nlp.initialize(lambda: examples)
+    assert capsys.readouterr().out == ""

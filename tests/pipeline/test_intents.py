@@ -11,9 +11,9 @@ from thinc.util import fix_random_seed
 from typer.testing import CliRunner
 
 from spacy_musicquery.cli import app
-from spacy_musicquery.data.corpus import record_to_doc
-from spacy_musicquery.data.records import Record, read_records
-from spacy_musicquery.tokens.intents import best_intent, list_intents
+from spacy_musicquery.data.docs import record_to_doc
+from spacy_musicquery.data.records import Record, list_intents, read_records
+from spacy_musicquery.tokens.intents import best_intent
 
 from ..conftest import FROM_SCRATCH
 

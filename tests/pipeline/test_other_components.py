@@ -14,7 +14,7 @@ from thinc.util import fix_random_seed
 from typer.testing import CliRunner
 
 from spacy_musicquery.cli import app
-from spacy_musicquery.data.corpus import record_to_doc
+from spacy_musicquery.data.docs import record_to_doc
 from spacy_musicquery.data.records import Record
 from spacy_musicquery.tokens.gold import gold_tags
 

@@ -94,7 +94,7 @@ def test_a_saved_pipeline_needs_nothing_else(trained_path, tmp_path):
 def test_growing_adds_behind_what_there_is(grown, trained):
     old, new = trained.get_pipe("music_query"), grown.get_pipe("music_query")
     assert new.labels == (*old.labels, "POEM")
-    inventories = [pipe.model.attrs["inventory"] for pipe in (old, new)]
+    inventories = [pipe.parameters.characters for pipe in (old, new)]
     n_old = len(inventories[0])
     assert inventories[1].chars[: n_old - 2] == inventories[0].chars
     assert "朗" in inventories[1].chars[n_old - 2 :]
@@ -114,8 +114,8 @@ def test_growing_keeps_the_vectors_of_pairs(grown, trained):
     text = "我想听周杰伦的晴天"
 
     def vectors(nlp):
-        attrs = nlp.get_pipe("music_query").model.attrs
-        pairs = attrs["bigrams"].encode(*attrs["inventory"].encode([text]))
+        known = nlp.get_pipe("music_query").parameters
+        pairs = known.bigrams.encode(*known.characters.encode([text]))
         before, after = np.split(arrays(nlp)["bigrams"], 2)
         return np.concatenate([before[pairs[:, 0]], after[pairs[:, 1]]])
 
@@ -178,13 +178,6 @@ def test_silence_alone_can_be_learnt(trained_path):
     assert not nlp("我想听听你的意见").ents
 
 
-def test_no_such_pipeline(tmp_path):
-    nlp = spacy.blank("zh")
-    nlp.add_pipe("music_query", config={"pretrained": str(tmp_path)})
-    with pytest.raises(ValueError, match=r"MQ017.*null"):
-        nlp("听歌")
-
-
 def test_settings_of_another_network():
     nlp = spacy.blank("zh")
     nlp.add_pipe("music_query", config={"model": {"hidden_width": 7}})
@@ -197,3 +190,11 @@ def test_a_component_is_found_in_a_pipeline(trained_path, tmp_path):
     assert find_pretrained(str(trained_path), "music_query") == inside
     assert find_pretrained(str(trained_path), "other_name") == inside
     assert find_pretrained(str(inside), "music_query") == inside
+
+
+@pytest.mark.parametrize("pretrained", ["", "no/such/pipeline"])
+def test_what_is_not_there_is_refused_at_once(pretrained):
+    nlp = spacy.blank("zh")
+    with pytest.raises(ValueError, match=rf"MQ017.*other.*'{pretrained}'"):
+        nlp.add_pipe("music_query", name="other", config={"pretrained": pretrained})
+    assert nlp.pipe_names == []

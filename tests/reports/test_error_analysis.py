@@ -2,7 +2,7 @@ import pytest
 from typer.testing import CliRunner
 
 from spacy_musicquery.cli import app
-from spacy_musicquery.data.corpus import save_docs
+from spacy_musicquery.data.docs import save_docs
 from spacy_musicquery.reports.error_analysis import (
     Message,
     SpanError,

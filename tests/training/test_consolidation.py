@@ -39,7 +39,7 @@ def test_information_is_the_variance_of_a_tag():
 
 def test_what_does_not_occur_has_no_information(model):
     information = fisher_information(model, ["我想听"])
-    inventory = model.attrs["inventory"]
+    inventory = model.shims[0].parameters.characters
     ids, _ = inventory.encode(["我想听"])
     rows = information["embedding"].any(axis=1)
     assert set(np.flatnonzero(rows)) <= set(ids.tolist())

@@ -10,13 +10,13 @@ from spacy.util import load_config
 from thinc.util import fix_random_seed
 
 from spacy_musicquery.decoding import bio
+from spacy_musicquery.decoding.emissions import Emissions
 from spacy_musicquery.training.distillation import (
     Marginals,
     distillation_gradient,
     load_teacher,
     sequence_marginals,
 )
-from spacy_musicquery.types import Emissions
 
 from ..conftest import FROM_SCRATCH, MESSAGES, found, make_examples, make_trained
 

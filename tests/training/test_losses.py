@@ -8,8 +8,8 @@ from thinc.util import fix_random_seed
 
 from spacy_musicquery.decoding import bio
 from spacy_musicquery.decoding.bio import MISSING
+from spacy_musicquery.decoding.emissions import Emissions
 from spacy_musicquery.training.losses import make_focal_loss, make_negative_log_likelihood
-from spacy_musicquery.types import Emissions
 
 from ..conftest import FROM_SCRATCH, found, make_examples
 

@@ -10,8 +10,8 @@ from thinc.api import Adam
 from thinc.util import fix_random_seed
 
 from spacy_musicquery.decoding import bio
+from spacy_musicquery.decoding.emissions import Emissions
 from spacy_musicquery.training.rehearsal import divergence, make_rehearsal
-from spacy_musicquery.types import Emissions
 
 from ..conftest import FROM_SCRATCH, MESSAGES, NEW_MESSAGES, found, make_examples
 

@@ -34,7 +34,7 @@ def embedding(component):
 
 
 def row(component, char):
-    return embedding(component)[component.model.attrs["inventory"].chars.index(char) + 2]
+    return embedding(component)[component.parameters.characters.chars.index(char) + 2]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_vectors_become_the_embedding(tmp_path, binary, name):
     assert row(component, "听").tolist() == vectors["听"].tolist()
     assert row(component, "歌").tolist() == [1.0] * WIDTH
     assert not row(component, "周").any()
-    assert "鲸" not in component.model.attrs["inventory"].chars
+    assert "鲸" not in component.parameters.characters.chars
 
 
 def test_characters_without_a_vector_may_start_at_random(tmp_path):
@@ -82,7 +82,7 @@ def test_frozen_or_trained_on(tmp_path, trainable):
 def test_coverage_and_parameters_are_reported(tmp_path, capsys):
     path = write_vectors(tmp_path / "v.txt", {"听": np.ones(WIDTH)})
     _, component, _ = initialized(load_char_vectors(path, trainable=False))
-    n_chars = len(component.model.attrs["inventory"].chars)
+    n_chars = len(component.parameters.characters.chars)
     printed = capsys.readouterr().out
     assert f"1 of {n_chars} characters" in printed
     n_frozen = (n_chars + 2) * WIDTH

@@ -67,7 +67,7 @@ def trained_path(tmp_path_factory, encoder_path, request):
 def test_one_vector_a_character(encoder_path):
     encoder = FrozenEncoder(str(encoder_path))
     text = "听 Hey Jude歌"
-    vectors = encoder([text], remember=False)
+    vectors = encoder([text], cache=False)
     assert vectors.shape == (len(text), WIDTH)
     # The pieces of words are for all of their characters: hey, ju, ##de.
     for start, end in ((2, 5), (6, 8), (8, 10)):
@@ -84,19 +84,19 @@ def test_one_vector_a_character(encoder_path):
 
 def test_vectors_depend_on_the_context_and_not_on_the_batch(encoder_path):
     encoder = FrozenEncoder(str(encoder_path))
-    alone = encoder(["听歌"], remember=False)
-    other = encoder(["看歌"], remember=False)
+    alone = encoder(["听歌"], cache=False)
+    other = encoder(["看歌"], cache=False)
     assert not np.allclose(alone[1], other[1], atol=0.01)
-    together = encoder(["我想听周杰伦的晴天", "听歌", "", "听歌"], remember=True)
+    together = encoder(["我想听周杰伦的晴天", "听歌", "", "听歌"], cache=True)
     assert np.allclose(together[9:11], alone, atol=0.01)
     assert np.array_equal(together[9:11], together[11:])
-    assert np.array_equal(encoder(["听歌"], remember=True), together[11:])
+    assert np.array_equal(encoder(["听歌"], cache=True), together[11:])
 
 
 def test_no_text_is_too_long_or_too_strange(encoder_path):
     encoder = FrozenEncoder(str(encoder_path))
     texts = [*HARD_TEXTS, "听\ud800歌", "我想听" * MAX_LENGTH]
-    vectors = encoder(texts, remember=False)
+    vectors = encoder(texts, cache=False)
     assert vectors.shape == (sum(map(len, texts)), WIDTH)
     assert np.isfinite(vectors).all()
     assert vectors[-3:].any(axis=1).all()
@@ -176,7 +176,7 @@ import sys
 sys.modules["transformers"] = None
 from spacy_musicquery.vectors.encoder import FrozenEncoder
 try:
-    FrozenEncoder(sys.argv[1])(["听歌"], remember=False)
+    FrozenEncoder(sys.argv[1])(["听歌"], cache=False)
 except ImportError as error:
     print(error)
 """

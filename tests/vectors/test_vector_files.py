@@ -68,7 +68,7 @@ def test_wide_checkpoint_is_projected(tmp_path, capsys):
     printed = " ".join(capsys.readouterr().out.split())  # it is wrapped
     assert f"made them {WIDTH} wide instead of 40" in printed
     vectors = read_checkpoint(tmp_path / "bert")
-    chars = [c for c in component.model.attrs["inventory"].chars if c in vectors]
+    chars = [c for c in component.parameters.characters.chars if c in vectors]
     assert f"{len(chars)} of" in printed and len(chars) == 4
     before = np.stack([vectors[char] for char in chars])
     after = np.stack([row(component, char) for char in chars])

@@ -1,0 +1,83 @@
+"""What an update minimises: the loss of the gold tags and intents, that of a teacher, and
+what keeps hold of old texts."""
+
+from typing import Callable, List, Optional, Sequence, Tuple
+
+import numpy as np
+from spacy.training import Example
+from thinc.api import Model
+
+from ..decoding.bio import MISSING, tag_names
+from ..decoding.emissions import EmissionGradients, Emissions
+from ..tokens.gold import gold_intent, gold_tags
+from .distillation import Teacher
+from .losses import INTENT_WEIGHT, TagLoss, cross_entropy
+
+# Adds to the gradients of a model, given the dropout rate, and returns its loss.
+Regularizer = Callable[[Model[List[str], Emissions], float], float]
+
+
+class Objective:
+    """A loss of tags, and what training may add to it.
+
+    loss (TagLoss): Of the gold tags.
+    teacher (Optional[Teacher]): Pipelines to learn from as well.
+    regularizers (List[Regularizer]): What keeps hold of old texts.
+    """
+
+    def __init__(self, loss: TagLoss) -> None:
+        """Minimise a loss of tags alone.
+
+        loss (TagLoss): Of the gold tags.
+        """
+        self.loss = loss
+        self.teacher: Optional[Teacher] = None
+        self.regularizers: List[Regularizer] = []
+
+    def of_examples(
+        self,
+        examples: Sequence[Example],
+        emissions: Emissions,
+        *,
+        labels: Sequence[str],
+        intents: Sequence[str],
+        component: str,
+    ) -> Tuple[float, EmissionGradients]:
+        """The loss of what was predicted for examples, and its gradient.
+
+        examples (Sequence[Example]): The examples.
+        emissions (Emissions): What the model makes of their texts.
+        labels (Sequence[str]): The labels, in the order of the tags.
+        intents (Sequence[str]): The intents, in order.
+        component (str): The component's name, for errors.
+        RETURNS (Tuple[float, EmissionGradients]): The loss and its gradient.
+        RAISES (ValueError): If a predicted and its reference text differ, or the reference
+            has a label or an intent that is unknown.
+        """
+        tags = np.concatenate([gold_tags(e, labels, component) for e in examples])
+        loss, gradients = self.loss(emissions, tags)
+        if self.teacher is not None:
+            loss, gradients = self.teacher.add_to(
+                loss,
+                gradients,
+                texts=[example.predicted.text for example in examples],
+                emissions=emissions,
+                tags=tag_names(labels),
+            )
+        if not intents:
+            return loss, gradients
+        gold = np.array([gold_intent(e, intents, component) for e in examples])
+        intent_loss, d_intents = cross_entropy(emissions.intents, gold)
+        n_tags = max((tags != MISSING).sum(), 1)
+        weight = INTENT_WEIGHT * (gold != MISSING).sum() / n_tags
+        d_intents *= weight
+        return loss + weight * intent_loss, gradients._replace(intents=d_intents)
+
+    def regularize(self, model: Model[List[str], Emissions], drop: float) -> float:
+        """Add what old texts demand to the gradients of a model.
+
+        model (Model[List[str], Emissions]): The model that is trained.
+        drop (float): The dropout rate.
+        RETURNS (float): The loss of it.
+        """
+        return sum((regularizer(model, drop) for regularizer in self.regularizers), 0.0)
