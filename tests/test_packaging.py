@@ -93,7 +93,7 @@ def test_the_metadata_is_complete(builds):
     urls = {line.partition(",")[0] for line in metadata.get_all("Project-URL")}
     assert {"Source", "Changelog", "Issues"} <= urls
     for requirement in metadata.get_all("Requires-Dist"):
-        assert re.match(r"[\w-]+>=", requirement), f"no lower bound: {requirement}"
+        assert ">=" in requirement, f"no lower bound: {requirement}"
     setup = configparser.ConfigParser(delimiters="=")
     setup.optionxform = str
     setup.read(ROOT / "setup.cfg", encoding="utf8")

@@ -24,6 +24,7 @@ def entities(nlp, texts):
     return [[(e.text, e.start_char, e.label_) for e in doc.ents] for doc in nlp.pipe(texts)]
 
 
+@pytest.mark.slow
 def test_all(project, tmp_path):
     run_workflow(project, "all")
     scores = srsly.read_json(project / "metrics" / "default.json")
@@ -57,6 +58,7 @@ def test_all(project, tmp_path):
     assert "spacy-musicquery" in requirements
 
 
+@pytest.mark.slow
 def test_train_on_own_messages_with_vectors(project):
     messages = [
         {"text": TEXT, "music_query": "周杰伦的晴天"},
@@ -86,6 +88,7 @@ def test_local_assets_are_there(project, capsys):
     assert capsys.readouterr().out.count("Asset already exists") == 2
 
 
+@pytest.mark.slow
 def test_box(project):
     """The model in the box, smaller and sooner."""
     settings = srsly.read_json(project / "configs" / "box_corpus.json")

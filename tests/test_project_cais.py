@@ -27,6 +27,7 @@ def raw_cais(project):
         (folder / f"ch.{split}.intent").write_text("\n".join(intents), encoding="utf8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "workflow,name,label,query",
     [
@@ -45,6 +46,7 @@ def test_cais_from_the_raw_corpus(project, raw_cais, workflow, name, label, quer
         assert names == {"artist": ["周杰伦"], "title": ["晴天"]}
 
 
+@pytest.mark.slow
 def test_cais_from_a_folder_of_records(project, tmp_path):
     folder = tmp_path / "records"
     folder.mkdir()
@@ -57,6 +59,7 @@ def test_cais_from_a_folder_of_records(project, tmp_path):
     assert sorted(folder.iterdir()) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["default.cfg", "finetune.cfg"])
 def test_cais_with_chat(project, raw_cais, start):
     config = load_config(project / "configs" / start)

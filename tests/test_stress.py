@@ -97,6 +97,7 @@ def test_a_saved_graph_is_never_looked_at():
     assert outcome["wrong"] == [] and outcome["errors"] == [None, None]
 
 
+@pytest.mark.slow
 @needs_linux
 @pytest.mark.parametrize(
     "save_one, load_one", [(save, spacy.load), (save_component, load_component)]
@@ -135,6 +136,7 @@ def test_threads_can_tell(box, monkeypatch):
     assert run_threads(box, 1, 30, n_different=10)[1]
 
 
+@pytest.mark.slow
 @needs_linux
 def test_soak(box):
     figures, _ = soak(box, 4000)
@@ -142,6 +144,7 @@ def test_soak(box):
     assert figures["threads"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["fuzz", "damage", "kills", "threads", "soak"])
 def test_help(name):
     result = subprocess.run(

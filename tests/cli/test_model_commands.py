@@ -108,6 +108,7 @@ def test_extract_answers_each_line_as_it_comes(trained_path):
     assert process.returncode == 0
 
 
+@pytest.mark.slow
 def test_extract_stops_when_nobody_listens(trained_path):
     process = subprocess.Popen(
         [*EXTRACT, "--model", str(trained_path)],

@@ -134,6 +134,7 @@ def queries(browser):
     return wait_for(browser, lambda: complete() if complete()[0] else None)[1]
 
 
+@pytest.mark.slow
 def test_in_a_browser(browser, port):
     say(browser, MESSAGE)
     ((*query, score),) = queries(browser)
@@ -147,6 +148,7 @@ def test_in_a_browser(browser, port):
     assert addresses and all(a.startswith(f"http://127.0.0.1:{port}/") for a in addresses)
 
 
+@pytest.mark.slow
 def test_names_are_found_at_once_by_those_who_add_them(browser):
     say(browser, INVENTED)
     before = queries(browser)

@@ -21,6 +21,7 @@ def test_ids_of_padding_and_unknown_are_reserved():
     assert len(inventory) == 4
 
 
+@pytest.mark.slow
 def test_normalisation_maps_every_character_to_one():
     inventory = CharInventory()
     for char in EVERY_CHAR:

@@ -87,6 +87,7 @@ def test_new_labels_begin_improbable(old_texts):
     assert 0 < probabilities[:, 3:].mean() < 0.01
 
 
+@pytest.mark.slow
 def test_resumed_training_learns_a_new_label_and_new_characters(trained_path):
     fix_random_seed(0)
     nlp = spacy.load(trained_path)
@@ -114,6 +115,7 @@ def test_a_label_must_be_added_before_it_is_learnt(trained_path):
         nlp.update(make_examples(nlp, NEW_MESSAGES), sgd=sgd)
 
 
+@pytest.mark.slow
 def test_labels_added_to_a_trained_model_stay_when_training_starts_over():
     nlp = make_trained(steps=1)
     component = nlp.get_pipe("music_query")
@@ -142,6 +144,7 @@ def test_without_transitions():
     assert predictions(nlp, [text for text, _ in MESSAGES]) == before
 
 
+@pytest.mark.slow
 def test_sourced_pipelines_learn_new_characters(fine_tune, trained_path, trained):
     nlp = fine_tune(
         messages=[("来首夜曲", [(2, 4, "MUSIC_QUERY")])],

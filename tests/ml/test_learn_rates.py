@@ -77,6 +77,7 @@ def test_what_is_not_allowed(bad):
         spacy.blank("zh").add_pipe("music_query", config={"learn_rates": bad})
 
 
+@pytest.mark.slow
 def test_all_but_the_output_is_frozen(fine_tune, trained, trained_path, caplog):
     caplog.set_level("INFO", "spacy.music_query")
     settings = {f"{SETTING}.embedding": 0.0, f"{SETTING}.bilstm": 0.0, **NO_PAIRS}
@@ -95,6 +96,7 @@ def test_all_but_the_output_is_frozen(fine_tune, trained, trained_path, caplog):
     assert np.array_equal(bias, bias.astype("float16").astype("float32"))
 
 
+@pytest.mark.slow
 def test_gradual_unfreezing(fine_tune, trained, caplog):
     caplog.set_level("INFO", "spacy.music_query")
     settings = {f"{SETTING}.embedding": 0.0, f"{SETTING}.bilstm": AFTER_20, **NO_PAIRS}
@@ -108,6 +110,7 @@ def test_gradual_unfreezing(fine_tune, trained, caplog):
     assert unchanged(before, arrays(late)) == {"embedding", "bigrams"}
 
 
+@pytest.mark.slow
 def test_schedules_start_over_with_training():
     fix_random_seed(0)
     nlp = spacy.blank("zh")
@@ -124,6 +127,7 @@ def test_schedules_start_over_with_training():
         assert unchanged(before, arrays(nlp)) == set()
 
 
+@pytest.mark.slow
 def test_a_lower_rate_is_that_of_the_optimizer():
     """With plain steps, half the rate goes half as far."""
     moved = []
@@ -138,6 +142,7 @@ def test_a_lower_rate_is_that_of_the_optimizer():
     assert np.allclose(moved[0] * 0.5, moved[1], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_it_learns_with_the_output_alone(fine_tune):
     settings = {f"{SETTING}.embedding": 0.0, f"{SETTING}.bilstm": 0.0}
     nlp = fine_tune(**settings, **{"training.max_steps": 150})

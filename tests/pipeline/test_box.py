@@ -188,6 +188,7 @@ def test_invented_names_are_found_once_they_are_listed(nlp):
             assert [ent.text for ent in nlp(text).ents] == [artist], text
 
 
+@pytest.mark.release
 def test_it_belongs_to_its_sources():
     """Whoever changes phrases, names or settings builds the box anew."""
     for source, expected in RECORD["sources"].items():
@@ -196,6 +197,7 @@ def test_it_belongs_to_its_sources():
         assert digest(BOX_PATH / name) == expected, name
 
 
+@pytest.mark.release
 def test_it_is_as_good_as_its_record_says(nlp):
     path = ROOT / "assets" / "train.json"
     options = {"label": DEFAULT_LABEL, "spans_key": DEFAULT_SPANS_KEY}
@@ -206,6 +208,7 @@ def test_it_is_as_good_as_its_record_says(nlp):
         assert scores[key] == pytest.approx(RECORD["scores"][key], abs=0.002)
 
 
+@pytest.mark.release
 def test_its_card_tells_the_same():
     card = (BOX_PATH / "MODEL_CARD.md").read_text(encoding="utf8")
     assert f"{RECORD['scores']['ents_f']:.2%}" in card
@@ -219,6 +222,7 @@ def test_it_is_small():
     assert sum(file.stat().st_size for file in BOX_PATH.iterdir()) <= 4_000_000
 
 
+@pytest.mark.slow
 def test_pack(tmp_path):
     make_trained(steps=2).to_disk(tmp_path / "pipeline")
     (tmp_path / "messages.json").write_text(

@@ -63,6 +63,7 @@ def test_train(run_train, caplog, capsys):
     assert "parameters to train" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_train_twice_gives_the_same_weights(run_train):
     settings = {"training.max_steps": 20, "training.accumulate_gradient": 2}
     first, second = (run_train(name, **settings) for name in ("one", "two"))
@@ -73,6 +74,7 @@ def test_train_twice_gives_the_same_weights(run_train):
     )
 
 
+@pytest.mark.slow
 def test_averages_are_what_is_saved(run_train, tmp_path):
     run_train("averaged")
     run_train("plain", **{"training.optimizer.use_averages": False})
@@ -82,6 +84,7 @@ def test_averages_are_what_is_saved(run_train, tmp_path):
     assert not np.array_equal(arrays(averaged)["output.bias"], arrays(plain)["output.bias"])
 
 
+@pytest.mark.slow
 def test_early_stopping(run_train, tmp_path, capsys):
     run_train(**{"training.patience": 20, "training.max_steps": 1000})
     steps = [
@@ -90,6 +93,7 @@ def test_early_stopping(run_train, tmp_path, capsys):
     assert int(steps[-1]) - int(steps[0]) == 20
 
 
+@pytest.mark.slow
 def test_frozen_component_stays_and_another_trains(run_train, trained_path):
     overrides = {
         "nlp.pipeline": ["music_query", "second"],
@@ -111,6 +115,7 @@ def test_frozen_component_stays_and_another_trains(run_train, trained_path):
     assert nlp.pipe_names == ["music_query", "second"]
 
 
+@pytest.mark.slow
 def test_sourced_component_goes_on_training(run_train, trained_path):
     overrides = {
         "components.music_query": {"source": str(trained_path)},

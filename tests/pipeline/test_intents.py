@@ -82,6 +82,7 @@ def test_other_categories_stay(trained):
     assert list(trained.get_pipe("music_query")(doc).cats) == ["polite", *INTENTS]
 
 
+@pytest.mark.slow
 def test_nothing_is_written_where_nothing_was_learnt():
     nlp = train(learn_intents=False)
     assert nlp.get_pipe("music_query").intents == ()
@@ -132,6 +133,7 @@ def test_scores(trained):
     assert scores["music_query_utterance_acc"] == 2 / 4
 
 
+@pytest.mark.slow
 def test_without_intents_there_is_no_score_of_them():
     nlp = train(learn_intents=False)
     scores = nlp.evaluate(make_examples(nlp))

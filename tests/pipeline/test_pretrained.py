@@ -43,6 +43,7 @@ def test_the_box_works_at_once():
     assert "周杰伦" in component.catalogue["artist"]
 
 
+@pytest.mark.slow
 def test_the_first_use_may_be_any(tmp_path):
     def fresh():
         nlp = spacy.blank("zh")
@@ -136,6 +137,7 @@ def test_growing_by_nothing_new_changes_no_prediction(trained, trained_path):
     assert all(np.array_equal(a, b) for a, b in zip(before, after))
 
 
+@pytest.mark.slow
 def test_fine_tuning_learns_a_label_and_keeps_the_old_ones(grown):
     examples = make_examples(grown, [*NEW, *MESSAGES])
     for _ in range(60):
@@ -144,6 +146,7 @@ def test_fine_tuning_learns_a_label_and_keeps_the_old_ones(grown):
         assert found(grown(text)) == spans
 
 
+@pytest.mark.slow
 def test_initialize_starts_from_it_again(grown):
     before = {name: array.copy() for name, array in arrays(grown).items()}
     examples = make_examples(grown, NEW)
@@ -167,6 +170,7 @@ def test_labels_added_by_hand_are_learnt(trained_path):
     assert component.labels == ("FILM", "MUSIC_QUERY", "ALBUM")
 
 
+@pytest.mark.slow
 def test_silence_alone_can_be_learnt(trained_path):
     """What a component from scratch refuses, since it would have no label."""
     nlp = spacy.blank("zh")
