@@ -79,7 +79,7 @@ def offer_catalogue(component: MusicQuery) -> None:
 
     component (MusicQuery): The component to add them to.
     """
-    types = component.model.attrs["catalogue"].types
+    types = component.parameters.catalogue.types
     if not types:
         st.caption("This pipeline was trained without a catalogue.")
         return

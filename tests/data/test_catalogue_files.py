@@ -154,7 +154,7 @@ def test_config_takes_a_catalogue(tmp_path):
     nlp = make_trained(steps=1)
     reader = {"@readers": "spacy_musicquery.Catalogue.v1", "path": str(tmp_path)}
     settings = {"initialize": {"components": {"music_query": {"catalogue": reader}}}}
-    from .conftest import make_examples
+    from ..conftest import make_examples
 
     again = spacy.util.load_model_from_config(nlp.config.merge(settings))
     again.initialize(lambda: make_examples(again))
