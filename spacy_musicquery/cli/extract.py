@@ -15,6 +15,7 @@ from ..data.text_lines import decode_line
 from ..errors import Errors
 from ..pipeline.load import load_pipeline
 from ..pipeline.music_query import MusicQuery
+from ..tokens.intents import LISTEN
 from ._util import MODEL_OPTION, plain_errors
 
 # A character takes no more in UTF-8.
@@ -40,7 +41,8 @@ def extract(
 
     {"text": ..., "music_query": [{"text", "start", "end", "label", "score"}]}
 
-    Offsets are those the model found, whatever tokens the pipeline has.
+    Offsets are those the model found, whatever tokens the pipeline has. If the pipeline
+    tells whether a message asks to hear music, "listen" says how likely that is.
     """
     with plain_errors():
         nlp = load_pipeline(model)
@@ -80,7 +82,10 @@ def describe(nlp: Language, doc: Doc) -> Dict[str, Any]:
         for query in doc.spans[key].attrs["char_spans"]:
             text = doc.text[query["start"] : query["end"]]
             queries.append({"text": text, **query, "score": round(query["score"], 4)})
-    return {"text": doc.text, "music_query": queries}
+    listen = {}
+    if any(LISTEN in pipe.intents for pipe in _components(nlp)) and LISTEN in doc.cats:
+        listen = {"listen": round(doc.cats[LISTEN], 4)}
+    return {"text": doc.text, "music_query": queries, **listen}
 
 
 def _as_displacy(nlp: Language, doc: Doc) -> Dict[str, Any]:

@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import srsly
 import typer
@@ -7,7 +7,7 @@ from tqdm import tqdm
 from wasabi import msg
 
 from ..data.catalogue_files import read_catalogue
-from ..data.generator import Grammar, checked_settings
+from ..data.generator import Grammar, checked_settings, read_real
 from ..data.generator import generate as generate_records
 from ..data.records import Record
 from ._util import plain_errors, read_json, refuse
@@ -24,6 +24,12 @@ def generate(
     settings_path: Path = typer.Option(
         ..., "--settings", help="A JSON file: how many messages, and how much of what"
     ),
+    real_path: Optional[Path] = typer.Option(
+        None,
+        "--real",
+        help="A folder of messages that people have written: .txt files without a query, "
+        "annotated .jsonl files; does without if there is no such folder",
+    ),
 ) -> None:
     """Generate annotated messages from phrases and names, to train on."""
     with plain_errors():
@@ -31,8 +37,13 @@ def generate(
             refuse("--out", output_path, "the name must end in .jsonl")
         settings = checked_settings(read_json("--settings", settings_path))
         grammar = Grammar(phrases_path, read_catalogue(catalogue_paths))
+        real = read_real(real_path, grammar, settings.seed) if real_path else []
+        if real_path and not real:
+            msg.warn(f"{real_path}: no messages there; all are generated")
         records = tqdm(
-            generate_records(grammar, settings), total=settings.size, unit=" messages"
+            generate_records(grammar, settings, real),
+            total=settings.size,
+            unit=" messages",
         )
         output_path.parent.mkdir(parents=True, exist_ok=True)
         srsly.write_jsonl(output_path, map(_as_json, records))
@@ -41,4 +52,5 @@ def generate(
 
 def _as_json(record: Record) -> Dict[str, Any]:
     spans = [{"start": s, "end": e, "label": label} for s, e, label in record.spans]
-    return {"text": record.text, "spans": spans}
+    intent = {} if record.intent is None else {"intent": record.intent}
+    return {"text": record.text, "spans": spans, **intent}

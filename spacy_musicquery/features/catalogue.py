@@ -27,22 +27,36 @@ class Catalogue:
     """Names by type. May be added to while other threads look names up."""
 
     def __init__(
-        self, types: Sequence[str], *, fullwidth: bool = True, lowercase: bool = True
+        self,
+        types: Sequence[str],
+        *,
+        fullwidth: bool = True,
+        lowercase: bool = True,
+        simplified: bool = False,
+        symbols: bool = False,
     ) -> None:
         """Make a catalogue without names.
 
         types (Sequence[str]): The types that names may have.
         fullwidth (bool): Treat full-width forms as their ASCII counterparts.
         lowercase (bool): Treat upper case as lower case.
+        simplified (bool): Treat traditional characters as simplified ones.
+        symbols (bool): Treat all emoji and other symbols as one.
         RAISES (ValueError): If there are more than MAX_TYPES.
         """
         if len(types) > MAX_TYPES:
             raise ValueError(Errors.MQ061.format(n=len(types), most=MAX_TYPES))
         self.types = tuple(types)
-        self._normalizer = CharInventory(fullwidth=fullwidth, lowercase=lowercase)
+        self._normalizer = CharInventory(
+            fullwidth=fullwidth,
+            lowercase=lowercase,
+            simplified=simplified,
+            symbols=symbols,
+        )
         # A name a line, as a million strings would take more memory than all else.
         self._lines: Dict[str, List[str]] = {type_name: [] for type_name in types}
-        self._index = NameIndex.empty(normalization_table(fullwidth, lowercase))
+        normal = normalization_table(**self._normalizer.normalization)
+        self._index = NameIndex.empty(normal)
 
     def __len__(self) -> int:
         """The number of different names."""

@@ -6,6 +6,7 @@ its ids, always, because every character becomes exactly one id.
 
 from collections import Counter
 from functools import lru_cache
+from pathlib import Path
 from typing import Dict, Iterable, Sequence, Tuple
 
 import numpy as np
@@ -21,15 +22,29 @@ _UTF32 = ("utf-32-le", "surrogatepass")
 _DOTTED_CAPITAL_I = 0x130
 # No character from here on has case.
 _END_OF_CASED = 0x20000
+# What stands for all symbols, and what these are: arrows, mathematical and technical signs,
+# shapes, dingbats; emoji; and what selects how an emoji looks. Circled digits are none.
+_SYMBOL = 0x1F600
+_SYMBOLS = (
+    range(0x2190, 0x2460),
+    range(0x2500, 0x2C00),
+    range(0xFE0E, 0xFE10),
+    range(0x1F000, 0x1FB00),
+)
+_SIMPLIFIED_PATH = Path(__file__).parent / "simplified.txt"
 
 
 @lru_cache(maxsize=4)
-def normalization_table(fullwidth: bool, lowercase: bool) -> Dict[int, int]:
+def normalization_table(
+    fullwidth: bool, lowercase: bool, simplified: bool = False, symbols: bool = False
+) -> Dict[int, int]:
     """Code points that normalisation changes. Mappings that would change the
     length of a text (as lower-casing 'İ' does) are left out, so offsets never move.
 
     fullwidth (bool): Map full-width forms (U+FF01-U+FF5E, U+3000) to ASCII.
     lowercase (bool): Map characters to lower case.
+    simplified (bool): Map traditional characters to simplified ones.
+    symbols (bool): Map all emoji and other symbols to one.
     RETURNS (Dict[int, int]): Code point to code point.
     """
     table: Dict[int, int] = {}
@@ -43,14 +58,23 @@ def normalization_table(fullwidth: bool, lowercase: bool) -> Dict[int, int]:
         forms[0x3000] = 0x20
         for code, ascii_code in forms.items():
             table[code] = table.get(ascii_code, ascii_code)
+    if simplified:
+        # The first line says where they come from.
+        for pair in _SIMPLIFIED_PATH.read_text(encoding="utf8").splitlines()[1:]:
+            table[ord(pair[0])] = ord(pair[1])
+    if symbols:
+        table.update((code, _SYMBOL) for of_block in _SYMBOLS for code in of_block)
+        del table[_SYMBOL]
     return table
 
 
 @lru_cache(maxsize=4)
-def _normal_codes(fullwidth: bool, lowercase: bool) -> np.ndarray:
-    """`normalization_table` as an array of all code points that may have case."""
+def _normal_codes(
+    fullwidth: bool, lowercase: bool, simplified: bool, symbols: bool
+) -> np.ndarray:
+    """`normalization_table` as an array of all code points that it may change."""
     codes = np.arange(_END_OF_CASED, dtype="<u4")
-    table = normalization_table(fullwidth, lowercase)
+    table = normalization_table(fullwidth, lowercase, simplified, symbols)
     codes[list(table)] = list(table.values())
     return codes
 
@@ -78,16 +102,22 @@ class CharInventory:
         *,
         fullwidth: bool = True,
         lowercase: bool = True,
+        simplified: bool = False,
+        symbols: bool = False,
     ) -> None:
         """Make an inventory of given characters.
 
         chars (Sequence[str]): Normalised characters; the first has id 2.
         fullwidth (bool): Treat full-width forms as their ASCII counterparts.
         lowercase (bool): Treat upper case as lower case.
+        simplified (bool): Treat traditional characters as simplified ones.
+        symbols (bool): Treat all emoji and other symbols as one.
         """
         self.chars = tuple(chars)
         self.fullwidth = fullwidth
         self.lowercase = lowercase
+        self.simplified = simplified
+        self.symbols = symbols
         self.id_of_char = self._ids_by_char()
         self._lookup = self._make_lookup()
 
@@ -97,8 +127,16 @@ class CharInventory:
 
     @property
     def normalization(self) -> Dict[str, bool]:
-        """How texts are normalised. RETURNS (Dict[str, bool]): The settings, by name."""
-        return {"fullwidth": self.fullwidth, "lowercase": self.lowercase}
+        """How texts are normalised.
+
+        RETURNS (Dict[str, bool]): The settings of `normalization_table`, by name.
+        """
+        return {
+            "fullwidth": self.fullwidth,
+            "lowercase": self.lowercase,
+            "simplified": self.simplified,
+            "symbols": self.symbols,
+        }
 
     def normalize(self, text: str) -> str:
         """Normalise a text, character by character.
@@ -115,7 +153,7 @@ class CharInventory:
         RETURNS (np.ndarray): The code points of `normalize(text)`, as uint32.
         """
         codes = code_points(text)
-        normal = _normal_codes(self.fullwidth, self.lowercase)
+        normal = _normal_codes(**self.normalization)
         return np.where(codes < _END_OF_CASED, normal.take(codes, mode="clip"), codes)
 
     def learnt_from(self, texts: Iterable[str], *, min_count: int) -> "CharInventory":
@@ -168,14 +206,21 @@ class CharInventory:
     def from_dict(cls, data: Dict) -> "CharInventory":
         """Make an inventory of plain data.
 
-        data (Dict): What `to_dict` returned.
+        data (Dict): What `to_dict` returned; before there were `simplified` and
+            `symbols`, what it was without them.
         RETURNS (CharInventory): An equal inventory.
         """
-        return cls(data["chars"], fullwidth=data["fullwidth"], lowercase=data["lowercase"])
+        return cls(
+            data["chars"],
+            fullwidth=data["fullwidth"],
+            lowercase=data["lowercase"],
+            simplified=data.get("simplified", False),
+            symbols=data.get("symbols", False),
+        )
 
     def _ids_by_char(self) -> Dict[str, int]:
         ids = {char: i for i, char in enumerate(self.chars, start=N_RESERVED)}
-        for code, normal in normalization_table(self.fullwidth, self.lowercase).items():
+        for code, normal in normalization_table(**self.normalization).items():
             if chr(normal) in ids:
                 ids[chr(code)] = ids[chr(normal)]
         return ids

@@ -12,6 +12,7 @@ cdef class NameFinder:
     cdef const uint64[::1] _names, _one_char, _lengths
     cdef int _names_shift, _one_char_shift, _lengths_shift
     cdef dict _normal
+    cdef bint _simplifies
 
     @cython.locals(
         found=list, size=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, length=Py_ssize_t,

@@ -20,7 +20,7 @@ from .row_layout import RowLayout
 FEW_CHARS = 64
 
 _ALL_BITS = (1 << 64) - 1
-# Chinese characters: normalisation leaves them as they are.
+# Chinese characters: most normalisations leave them as they are.
 _IDEOGRAPHS, _END_OF_IDEOGRAPHS = 0x3400, 0xA000
 _LENGTH = itemgetter(1)
 
@@ -52,6 +52,7 @@ class NameFinder:
         self._lengths = lengths.slots.data
         self._lengths_shift = lengths.shift
         self._normal = normal
+        self._simplifies = any(_IDEOGRAPHS <= code < _END_OF_IDEOGRAPHS for code in normal)
 
     def find(self, text: str) -> List[Match]:
         """Find the names in a text. In the middle of a word of Latin letters or digits
@@ -90,7 +91,7 @@ class NameFinder:
 
     def _code(self, text: str, place: int) -> int:
         code = ord(text[place])
-        if _IDEOGRAPHS <= code < _END_OF_IDEOGRAPHS:
+        if _IDEOGRAPHS <= code < _END_OF_IDEOGRAPHS and not self._simplifies:
             return code
         return self._normal.get(code, code)
 

@@ -52,6 +52,8 @@ def build_char_bilstm(
     name_distractors: float = 0.5,
     fullwidth: bool = True,
     lowercase: bool = True,
+    simplified: bool = False,
+    symbols: bool = False,
     precision: Precision = "float32",
     threads: int = 1,
     spinning: bool = False,
@@ -85,6 +87,10 @@ def build_char_bilstm(
     name_distractors (float): How many names training makes up in a text, on average.
     fullwidth (bool): Treat full-width forms as their ASCII counterparts.
     lowercase (bool): Treat upper case as lower case.
+    simplified (bool): Treat traditional characters as their simplified counterparts. What
+        is loaded keeps what it was trained with.
+    symbols (bool): Treat all emoji and other symbols as one, since few of them are frequent
+        enough to be learnt. What is loaded keeps what it was trained with.
     precision (str): Of the LSTM's weights when predicting: "float32" or "int8". What
         is trained and saved is float32 in any case.
     threads (int): Threads that one prediction may use.
@@ -114,8 +120,11 @@ def build_char_bilstm(
     }.items():
         require_number(_NAME, setting, share, at_least=0, below=1)
     require_number(_NAME, "name_distractors", name_distractors, at_least=0)
+    characters = CharInventory(
+        fullwidth=fullwidth, lowercase=lowercase, simplified=simplified, symbols=symbols
+    )
     parameters = Parameters(
-        CharInventory(fullwidth=fullwidth, lowercase=lowercase),
+        characters,
         encoder=None if encoder is None else FrozenEncoder(encoder),
     ).with_catalogue((), {})
     shim = KerasShim(

@@ -191,7 +191,7 @@ class CharBiLSTM(keras.Model):
         """Name the variables.
 
         RETURNS (Dict[str, keras.Variable]): The trainable variables by the names
-        of `layout.array_shapes`, in its order. The transitions are no part of it.
+        of `shapes.array_shapes`, in its order. The transitions are no part of it.
         """
         variables = {EMBEDDING: self.embedding.embeddings}
         if self.bigrams is not None:

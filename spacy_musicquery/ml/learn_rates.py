@@ -57,7 +57,7 @@ class LearnRates:
     def factor(self, array: str, step: int) -> float:
         """The factor of an array at a step.
 
-        array (str): One of `layout.array_shapes`.
+        array (str): One of `shapes.array_shapes`.
         step (int): How many updates there have been.
         RETURNS (float): What to multiply the learning rate by.
         """
@@ -67,7 +67,7 @@ class LearnRates:
     def is_frozen(self, array: str) -> bool:
         """Tell whether an array never learns.
 
-        array (str): One of `layout.array_shapes`.
+        array (str): One of `shapes.array_shapes`.
         RETURNS (bool): Whether it never learns.
         """
         series = self._series_of(array)

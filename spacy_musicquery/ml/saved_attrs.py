@@ -50,7 +50,11 @@ def read_characters(
         isinstance(chars, str) and len(set(chars)) == len(chars),
         "it holds no characters, or one of them twice",
     )
-    for setting, value in configured.normalization.items():
+    for setting in ("simplified", "symbols"):  # these are what they were in training
+        is_switch = type(saved.get(setting, False)) is bool
+        require_sound(is_switch, f"its {setting} is neither true nor false")
+    for setting in ("fullwidth", "lowercase"):
+        value = getattr(configured, setting)
         if saved.get(setting) is not value:
             raise SavedModelError(
                 Errors.MQ022.format(

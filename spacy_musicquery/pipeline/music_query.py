@@ -14,7 +14,6 @@ from typing import (
     Mapping,
     Optional,
     Sequence,
-    Set,
     Tuple,
     Union,
     cast,
@@ -36,7 +35,7 @@ from ..ml.parameters import Parameters
 from ..ml.shapes import EMBEDDING
 from ..saving.pretrained import find_pretrained
 from ..tokens.alignment import SCORE_EXTENSION, AlignmentMode
-from ..tokens.gold import new_examples
+from ..tokens.gold import new_examples, read_sample
 from ..training.consolidation import Consolidation, Consolidator
 from ..training.distillation import Teacher
 from ..training.losses import (
@@ -68,6 +67,8 @@ name_dropout = 0.5
 name_distractors = 0.5
 fullwidth = true
 lowercase = true
+simplified = false
+symbols = false
 precision = "float32"
 threads = 1
 spinning = false
@@ -267,28 +268,21 @@ class MusicQuery(QueryFinder):
             raise bad_setting(self.name, "pretrained", None, expected)
         if catalogue is not None:
             require_names(self.name, catalogue)
-        texts: List[str] = []
-        seen_labels: Set[str] = set()
-        seen_intents: Set[str] = set()
-        spaced: Optional[str] = None
         examples = get_examples()
-        for example in examples if self._pretrained is None else new_examples(examples):
-            texts.append(example.reference.text)
-            seen_labels.update(ent.label_ for ent in example.reference.ents)
-            seen_intents.update(example.reference.cats)
-            if spaced is None and example.reference.has_unknown_spaces:
-                spaced = example.reference.text
-        if spaced is not None:
-            text = excerpt(spaced)
+        if self._pretrained is not None:
+            examples = new_examples(examples)
+        sample = read_sample(examples)
+        if sample.spaced is not None:
+            text = excerpt(sample.spaced)
             logger.warning(Warnings.MQ103.format(name=self.name, text=text))
         given = labels if isinstance(labels, dict) else {"labels": labels}
         labels = given.get("labels")
         intents = given.get("intents")
         if intents is None:
-            intents = sorted(seen_intents) if self.cfg["learn_intents"] else []
+            intents = sample.intents if self.cfg["learn_intents"] else []
         # Labels that were added by hand count, unless this starts over.
         added = () if self.parameters.sizes is not None else self.labels
-        wanted = [*added, *(sorted(seen_labels) if labels is None else labels)]
+        wanted = [*added, *(sample.labels if labels is None else labels)]
         known_names: Dict[str, List[str]] = {}
         self._former, self._objective.regularizers = None, []
         wanted = [*self._labels_to_learn, *wanted]
@@ -298,7 +292,7 @@ class MusicQuery(QueryFinder):
             intents = [*self.intents, *intents]
             known_names = self.catalogue
         if not wanted:
-            raise ValueError(Errors.MQ005.format(name=self.name, n=len(texts)))
+            raise ValueError(Errors.MQ005.format(name=self.name, n=len(sample.texts)))
         new_names = catalogue or {}
         types = [*known_names, *sorted(set(new_names) - set(known_names))]
         with self._unchanged_on_error():
@@ -311,9 +305,9 @@ class MusicQuery(QueryFinder):
                 teacher.load(parameters.labels, load_component, component=self.name)
             if self._pretrained is None:
                 self.parameters = parameters.without_network()
-                self.model.initialize(X=texts)
+                self.model.initialize(X=sample.texts)
             else:
-                self.parameters = grow(parameters, texts, **self._min_counts)
+                self.parameters = grow(parameters, sample.texts, **self._min_counts)
                 get_shim(self.model).start_training()
         self._regularize(nlp or Language(self.vocab), rehearsal, consolidation)
         if char_vectors is not None:
@@ -456,11 +450,12 @@ class MusicQuery(QueryFinder):
         RAISES (ValueError): If a predicted and its reference text differ, or the
             reference has a label that the model does not.
         """
+        # What it is pretrained with may have intents, of which the examples know nothing.
         return self._objective.of_examples(
             list(examples),
             scores,
             labels=self.labels,
-            intents=self.intents,
+            intents=self.intents if self.cfg["learn_intents"] else (),
             component=self.name,
         )
 

@@ -1,6 +1,6 @@
 """What training aims at: the gold tags and the gold intent of an example."""
 
-from typing import Dict, Iterable, Iterator, Sequence
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set
 
 from spacy.training import Example
 
@@ -25,6 +25,41 @@ def new_examples(examples: Iterable[Example]) -> Iterator[Example]:
         if id(example) not in seen and not example.reference.user_data.get(REPLAYED):
             seen[id(example)] = example
             yield example
+
+
+class Sample(NamedTuple):
+    """What training data hold.
+
+    texts (List[str]): The texts.
+    labels (List[str]): The labels of their entities, sorted.
+    intents (List[str]): Their categories, sorted.
+    spaced (Optional[str]): A text that was made without knowing where blanks are.
+    """
+
+    texts: List[str]
+    labels: List[str]
+    intents: List[str]
+    spaced: Optional[str]
+
+
+def read_sample(examples: Iterable[Example]) -> Sample:
+    """Look through training data.
+
+    examples (Iterable[Example]): The data.
+    RETURNS (Sample): What they hold.
+    """
+    texts: List[str] = []
+    labels: Set[str] = set()
+    intents: Set[str] = set()
+    spaced: Optional[str] = None
+    for example in examples:
+        reference = example.reference
+        texts.append(reference.text)
+        labels.update(ent.label_ for ent in reference.ents)
+        intents.update(reference.cats)
+        if spaced is None and reference.has_unknown_spaces:
+            spaced = reference.text
+    return Sample(texts, sorted(labels), sorted(intents), spaced)
 
 
 def gold_tags(example: Example, labels: Sequence[str], component: str) -> Ints1d:

@@ -4,6 +4,10 @@ from typing import Dict, Iterable, Optional
 
 from spacy.tokens import Doc
 
+# The intents of the model in the box: asks to hear music, with a query or without; tells
+# the player what to do, or what not to play; anything else.
+LISTEN, CONTROL, OTHER = "LISTEN", "CONTROL", "OTHER"
+
 
 def one_hot(intent: str, intents: Iterable[str]) -> Dict[str, float]:
     """Make what `doc.cats` holds of an intent.

@@ -17,24 +17,40 @@ from spacy_musicquery.data.generator import (
     Grammar,
     checked_settings,
     generate,
+    read_real,
 )
 from spacy_musicquery.data.records import read_records
 
 ASSETS = Path(__file__).parents[2] / "assets"
 PHRASES = {
-    "carriers": "# said with\n我想听{query}\n放{work}这首歌\n{source}的歌和{work}",
+    "carriers": "# said with\n我想听{query}\n放{work}这首歌\n{source}的歌和{work}\n"
+    "别放{query!}，放{query}",
     "queries": "work\t2\t{title}\nwork\t1\t《|{artist}的{title}|》\nsource\t1\t{artist}",
     "mentions": "{artist}是谁",
     "requests_without_query": "放首歌",
-    "other_requests": "开灯",
+    "controls": "下一首",
+    "other_requests": "开灯\n去{city}",
     "chat": "早上好",
     "openers": "那个",
     "closers": "，谢谢",
+    "tails": "{smile}<|！>",
+    "words.smile": ":)\n😀",
+    "words.city": "<上|下>海",
     "notes": "nobody reads this",
 }
 NAMES = {"artist": ["周杰伦", "王菲"], "title": ["红豆", "晴天"]}
 PLAIN = GeneratorSettings(
-    size=400, invented=0, opened=0, closed=0, punctuated=0, surrounded=0, misheard=0, bare=0
+    size=400,
+    bare=0,
+    invented=0,
+    opened=0,
+    closed=0,
+    punctuated=0,
+    trailed=0,
+    quoted=0,
+    spaced=0,
+    surrounded=0,
+    misheard=0,
 )
 
 
@@ -58,15 +74,104 @@ def test_queries_are_what_the_patterns_say(phrases):
         for query in queries:
             bare = bare.replace(query, "_", 1)
         seen.add(bare.replace("《_》", "_").replace("，", "").replace(" ", ""))
-    fillers = {bare for bare in seen if not bare.startswith(("我想听", "放", "_"))}
-    assert {"我想听_", "放_这首歌", "_的歌和_", "周杰伦是谁", "放首歌", "开灯"} <= seen
-    assert all(bare.endswith(tuple("_歌灯好谁：,")) for bare in fillers)
+    expected = {
+        "我想听_",
+        "放_这首歌",
+        "_的歌和_",
+        "周杰伦是谁",
+        "放首歌",
+        "开灯",
+        "去下海",
+    }
+    assert expected <= seen
+    refusals = [record for record in records if record.text.startswith("别放")]
+    assert len(refusals) > 20
+    for text, spans in ((record.text, record.spans) for record in refusals):
+        assert len(spans) == 1 and text.rindex("放") < spans[0][0]
 
 
 def test_shares_are_kept(phrases):
     settings = PLAIN._replace(size=2000, other_requests=0.5, chat=0.0, mentions=0.0)
+    (phrases / "other_requests.txt").write_text("开灯\n", encoding="utf8")
     texts = Counter(r.text[-2:] for r in generate(Grammar(phrases, NAMES), settings))
     assert 0.45 < texts["开灯"] / 2000 < 0.55 and not texts["早上好"[-2:]]
+
+
+def test_intents(phrases):
+    settings = PLAIN._replace(size=200)
+    intents = {}
+    for record in generate(Grammar(phrases, NAMES), settings):
+        intents.setdefault(record.intent, set()).add(record.text[:2])
+    assert {"我想", "放首"} <= intents["LISTEN"]
+    assert intents["CONTROL"] == {"下一"}
+    assert {"早上", "开灯", "周杰", "去上"} <= intents["OTHER"]
+    assert not intents["LISTEN"] & {"下一", "早上", "开灯", "去上"}
+
+
+def test_what_surrounds_a_query_is_no_part_of_it(phrases):
+    """Quotation marks, blanks, what is not seen, and tails."""
+    around = {"trailed": 1.0, "quoted": 1.0, "spaced": 1.0}
+    settings = PLAIN._replace(size=300, bare=0.2, **around)
+    tails, marks = set(), set()
+    for record in generate(Grammar(phrases, NAMES), settings):
+        tails.add("".join(record.text.split())[-1])
+        for start, end, _ in record.spans:
+            query = record.text[start:end]
+            assert query[0] in "周王红晴" and query[-1] in "伦菲豆天", query
+            marks.add(record.text[:start][-1:])
+    assert {")", "😀", "！"} <= tails
+    assert {"《", "“", " ", "\u200b"} <= marks
+
+
+def test_alternatives_make_a_line_more_frequent(phrases):
+    (phrases / "chat.more.txt").write_text("<a|b|c><1|2|3>\n", encoding="utf8")
+    settings = PLAIN._replace(chat=1.0, **dict.fromkeys(set(KINDS) - {"chat"}, 0.0))
+    counts = Counter(r.text for r in generate(Grammar(phrases, NAMES), settings))
+    assert len(counts) == 10
+    assert 0.15 < counts["早上好"] / 400 < 0.35
+
+
+def test_fragments_are_no_names(phrases):
+    (phrases / "chat.txt").write_text("红豆和晴天都很好听\n", encoding="utf8")
+    only_chat = {"chat": 1.0, **dict.fromkeys(set(KINDS) - {"chat"}, 0.0)}
+    settings = PLAIN._replace(fragments=1.0, **only_chat)
+    texts = {r.text for r in generate(Grammar(phrases, NAMES), settings)}
+    assert not texts & set(NAMES["title"])
+    assert len(texts) > 10 and min(map(len, texts)) == 2
+
+
+@pytest.fixture
+def real(tmp_path):
+    folder = tmp_path / "real"
+    folder.mkdir()
+    lines = ["周杰伦来了", "他唱《红豆》", "给我放一首歌", "在吗"]
+    (folder / "chat.txt").write_text("\n".join(lines), encoding="utf8")
+    rows = [
+        {"text": "放晴天", "music_query": "晴天", "listen": True},
+        {"text": "开门", "music_query": [], "listen": False},
+        {"text": "播放", "music_query": [], "listen": False},
+    ]
+    srsly.write_jsonl(folder / "commands.jsonl", rows)
+    return folder
+
+
+def test_real_messages(phrases, real):
+    """Names in those without a query are others, and what asks for music is no such one."""
+    names = {"artist": ["周杰伦", "孙燕姿"], "title": ["红豆", "晴天"]}
+    grammar = Grammar(phrases, names)
+    records = read_real(real, grammar)
+    assert records == read_real(real, grammar)
+    texts = {record.text for seed in range(9) for record in read_real(real, grammar, seed)}
+    assert {"周杰伦来了", "孙燕姿来了", "他唱《红豆》", "他唱《晴天》", "在吗"} <= texts
+    assert "给我放一首歌" not in texts
+    intents = {record.text: record.intent for record in records}
+    assert [intents[text] for text in ("放晴天", "开门", "播放", "在吗")] == [
+        "LISTEN", "OTHER", None, "OTHER",
+    ]  # fmt: skip
+    settings = PLAIN._replace(real=0.5, size=1000)
+    shares = Counter(r.text in intents for r in generate(grammar, settings, records))
+    assert 0.4 < shares[True] / 1000 < 0.6
+    assert not read_real(real / "none", grammar)
 
 
 def test_the_same_seed_gives_the_same_messages():
@@ -107,12 +212,16 @@ def test_invented_names_are_in_no_catalogue():
     [
         ("carriers", "我想听", "我想听"),
         ("carriers", "我想听{film}", "film"),
+        ("carriers", "我想听{film!}", "film!"),
+        ("controls", "别放{film}", "film"),
+        ("words.city", "{town}海", "town"),
         ("mentions", "{film}好看吗", "film"),
         ("queries", "work {title}", "no place, weight and pattern"),
         ("queries", "work\t0\t{title}", "no place, weight and pattern"),
         ("queries", "work\t1\t《|{title}》", "no place, weight and pattern"),
         ("queries", "work\t1\t{album}\nsource\t1\t{artist}", "'album'"),
         ("chat", "", "chat.txt"),
+        ("tails", "", "tails.txt"),
     ],
 )
 def test_wrong_phrases(phrases, kind, text, message):
@@ -129,6 +238,7 @@ def test_wrong_phrases(phrases, kind, text, message):
         ({"seed": 0.5}, "seed"),
         ({"bare": 2}, "bare = 2"),
         ({"chat": "much"}, "chat"),
+        ({"real": 1.5}, "real = 1.5"),
         ({"chat": 0.9, "mentions": 0.9}, "no more than 1"),
     ],
 )
@@ -137,7 +247,7 @@ def test_wrong_settings(settings, message):
         checked_settings(settings)
 
 
-def test_command(phrases, tmp_path):
+def test_command(phrases, real, tmp_path):
     catalogue = tmp_path / "catalogue"
     catalogue.mkdir()
     for type_name, names in NAMES.items():
@@ -150,6 +260,16 @@ def test_command(phrases, tmp_path):
     assert result.exit_code == 0, result.output
     records, problems = read_records(out)
     assert not problems and 10 < len(records) <= 50
+    assert {record.intent for record in records} == {"LISTEN", "CONTROL", "OTHER"}
+
+    with_real = [*map(str, arguments), "--out", str(out), "--real", str(real)]
+    srsly.write_json(tmp_path / "settings.json", {"size": 50, "real": 1.0})
+    result = CliRunner().invoke(app, with_real)
+    assert result.exit_code == 0 and "all are generated" not in result.output
+    assert any("在吗" in record.text for record in read_records(out)[0])
+    shutil.rmtree(real)
+    result = CliRunner().invoke(app, with_real)
+    assert result.exit_code == 0 and "all are generated" in result.output
 
     shutil.rmtree(catalogue)
     result = CliRunner().invoke(app, [*map(str, arguments), "--out", str(out)])

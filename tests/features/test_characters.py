@@ -48,17 +48,56 @@ def test_encoding_sees_what_normalisation_makes(fullwidth, lowercase):
     assert ("\uff41" in inventory.chars) == (not fullwidth)
 
 
+def test_traditional_characters_are_simplified_ones():
+    inventory = CharInventory(simplified=True)
+    assert inventory.normalize("我想聽周杰倫的髮如雪、著名臺灣專輯") == (
+        "我想听周杰伦的发如雪、着名台湾专辑"
+    )
+    # What is written in simplified text stays, and one step is enough.
+    common = "".join(
+        bytes((row, cell)).decode("gb2312", "ignore")
+        for row in range(0xB0, 0xF8)
+        for cell in range(0xA1, 0xFF)
+    )
+    changed = [char for char in common if inventory.normalize(char) != char]
+    assert set(changed) == set("著乾")
+    for char in EVERY_CHAR:
+        assert inventory.normalize(inventory.normalize(char)) == inventory.normalize(char)
+    learnt = inventory.learnt_from(["听聽"], min_count=2)
+    assert learnt.chars == ("听",)
+    assert learnt.encode(["聽听"])[0].tolist() == [2, 2]
+
+
+def test_symbols_are_one():
+    inventory = CharInventory(symbols=True)
+    symbols = "😀🎵🥹👍♪★→∀▽❤\ufe0f"
+    assert set(inventory.normalize(symbols)) == {"😀"}
+    for text in ("①②", "晴天, ok!", "《》…", "\u200d"):
+        assert inventory.normalize(text) == text
+    assert CharInventory().normalize(symbols) == symbols
+
+
 def test_inventory_counts_after_normalisation_and_ranks_by_frequency():
     inventory = CharInventory().learnt_from(["AaＡ听听b"], min_count=2)
     assert inventory.chars == ("a", "听")
 
 
-def test_inventory_survives_saving():
-    inventory = CharInventory("听a😀", fullwidth=False)
+@pytest.mark.parametrize("simplified", [True, False])
+@pytest.mark.parametrize("symbols", [True, False])
+def test_inventory_survives_saving(simplified, symbols):
+    settings = {"simplified": simplified, "symbols": symbols}
+    inventory = CharInventory("听a😀", fullwidth=False, **settings)
     loaded = CharInventory.from_dict(inventory.to_dict())
     assert loaded.to_dict() == inventory.to_dict()
-    text = ["听Ａ😀?"]
+    text = ["听聽Ａ😀🎵?"]
     assert loaded.encode(text)[0].tolist() == inventory.encode(text)[0].tolist()
+
+
+def test_inventory_of_before_it_could_simplify():
+    old = {"chars": "听聽😀", "fullwidth": True, "lowercase": True}
+    inventory = CharInventory.from_dict(old)
+    assert not inventory.simplified and not inventory.symbols
+    assert inventory.encode(["听聽😀🎵"])[0].tolist() == [2, 3, 4, UNK_ID]
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=[])), max_size=8))

@@ -45,9 +45,9 @@ CHARS = "aAb1 .甲乙丙听Ｂİ\x00\ud800😀"
 names = st.lists(st.text(CHARS, min_size=1, max_size=5), max_size=30)
 
 
-def make_index(types):
-    inventory = CharInventory()
-    index = NameIndex.empty(normalization_table(True, True))
+def make_index(types, simplified=False):
+    inventory = CharInventory(simplified=simplified)
+    index = NameIndex.empty(normalization_table(**inventory.normalization))
     for type_id, of_type in enumerate(types):
         normal = map(inventory.normalize, of_type)
         for name in dict.fromkeys(normal):  # one by one, as they come in
@@ -118,9 +118,12 @@ def test_what_begins_like_a_longer_name_is_found(module):
     assert make_finder(module, index).find("甲乙丙甲乙丁") == [(0, 3, 0), (3, 3, 1)]
 
 
-def test_ideographs_stay_as_they_are():
-    first, end = 0x3400, 0xA000  # what is not looked up in the table
-    assert not any(first <= code < end for code in normalization_table(True, True))
+def test_traditional_names_are_found_as_simplified_ones(module):
+    finder = make_finder(module, make_index([["周杰倫", "听海"]], simplified=True))
+    for text in ("聽海和周杰倫", "听海和周杰伦"):
+        assert finder.find(text) == [(0, 2, 0), (3, 3, 0)]
+    finder = make_finder(module, make_index([["周杰倫", "听海"]]))
+    assert finder.find("聽海和周杰倫") == [(3, 3, 0)]
 
 
 def can_compile():

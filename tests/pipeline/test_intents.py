@@ -90,6 +90,15 @@ def test_nothing_is_written_where_nothing_was_learnt():
     assert [ent.text for ent in nlp(RECORDS[0].text).ents] == ["周杰伦的晴天"]
 
 
+def test_none_is_learnt_beside_those_of_the_box():
+    nlp = spacy.blank("zh")
+    component = nlp.add_pipe("music_query", config={"learn_intents": False})
+    examples = make_examples(nlp)
+    nlp.initialize(lambda: examples)
+    nlp.update(examples, sgd=nlp.create_optimizer())
+    assert component.intents == ("CONTROL", "LISTEN", "OTHER")
+
+
 def test_intents_may_be_given():
     nlp = spacy.blank("zh")
     component = nlp.add_pipe("music_query", config=FROM_SCRATCH)
