@@ -67,6 +67,12 @@ MOVED: Dict[str, Tuple[str, ...]] = {
     "types": ("decoding.emissions",),
     "vector_files": ("vectors.vector_files",),
 }
+# What has another name now.
+RENAMED: Dict[Tuple[str, str], str] = {
+    ("distillation", "MAX_REMEMBERED"): "MAX_CACHED",
+    ("encoder", "MAX_REMEMBERED"): "MAX_CACHED",
+    ("linear_chain", "Messages"): "ForwardBackward",
+}
 _PACKAGE = __name__.rpartition(".")[0]
 
 
@@ -87,11 +93,12 @@ def names_of(old: str) -> Callable[[str], Any]:
 
 
 def _find_moved(old: str, name: str) -> Any:
+    new_name = RENAMED.get((old, name), name)
     for new in MOVED[old]:
         module = importlib.import_module(f"{_PACKAGE}.{new}")
-        found = getattr(module, name, None)
+        found = getattr(module, new_name, None)
         if found is not None and not isinstance(found, ModuleType):
-            message = f"{_PACKAGE}.{old}.{name} is now {_PACKAGE}.{new}.{name}"
+            message = f"{_PACKAGE}.{old}.{name} is now {_PACKAGE}.{new}.{new_name}"
             # Past both functions.
             warnings.warn(message, DeprecationWarning, stacklevel=3)
             return found

@@ -5,7 +5,7 @@ speaks, what value was wrong and what to do about it.
 """
 
 from contextlib import contextmanager
-from math import isfinite
+from math import inf
 from typing import Iterator, Optional
 
 
@@ -314,7 +314,7 @@ def require_number(
     if (
         type(value) in kinds
         and isinstance(value, (int, float))
-        and isfinite(value)
+        and abs(value) < inf
         and (at_least is None or value >= at_least)
         and (above is None or value > above)
         and (at_most is None or value <= at_most)
@@ -328,7 +328,7 @@ def require_number(
         bounds = {"of at least": at_least, "above": above, "at most": at_most}
         bounds["below"] = below
         words = [f"{word} {n}" for word, n in bounds.items() if n is not None]
-        expected += " " + " and ".join(words)
+        expected = " ".join([expected, " and ".join(words)]).rstrip()
     raise bad_setting(name, setting, value, expected)
 
 
@@ -350,7 +350,11 @@ def require_sound(condition: bool, problem: str) -> None:
     RAISES (ValueError): If it is not.
     """
     if not condition:
-        raise ValueError(problem)
+        raise _Unsound(problem)
+
+
+class _Unsound(ValueError):
+    """What says by itself what is wrong."""
 
 
 @contextmanager
@@ -362,9 +366,9 @@ def errors_as_damage(name: str) -> Iterator[None]:
     """
     try:
         yield
-    except SavedModelError:
+    except (SavedModelError, MemoryError):
         raise
-    except ValueError as error:
+    except _Unsound as error:
         raise damaged(name, str(error)) from error
     except Exception as error:  # whatever numpy and msgpack make of damaged bytes
         raise damaged(name, f"{type(error).__name__}: {error}") from error

@@ -1,4 +1,4 @@
-"""Characters to ids: one-to-one normalisation, the inventory, padded batches.
+"""Characters to ids: one-to-one normalisation, and the inventory.
 
 Nothing here knows spaCy or TensorFlow; offsets into a text are offsets into
 its ids, always, because every character becomes exactly one id.
@@ -34,7 +34,7 @@ _SYMBOLS = (
 _SIMPLIFIED_PATH = Path(__file__).parent / "simplified.txt"
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def normalization_table(
     fullwidth: bool, lowercase: bool, simplified: bool = False, symbols: bool = False
 ) -> Dict[int, int]:
@@ -74,7 +74,9 @@ def _normal_codes(
 ) -> np.ndarray:
     """`normalization_table` as an array of all code points that it may change."""
     codes = np.arange(_END_OF_CASED, dtype="<u4")
-    table = normalization_table(fullwidth, lowercase, simplified, symbols)
+    table = normalization_table(
+        fullwidth=fullwidth, lowercase=lowercase, simplified=simplified, symbols=symbols
+    )
     codes[list(table)] = list(table.values())
     return codes
 
@@ -220,6 +222,8 @@ class CharInventory:
 
     def _ids_by_char(self) -> Dict[str, int]:
         ids = {char: i for i, char in enumerate(self.chars, start=N_RESERVED)}
+        if not ids:  # as of those that only normalise
+            return ids
         for code, normal in normalization_table(**self.normalization).items():
             if chr(normal) in ids:
                 ids[chr(code)] = ids[chr(normal)]

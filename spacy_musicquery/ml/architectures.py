@@ -1,6 +1,6 @@
 """Registered model builders: a tagger as a thinc Model from texts to emissions."""
 
-from typing import Any, Callable, List, Optional, Sequence, Tuple, Union, cast, get_args
+from typing import Callable, List, Optional, Sequence, Tuple, Union, cast, get_args
 
 import numpy as np
 from spacy.tokens import Doc
@@ -63,7 +63,7 @@ def build_char_bilstm(
     """Build a character-level BiLSTM tagger. Its input is a list of texts, its
     output the emissions of all their characters in a row, (characters, tags),
     with the length of each text; and scores of intents (texts, intents) if its
-    attribute `n_intents` is set.
+    parameters have any.
 
     embed_width (int): Width of the character embedding.
     hidden_width (int): Units of the LSTM, in each direction.
@@ -124,9 +124,8 @@ def build_char_bilstm(
         fullwidth=fullwidth, lowercase=lowercase, simplified=simplified, symbols=symbols
     )
     parameters = Parameters(
-        characters,
-        encoder=None if encoder is None else FrozenEncoder(encoder),
-    ).with_catalogue((), {})
+        characters, encoder=None if encoder is None else FrozenEncoder(encoder)
+    )
     shim = KerasShim(
         parameters,
         **sizes,
@@ -164,13 +163,14 @@ def get_shim(model: Model[List[str], Emissions]) -> KerasShim:
 
 
 def set_parameters(model: Model[List[str], Emissions], parameters: Parameters) -> None:
-    """Let a model know something else; its training starts over.
+    """Let a model know something else, see `KerasShim.exchange`.
 
     model (Model[List[str], Emissions]): What `build_char_bilstm` built.
     parameters (Parameters): What it shall know.
     """
-    get_shim(model).start_over(parameters)
-    model.set_dim("nO", cast(Any, parameters.n_tags), force=True)
+    get_shim(model).exchange(parameters)
+    if parameters.n_tags is not None:
+        model.set_dim("nO", parameters.n_tags, force=True)
 
 
 def init(
@@ -219,14 +219,22 @@ def forward(
     texts = [text if isinstance(text, str) else text.text for text in X]
     if is_train:
         return _forward_in_training(model, texts)
-    return _predict(model, texts), lambda gradients: []
+    return predict(model, get_shim(model).parameters, texts), lambda gradients: []
 
 
-def _predict(model: Model[List[str], Emissions], texts: List[str]) -> Emissions:
-    shim = get_shim(model)
-    # Once: another thread may replace them meanwhile.
-    parameters = shim.parameters
-    predictor = shim.predictor(parameters)
+def predict(
+    model: Model[List[str], Emissions], parameters: Parameters, texts: List[str]
+) -> Emissions:
+    """Compute emissions with what a model knows at one moment, whatever another thread
+    lets it know meanwhile.
+
+    model (Model[List[str], Emissions]): What `build_char_bilstm` built.
+    parameters (Parameters): Its parameters.
+    texts (List[str]): The texts.
+    RETURNS (Emissions): The scores of all their characters.
+    RAISES (ValueError): If nothing has been learnt yet.
+    """
+    predictor = get_shim(model).get_predictor(parameters)
     few_chars = len(texts) == 1 and 0 < len(texts[0]) < FEW_CHARS
     if few_chars and not predictor.sizes.context_width:
         # A chatbot's usual call: one message needs no batching.

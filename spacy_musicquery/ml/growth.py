@@ -71,12 +71,17 @@ def grow_output(parameters: Parameters) -> Parameters:
     parameters (Parameters): Those of a trained tagger.
     RETURNS (Parameters): The grown ones.
     """
-    return _resized(parameters)
+    return _resized(parameters, context_width=parameters.context_width)
 
 
-def _resized(parameters: Parameters, places: Optional[Ints1d] = None) -> Parameters:
-    """Let the network have the sizes of all else. The old pairs stand at the given places
-    of the new ones."""
+def _resized(
+    parameters: Parameters,
+    places: Optional[Ints1d] = None,
+    *,
+    context_width: Optional[int] = None,
+) -> Parameters:
+    """Let the network have the sizes of what it is for. The old pairs stand at the given
+    places of the new ones. An encoder takes part only if its width is given."""
     old = parameters.sizes
     assert old is not None
     sizes = old._replace(
@@ -85,7 +90,7 @@ def _resized(parameters: Parameters, places: Optional[Ints1d] = None) -> Paramet
         n_bigrams=len(parameters.bigrams) if old.n_bigrams else 0,
         n_intents=len(parameters.intents),
         n_lexicon=n_features(len(parameters.catalogue.types)),
-        context_width=parameters.context_width,
+        context_width=old.context_width if context_width is None else context_width,
     )
     arrays = {
         name: _grown(name, shape, parameters.arrays, places)

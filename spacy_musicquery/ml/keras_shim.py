@@ -7,6 +7,7 @@ training config updates them, averages replace them, saving writes them. The Ker
 """
 
 import contextlib
+import threading
 from typing import (
     Any,
     Callable,
@@ -16,7 +17,6 @@ from typing import (
     Mapping,
     Optional,
     Sequence,
-    Set,
     Tuple,
     cast,
 )
@@ -31,9 +31,11 @@ from .load_keras import network_module
 from .onnx_graph import Precision
 from .parameters import Parameters, require_network
 from .predictor import Predictor
-from .saved_weights import Weights, read_weights, write_weights
+from .saved_weights import read_weights, write_weights
 from .shapes import TRANSITIONS, NetworkSizes, Untrained
 
+# One thread at a time replaces some of what has been learnt.
+_CHANGING = threading.Lock()
 # How far new vectors move apart before they are trained, a standard deviation.
 _SPREAD = 0.1
 
@@ -41,8 +43,7 @@ _SPREAD = 0.1
 class KerasShim(Shim):
     """What a character BiLSTM has learnt, and what trains and runs it.
 
-    parameters (Parameters): What it has learnt. To let it know something else, replace
-        them; `architectures.set_parameters` does, and tells the model.
+    parameters (Parameters): What it has learnt. `exchange` replaces them.
     component (str): The name of the component, for errors.
     """
 
@@ -88,8 +89,6 @@ class KerasShim(Shim):
         self.spinning = spinning
         self.learn_rates = LearnRates({}, component=self.component, depth=depth)
         self._n_steps = 0
-        # Arrays that an optimizer knows in another size.
-        self._outgrown: Set[str] = set()
         # Made from the above when needed:
         self._network: Optional[Any] = None
         self._arrays_of_network: Optional[Mapping[str, FloatsXd]] = None
@@ -137,7 +136,7 @@ class KerasShim(Shim):
         """
         return name in self.parameters.frozen or self.learn_rates.is_frozen(name)
 
-    def predictor(self, parameters: Parameters) -> Predictor:
+    def get_predictor(self, parameters: Parameters) -> Predictor:
         """What predicts with parameters, made anew if those it was made from are others.
 
         parameters (Parameters): This shim's, as whoever predicts has read them.
@@ -169,34 +168,54 @@ class KerasShim(Shim):
         }
         if sizes.crf:
             arrays[TRANSITIONS] = np.zeros((sizes.n_tags, sizes.n_tags), dtype="float32")
-        self.start_over(parameters.replace(sizes=sizes, arrays=arrays))
+        self.exchange(parameters.replace(sizes=sizes, arrays=arrays))
         self._network, self._arrays_of_network = network, arrays
 
-    def start_over(self, parameters: Parameters) -> None:
-        """Know something else: schedules start over, and gradients are forgotten.
+    def exchange(self, parameters: Parameters) -> None:
+        """Know something else. If that is another network, schedules start over, and
+        gradients are forgotten.
 
         parameters (Parameters): What to know.
         """
+        if parameters.arrays is not self.arrays:
+            self._n_steps = 0
+            self._gradients = {}
+            self._predictor = None
         self.parameters = parameters
-        self._n_steps = 0
-        self._outgrown = set()
-        self._gradients = {}
+
+    def change(self, **fields: Any) -> None:
+        """Replace some of the parameters' fields, whatever becomes of the others at the
+        same time in another thread.
+
+        fields: Their new values, by name.
+        """
+        with _CHANGING:
+            self.parameters = self.parameters.replace(**fields)
+        if "arrays" in fields:
+            self._predictor = None
+
+    @contextlib.contextmanager
+    def unchanged_on_error(self) -> Iterator[None]:
+        """Take back what becomes of the parameters in a `with` block that fails."""
+        before = self.parameters, self._n_steps, self._gradients
+        try:
+            yield
+        except Exception:
+            self.parameters, self._n_steps, self._gradients = before
+            self._predictor = None
+            raise
 
     def grow(self, parameters: Parameters) -> None:
         """Know more.
 
         parameters (Parameters): The grown ones, as `growth` makes them. What is new in
-            them takes no part in predictions before `wake`.
+            them takes no part in predictions before `activate`.
         """
-        self._outgrown |= {
-            name
-            for name, array in parameters.arrays.items()
-            if name in self.arrays and array.shape != self.arrays[name].shape
-        }
         self.parameters = parameters
         self._gradients = {}
+        self._predictor = None
 
-    def wake(self) -> None:
+    def activate(self) -> None:
         """Let all that has been added take part from now on: new tags and intents are
         predicted, and new vectors move apart, unless they are frozen, so that training can
         tell them from each other. Draws from numpy's generator."""
@@ -209,14 +228,14 @@ class KerasShim(Shim):
                 arrays[name] = array = arrays[name].copy()
                 noise = np.random.normal(0.0, _SPREAD, (len(rows), array.shape[1]))
                 array[rows] += noise.astype("float32")
-            self.parameters = parameters.replace(arrays=arrays, equal_vectors={})
+            self.change(arrays=arrays, equal_vectors={})
         if any(parameters.untrained):
-            self.parameters = self.parameters.replace(untrained=Untrained())
+            self.change(untrained=Untrained())
 
     def start_training(self) -> None:
         """Let all that has been learnt be the beginning: schedules start over, and nothing
         is frozen but by them."""
-        self.parameters = self.parameters.replace(frozen=())
+        self.change(frozen=())
         self._n_steps = 0
 
     def set_array(self, name: str, array: FloatsXd, *, trainable: bool) -> None:
@@ -227,7 +246,7 @@ class KerasShim(Shim):
         trainable (bool): Whether training may change it from now on.
         """
         frozen = tuple(n for n in self.parameters.frozen if n != name)
-        self.parameters = self.parameters.replace(
+        self.change(
             arrays={**self.arrays, name: np.array(array, dtype="float32")},
             frozen=frozen if trainable else (*frozen, name),
         )
@@ -239,7 +258,7 @@ class KerasShim(Shim):
         RETURNS (List[FloatsXd]): See `Predictor`.
         RAISES (ValueError): If nothing has been learnt yet.
         """
-        return self.predictor(self.parameters)(inputs)
+        return self.get_predictor(self.parameters)(inputs)
 
     def begin_update(
         self, inputs: Tuple[Any, ...]
@@ -301,9 +320,7 @@ class KerasShim(Shim):
             key, options = (self.id, name), {}
             if isinstance(optimizer, Optimizer):
                 options["lr_scale"] = rate
-                if name in self._outgrown:
-                    _start_over(optimizer, key, weights)
-                    self._outgrown.remove(name)
+                _forget_other_sizes(optimizer, key, weights)
             arrays[name], _ = optimizer(key, weights, cast(Any, gradient), **options)
         if isinstance(optimizer, Optimizer):
             self._n_steps += 1
@@ -341,15 +358,7 @@ class KerasShim(Shim):
         RETURNS (bytes): The arrays and sizes. An array that half precision can hold
             takes half the space.
         """
-        parameters = self.parameters
-        return write_weights(
-            Weights(
-                parameters.sizes,
-                parameters.arrays,
-                parameters.frozen,
-                parameters.untrained,
-            )
-        )
+        return write_weights(self.parameters.weights)
 
     def from_bytes(self, data: bytes) -> "KerasShim":
         """Load what `to_bytes` wrote.
@@ -360,7 +369,7 @@ class KerasShim(Shim):
             than the config describes; the shim stays as it was.
         """
         weights = read_weights(data, self.settings, self.component)
-        self.start_over(self.parameters.replace(**weights._asdict(), equal_vectors={}))
+        self.exchange(self.parameters.replace(**weights._asdict(), equal_vectors={}))
         return self
 
     def _synced_network(self) -> Any:
@@ -380,7 +389,7 @@ class KerasShim(Shim):
 
         arrays (Mapping[str, FloatsXd]): By the names of `shapes.array_shapes`.
         """
-        self.parameters = self.parameters.replace(arrays=arrays)
+        self.change(arrays=arrays)
 
     def __getstate__(self) -> Dict[str, Any]:
         state = self.__dict__.copy()
@@ -396,9 +405,14 @@ class KerasShim(Shim):
         self.__dict__.update(state)
 
 
-def _start_over(optimizer: Optimizer, key: Any, weights: FloatsXd) -> None:
-    """Let an optimizer forget what it keeps of an array that had another size."""
-    for kept in (optimizer.mom1, optimizer.mom2, optimizer.nr_update):
-        cast(Dict[Any, Any], kept).pop(key, None)
+def _forget_other_sizes(optimizer: Optimizer, key: Any, weights: FloatsXd) -> None:
+    """Let an optimizer forget what it keeps of an array that had another size when it last
+    saw it: the array has grown, or is another network's."""
+    kept = (optimizer.mom1, optimizer.mom2, optimizer.averages or {})
+    of_array = [cast(Dict[Any, Any], arrays).get(key) for arrays in kept]
+    if all(array is None or array.size == weights.size for array in of_array):
+        return
+    for arrays in (*kept[:2], optimizer.nr_update):
+        cast(Dict[Any, Any], arrays).pop(key, None)
     if optimizer.averages is not None:
         optimizer.averages[key] = cast(Any, weights.copy())

@@ -1,9 +1,7 @@
 """What a tagger has learnt, in one object: read, compared, grown and exchanged whole."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Mapping, Optional, Tuple
-
-import numpy as np
+from typing import Any, Iterable, Mapping, Optional, Sequence, Tuple
 
 from ..decoding.bio import crf_chain, softmax_chain, tag_names
 from ..decoding.linear_chain import LinearChain
@@ -12,9 +10,9 @@ from ..features.bigrams import BigramInventory
 from ..features.catalogue import Catalogue
 from ..features.characters import CharInventory
 from ..features.name_matches import n_features
-from ..features.row_layout import RowLayout
 from ..types import FloatsXd, Ints1d
 from ..vectors.encoder import FrozenEncoder
+from .saved_weights import Weights
 from .shapes import TRANSITIONS, NetworkSizes, Untrained, array_shapes
 
 
@@ -90,14 +88,13 @@ class Parameters:
         return 0 if self.encoder is None else self.encoder.width
 
     @property
-    def layout(self) -> RowLayout:
-        """Where the vectors stand. RETURNS (RowLayout): That of the network's vectors."""
-        sizes = self.sizes
-        return RowLayout.of(0, 0) if sizes is None else sizes.layout
+    def weights(self) -> Weights:
+        """The network alone. RETURNS (Weights): What `write_weights` saves."""
+        return Weights(self.sizes, self.arrays, self.frozen, self.untrained)
 
     @property
-    def known(self) -> "Parameters":
-        """What predicts: without the tags and intents that have not been trained yet.
+    def trained(self) -> "Parameters":
+        """What predicts: without the labels and intents that have not been trained yet.
 
         RETURNS (Parameters): These, or those with smaller arrays.
         """
@@ -111,7 +108,13 @@ class Parameters:
             name: self.arrays[name][tuple(map(slice, shape))]
             for name, shape in array_shapes(sizes).items()
         }
-        return self.replace(sizes=sizes, arrays=arrays, untrained=Untrained())
+        return self.replace(
+            labels=self.labels[: sizes.n_tags // 2],
+            intents=self.intents[: sizes.n_intents],
+            sizes=sizes,
+            arrays=arrays,
+            untrained=Untrained(),
+        )
 
     def chain(self) -> LinearChain:
         """Make the transitions between all tags.
@@ -124,7 +127,7 @@ class Parameters:
         return softmax_chain(self.sizes.n_tags)
 
     def learnt_from(
-        self, texts: Any, *, min_count: int, bigram_min_count: int
+        self, texts: Sequence[str], *, min_count: int, bigram_min_count: int
     ) -> "Parameters":
         """Know the characters and pairs of some texts, and no others.
 
@@ -141,20 +144,23 @@ class Parameters:
             )
         return self.replace(characters=characters, bigrams=bigrams)
 
-    def with_catalogue(self, types: Any, names: Mapping[str, Any]) -> "Parameters":
-        """Have another catalogue, which treats text as this tagger does.
+    def new_catalogue(
+        self, types: Sequence[str], names: Mapping[str, Iterable[str]]
+    ) -> Catalogue:
+        """Make a catalogue that treats text as this tagger does.
 
         types (Sequence[str]): The types that names may have.
         names (Mapping[str, Iterable[str]]): Names by type.
-        RETURNS (Parameters): Others.
+        RETURNS (Catalogue): The catalogue.
         RAISES (ValueError): If there are too many types.
         """
         catalogue = Catalogue(types, **self.characters.normalization)
         catalogue.add(names)
-        return self.replace(catalogue=catalogue)
+        return catalogue
 
     def disagreement(self) -> Optional[str]:
-        """Compare the sizes of the network with all that must be of the same size.
+        """Compare the sizes of the network with what it is for: characters, pairs, labels,
+        intents and types of names.
 
         RETURNS (Optional[str]): The first that is not, in words; None if all agree.
         """
@@ -173,30 +179,6 @@ class Parameters:
                 return f"its weights are for {in_weights} {what}, but there are {elsewhere}"
         if self.bigrams.pairs.max(initial=0) >= sizes.n_chars:
             return "a pair is of characters that it does not know"
-        return None
-
-    def difference(self, other: "Parameters") -> Optional[str]:
-        """Compare with another tagger's.
-
-        other (Parameters): The other ones.
-        RETURNS (Optional[str]): The first field that differs, such as "labels" or
-            "arrays: output.bias"; None if all are equal.
-        """
-        for name, (ours, theirs) in {
-            "characters": (self.characters.to_dict(), other.characters.to_dict()),
-            "bigrams": (self.bigrams.pairs.tolist(), other.bigrams.pairs.tolist()),
-            "catalogue": (self.catalogue.names(), other.catalogue.names()),
-            "labels": (self.labels, other.labels),
-            "intents": (self.intents, other.intents),
-            "sizes": (self.sizes, other.sizes),
-            "frozen": (self.frozen, other.frozen),
-            "untrained": (self.untrained, other.untrained),
-        }.items():
-            if ours != theirs:
-                return name
-        for name in self.arrays:
-            if not np.array_equal(self.arrays[name], other.arrays[name]):
-                return f"arrays: {name}"
         return None
 
 

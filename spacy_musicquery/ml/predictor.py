@@ -39,16 +39,16 @@ class Predictor:
         RAISES (ValueError): If nothing has been learnt.
         """
         require_network(parameters, component)
-        known = parameters.known
-        self.sizes = require_network(known, component)
+        trained = parameters.trained
+        self.sizes = require_network(trained, component)
         self.layout: RowLayout = self.sizes.layout
-        self.chain = known.chain()
+        self.chain = trained.chain()
         self._made_of = parameters.arrays, parameters.untrained
         self._session = EmissionSession(
             build_graph(self.sizes, precision),
-            graph_weights(known.arrays, precision),
-            stacked_vectors(known.arrays),
-            known.arrays.get(CONTEXT),
+            graph_weights(trained.arrays, precision),
+            stacked_vectors(trained.arrays),
+            trained.arrays.get(CONTEXT),
             threads=threads,
             spinning=spinning,
         )

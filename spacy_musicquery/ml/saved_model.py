@@ -16,21 +16,28 @@ from ..vectors.encoder import FrozenEncoder
 from .architectures import get_shim
 from .parameters import Parameters
 from .saved_attrs import read_bigrams, read_characters, read_types, write_attrs
-from .saved_weights import read_weights
+from .saved_weights import read_weights, write_weights
 
 # Attributes of a saved model that parameters hold.
 _LEARNT = ("inventory", "bigrams", "catalogue", "n_intents")
 
 
-def write_model(model: Model[List[str], Emissions]) -> bytes:
+def write_model(model: Model[List[str], Emissions], parameters: Parameters) -> bytes:
     """Save what a model has learnt.
 
     model (Model[List[str], Emissions]): The model.
+    parameters (Parameters): Its parameters, those of one moment.
     RETURNS (bytes): What `read_model` reads. The names of the catalogue, the labels and
         the intents are not in it: the component saves them beside it.
     """
-    message = model.to_dict()
-    message["attrs"][0].update(write_attrs(get_shim(model).parameters))
+    attrs = {name: srsly.msgpack_dumps(value) for name, value in model.attrs.items()}
+    dims = {"nO": parameters.n_tags}
+    message = {
+        "nodes": [{"index": 0, "name": model.name, "dims": dims, "refs": {}}],
+        "attrs": [{**attrs, **write_attrs(parameters)}],
+        "params": [{}],
+        "shims": [[write_weights(parameters.weights)]],
+    }
     return seal(srsly.msgpack_dumps(message))
 
 
@@ -86,7 +93,10 @@ def _require_form(message: Any, model: Model[List[str], Emissions]) -> None:
     for name, value in attributes.items():
         is_known = name in known and type(value) is bytes
         require_sound(is_known, f"its attribute {name!r} is unknown")
-        if name in model.attrs or name == "n_intents":
+        if name == "encoder":
+            is_digest = type(limited_msgpack.loads(value)) in (str, type(None))
+            require_sound(is_digest, "it does not tell its encoder")
+        elif name in model.attrs or name == "n_intents":
             is_number = type(limited_msgpack.loads(value)) in (int, float)
             require_sound(is_number, f"its attribute {name!r} is no number")
 
@@ -100,15 +110,16 @@ def _read(
     encoder = configured.encoder
     if encoder is not None and "encoder" in attributes:
         digest: Any = limited_msgpack.loads(attributes["encoder"])
-        require_sound(type(digest) is str, "it does not tell its encoder")
         encoder = FrozenEncoder(str(encoder.path), digest)
     weights = read_weights(message["shims"][0][0], shim.settings, component)
-    return Parameters(
+    parameters = Parameters(
         characters=characters,
         bigrams=read_bigrams(attributes["bigrams"]),
         encoder=encoder,
         **weights._asdict(),
-    ).with_catalogue(read_types(attributes["catalogue"]), {})
+    )
+    types = read_types(attributes["catalogue"])
+    return parameters.replace(catalogue=parameters.new_catalogue(types, {}))
 
 
 def _require_agreement(

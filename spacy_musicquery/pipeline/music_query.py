@@ -4,12 +4,16 @@ Longer than other modules, as it is one class, in the order of spaCy's own compo
 """
 
 import logging
+import sys
+from contextlib import contextmanager
 from copy import deepcopy
+from types import FrameType
 from typing import (
     Any,
     Callable,
     Dict,
     Iterable,
+    Iterator,
     List,
     Mapping,
     Optional,
@@ -28,7 +32,7 @@ from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from ..decoding.emissions import EmissionGradients, Emissions
 from ..errors import Errors, Warnings, bad_setting, excerpt, require_number
 from ..features.catalogue import require_names
-from ..ml.architectures import get_shim
+from ..ml.architectures import set_parameters
 from ..ml.growth import grow, grow_chars, grow_output
 from ..ml.learn_rates import LearnRates, Rate
 from ..ml.parameters import Parameters
@@ -42,11 +46,11 @@ from ..training.losses import (
     TagLoss,
     make_negative_log_likelihood,
 )
-from ..training.objective import Objective
+from ..training.objective import Objective, Regularizer
 from ..training.rehearsal import Rehearsal, Rehearser, read_texts, rehearse
 from ..vectors.char_vectors import CharVectors
 from .load import load_component
-from .query_finder import QueryFinder
+from .query_finder import READING, QueryFinder
 from .scorer import music_query_score
 
 logger = logging.getLogger("spacy.music_query")
@@ -130,10 +134,7 @@ def make_music_query(
 
     RAISES (ValueError): If a setting is not allowed, or there is nothing to start from.
     """
-    # What a saved pipeline was trained from may be gone, and its meta data tell of
-    # components that it has not got yet.
-    is_loaded = name in nlp._meta.get("components", ()) and name not in nlp.component_names
-    if pretrained is not None and not is_loaded:
+    if pretrained is not None and (not pretrained or not _is_made_from_config()):
         find_pretrained(pretrained, name)
     return MusicQuery(
         nlp.vocab,
@@ -149,6 +150,18 @@ def make_music_query(
         loss=loss,
         scorer=scorer,
     )
+
+
+def _is_made_from_config() -> bool:
+    """Whether spaCy makes a whole pipeline, of which it tells a factory nothing. Then what
+    it was trained from may be gone, if what was saved is loaded next; and if it is trained
+    next, `initialize` looks for it."""
+    frame: Optional[FrameType] = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code is Language.from_config.__func__.__code__:  # type: ignore[attr-defined]
+            return True
+        frame = frame.f_back
+    return False
 
 
 class MusicQuery(QueryFinder):
@@ -211,8 +224,8 @@ class MusicQuery(QueryFinder):
                 "threshold": threshold,
             },
         )
-        self._objective = Objective(loss or make_negative_log_likelihood())
-        shim = get_shim(model)
+        self._objective = Objective(loss or make_negative_log_likelihood(), None)
+        shim = self._shim
         shim.learn_rates = LearnRates(
             learn_rates or {}, component=name, depth=shim.settings["depth"]
         )
@@ -221,6 +234,11 @@ class MusicQuery(QueryFinder):
         self._former: Optional[Model[List[str], Emissions]] = None
         self._n_updates = 0
         self._told_of_parameters = False
+
+    @property
+    def loss(self) -> TagLoss:
+        """What training minimises over the tags. RETURNS (Callable): See `losses`."""
+        return self._objective.loss
 
     def initialize(
         self,
@@ -281,40 +299,63 @@ class MusicQuery(QueryFinder):
         if intents is None:
             intents = sample.intents if self.cfg["learn_intents"] else []
         # Labels that were added by hand count, unless this starts over.
-        added = () if self.parameters.sizes is not None else self.labels
+        known = self._shim.parameters
+        added = () if known.sizes is not None else known.labels
         wanted = [*added, *(sample.labels if labels is None else labels)]
-        known_names: Dict[str, List[str]] = {}
-        self._former, self._objective.regularizers = None, []
         wanted = [*self._labels_to_learn, *wanted]
-        if self._pretrained is not None:
-            self._load_pretrained()  # whatever was learnt since
-            wanted = [*self.labels, *wanted]
-            intents = [*self.intents, *intents]
-            known_names = self.catalogue
-        if not wanted:
-            raise ValueError(Errors.MQ005.format(name=self.name, n=len(sample.texts)))
         new_names = catalogue or {}
-        types = [*known_names, *sorted(set(new_names) - set(known_names))]
         with self._unchanged_on_error():
-            parameters = self.parameters.replace(
+            known_names: Dict[str, List[str]] = {}
+            if self._pretrained is not None:
+                self._load_pretrained()  # whatever was learnt since
+                wanted = [*self.labels, *wanted]
+                intents = [*self.intents, *intents]
+                known_names = self.catalogue
+            if not wanted:
+                raise ValueError(Errors.MQ005.format(name=self.name, n=len(sample.texts)))
+            types = [*known_names, *sorted(set(new_names) - set(known_names))]
+            parameters = self._shim.parameters.replace(
                 labels=tuple(dict.fromkeys(map(self._checked_label, wanted))),
                 intents=tuple(dict.fromkeys(intents)),
-            ).with_catalogue(types, known_names)
-            parameters.catalogue.add(new_names)
+            )
+            catalogue_of_all = parameters.new_catalogue(types, known_names)
+            catalogue_of_all.add(new_names)
+            parameters = parameters.replace(catalogue=catalogue_of_all)
+            objective = Objective(self.loss, teacher)
             if teacher is not None:
                 teacher.load(parameters.labels, load_component, component=self.name)
             if self._pretrained is None:
-                self.parameters = parameters.without_network()
+                set_parameters(self.model, parameters.without_network())
                 self.model.initialize(X=sample.texts)
             else:
-                self.parameters = grow(parameters, sample.texts, **self._min_counts)
-                get_shim(self.model).start_training()
-        self._regularize(nlp or Language(self.vocab), rehearsal, consolidation)
-        if char_vectors is not None:
-            self._use_char_vectors(char_vectors)
-        self._objective.teacher = teacher
+                parameters = grow(parameters, sample.texts, **self._min_counts)
+                set_parameters(self.model, parameters)
+                self._shim.start_training()
+            nlp = nlp or Language(self.vocab)
+            objective.regularizers = self._regularizers(nlp, rehearsal, consolidation)
+            if char_vectors is not None:
+                self._use_char_vectors(char_vectors)
+        self._objective, self._former = objective, None
+        self._awaits_pretrained = False
         self._told_of_parameters = False
         self._tell_of_parameters()
+
+    @contextmanager
+    def _unchanged_on_error(self) -> Iterator[None]:
+        """Take back what becomes of the component in a `with` block that fails."""
+        before = self._objective, self._former
+        with READING, self._shim.unchanged_on_error():
+            try:
+                yield
+            except Exception:
+                self._objective, self._former = before
+                raise
+
+    def _install(self, saved: Mapping[str, Any]) -> None:
+        """Take over what was saved, and nothing of what was to be kept of another model."""
+        super()._install(saved)
+        if "model" in saved:
+            self._objective, self._former = Objective(self.loss, None), None
 
     @property
     def _min_counts(self) -> Dict[str, int]:
@@ -335,26 +376,27 @@ class MusicQuery(QueryFinder):
             model = deepcopy(self.model)
         self._former = model
 
-    def _regularize(
+    def _regularizers(
         self,
         nlp: Language,
         rehearsal: Optional[Rehearsal],
         consolidation: Optional[Consolidation],
-    ) -> None:
+    ) -> List[Regularizer]:
         """Take down what training shall not forget: what the model predicts for old texts,
         and what its weights are."""
+        regularizers: List[Regularizer] = []
         if rehearsal is not None:
             texts = read_texts(rehearsal.corpus, nlp, self.name)
-            self._objective.regularizers.append(Rehearser(self.model, texts, rehearsal))
+            regularizers.append(Rehearser(self.model, texts, rehearsal))
         if consolidation is not None:
             texts = read_texts(consolidation.corpus, nlp, self.name)
-            consolidator = Consolidator(self.model, texts, consolidation)
-            self._objective.regularizers.append(consolidator)
+            regularizers.append(Consolidator(self.model, texts, consolidation))
+        return regularizers
 
     def _use_char_vectors(self, char_vectors: CharVectors) -> None:
-        shim = get_shim(self.model)
+        shim = self._shim
         aligned = char_vectors.align(
-            self.parameters.characters,
+            shim.parameters.characters,
             shim.arrays[EMBEDDING],
             component=self.name,
         )
@@ -392,7 +434,7 @@ class MusicQuery(QueryFinder):
         self._n_updates += 1
         if self._former is not None:
             self._grow_chars([e.predicted.text for e in new_examples(examples)])
-        get_shim(self.model).wake()
+        self._shim.activate()
         self._tell_of_parameters()
         set_dropout_rate(self.model, drop)
         emissions, backprop = self.model.begin_update(texts)
@@ -469,7 +511,7 @@ class MusicQuery(QueryFinder):
         """Log, once, how many parameters training will change."""
         if not self._told_of_parameters:
             self._told_of_parameters = True
-            shim = get_shim(self.model)
+            shim = self._shim
             n_trained, n_frozen = shim.n_parameters
             text = f"{self.name}: {n_trained:,} parameters to train, {n_frozen:,} frozen"
             if shim.n_waiting:
@@ -492,7 +534,7 @@ class MusicQuery(QueryFinder):
             self._labels_to_learn.append(label)
             self._grow(grow_output(parameters))
         else:
-            self.parameters = parameters
+            set_parameters(self.model, parameters)
         return 1
 
     def _checked_label(self, label: str) -> str:
@@ -510,5 +552,5 @@ class MusicQuery(QueryFinder):
 
     def _grow(self, parameters: Parameters) -> None:
         """Know more, in the middle of training."""
-        get_shim(self.model).grow(parameters)
+        self._shim.grow(parameters)
         self.model.set_dim("nO", cast(Any, parameters.n_tags), force=True)

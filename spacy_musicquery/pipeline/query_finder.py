@@ -6,7 +6,6 @@ Longer than other modules, as it is one class, in the order of spaCy's own compo
 
 import logging
 import threading
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import (
@@ -38,7 +37,8 @@ from ..decoding.emissions import Emissions, log_softmax
 from ..errors import Errors, Warnings, damaged, excerpt
 from ..features.batches import split_by_length
 from ..features.catalogue import require_names
-from ..ml.architectures import get_shim, set_parameters
+from ..ml.architectures import get_shim, predict, set_parameters
+from ..ml.keras_shim import KerasShim
 from ..ml.parameters import Parameters
 from ..ml.saved_model import read_model, write_model
 from ..saving import atomic, sealed_files
@@ -59,9 +59,9 @@ from .settings import check_settings
 
 logger = logging.getLogger("spacy.music_query")
 
-# One thread at a time reads what is pretrained, as components cannot carry locks to
-# other processes.
-_READING = threading.Lock()
+# One thread at a time reads what is pretrained or puts something else in its place, as
+# components cannot carry locks to other processes.
+READING = threading.RLock()
 # And one at a time counts.
 _COUNTING = threading.Lock()
 
@@ -115,10 +115,10 @@ class QueryFinder(TrainablePipe):
         self.cfg: Dict[str, Any] = dict(settings)
         check_settings(name, self.cfg)
         self._configured = dict(self.cfg)
-        get_shim(model).component = name
         # spaCy asks for the labels before it loads what it has saved.
         known = known_labels(pretrained, name).items()
-        self.parameters = self.parameters.replace(**{k: tuple(v) for k, v in known})
+        names = {key: tuple(of_key) for key, of_key in known}
+        set_parameters(model, self._shim.parameters.replace(**names))
         self._pretrained = pretrained
         self._awaits_pretrained = pretrained is not None
         self.misaligned: Dict[Change, int] = dict.fromkeys(CHANGES, 0)
@@ -128,23 +128,35 @@ class QueryFinder(TrainablePipe):
     def parameters(self) -> Parameters:
         """What has been learnt: the one place where it is kept.
 
-        RETURNS (Parameters): Of this moment. Assign others to exchange all of it.
+        RETURNS (Parameters): Of this moment. Assign others to exchange all of it;
+            schedules of training then start over.
         """
-        return get_shim(self.model).parameters
+        self._read_pretrained()
+        return self._shim.parameters
 
     @parameters.setter
     def parameters(self, parameters: Parameters) -> None:
-        set_parameters(self.model, parameters)
+        with READING:
+            set_parameters(self.model, parameters)
+            self._awaits_pretrained = False
+
+    @property
+    def _shim(self) -> KerasShim:
+        """What holds the parameters, under the name that the component has now: spaCy
+        changes it when a component is sourced."""
+        shim = get_shim(self.model)
+        shim.component = self.name
+        return shim
 
     @property
     def labels(self) -> Tuple[str, ...]:
         """The entity labels. RETURNS (Tuple[str]): In the order of the tags."""
-        return self.parameters.labels
+        return self._shim.parameters.labels
 
     @property
     def intents(self) -> Tuple[str, ...]:
         """The intents of whole messages. RETURNS (Tuple[str]): None if none were learnt."""
-        return self.parameters.intents
+        return self._shim.parameters.intents
 
     @property
     def label_data(self) -> Dict[str, List[str]]:
@@ -157,7 +169,7 @@ class QueryFinder(TrainablePipe):
     @property
     def tags(self) -> List[str]:
         """The BIO tags. RETURNS (List[str]): In the order of the model's output."""
-        return list(self.parameters.tags)
+        return list(self._shim.parameters.tags)
 
     def predict(self, docs: Iterable[Doc]) -> List[Prediction]:
         """Find the queries of a batch of docs, without modifying them.
@@ -166,13 +178,13 @@ class QueryFinder(TrainablePipe):
         RETURNS (List[Prediction]): The queries of each doc whose score reaches the
             threshold, and its intents.
         """
-        self._read_pretrained()
         texts = [doc.text for doc in docs]
         found = [Prediction([], {}) for _ in texts]
         if not any(texts):
             return found
-        emissions = self.model.predict(texts)
-        labels, threshold = self.labels, self.cfg["threshold"]
+        parameters, threshold = self.parameters, self.cfg["threshold"]
+        emissions = predict(self.model, parameters, texts)
+        labels = parameters.labels
         spans = bio.decode(emissions.data, emissions.lengths, emissions.chain)
         for i, start, end, label, score in spans:
             start, end = strip_blanks(texts[i], start, end)
@@ -182,7 +194,7 @@ class QueryFinder(TrainablePipe):
             probabilities = np.exp(log_softmax(emissions.intents)).tolist()
             for text, prediction, row in zip(texts, found, probabilities):
                 if text:
-                    prediction.cats.update(zip(self.intents, row))
+                    prediction.cats.update(zip(parameters.intents, row))
         return found
 
     def tag_probabilities(self, docs: Iterable[Doc]) -> List[Floats2d]:
@@ -192,12 +204,13 @@ class QueryFinder(TrainablePipe):
         RETURNS (List[Floats2d]): One array a doc (characters, tags); the columns
             are `tags`, every row sums to 1.
         """
-        emissions = self.emissions([doc.text for doc in docs])
+        parameters = self.parameters
+        emissions = predict(self.model, parameters, [doc.text for doc in docs])
         probabilities = bio.tag_probabilities(
             emissions.data, emissions.lengths, emissions.chain
         )
         # Tags that were added and never updated.
-        n_new = len(self.tags) - probabilities.shape[1]
+        n_new = len(parameters.tags) - probabilities.shape[1]
         probabilities = np.pad(probabilities, ((0, 0), (0, n_new)))
         return split_by_length(probabilities, emissions.lengths)
 
@@ -207,8 +220,7 @@ class QueryFinder(TrainablePipe):
         texts (List[str]): The texts.
         RETURNS (Emissions): The scores of all their characters.
         """
-        self._read_pretrained()
-        return self.model.predict(texts)
+        return predict(self.model, self.parameters, texts)
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Apply the component to a stream of documents.
@@ -292,7 +304,7 @@ class QueryFinder(TrainablePipe):
         read, or loading has made it needless."""
         if not self._awaits_pretrained:
             return
-        with _READING:
+        with READING:
             if self._awaits_pretrained:  # still, when other threads have read
                 self._load_pretrained()
 
@@ -306,7 +318,6 @@ class QueryFinder(TrainablePipe):
 
         RETURNS (Dict[str, List[str]]): By type, normalised as messages are.
         """
-        self._read_pretrained()
         return self.parameters.catalogue.names()
 
     def set_catalogue(self, names: Mapping[str, Iterable[str]]) -> None:
@@ -317,11 +328,10 @@ class QueryFinder(TrainablePipe):
         RAISES (ValueError): If the pipeline was trained without a catalogue, or without
             one of the types.
         """
-        self._read_pretrained()
-        shim = get_shim(self.model)
-        types = shim.parameters.catalogue.types
+        parameters = self.parameters
+        types = parameters.catalogue.types
         names = self._checked_names(names, types)
-        shim.parameters = shim.parameters.with_catalogue(types, names)
+        self._shim.change(catalogue=parameters.new_catalogue(types, names))
 
     def add_to_catalogue(self, names: Mapping[str, Iterable[str]]) -> None:
         """Add names to the catalogue; they are found from now on.
@@ -329,7 +339,6 @@ class QueryFinder(TrainablePipe):
         names (Mapping[str, Iterable[str]]): Names by type.
         RAISES (ValueError): As `set_catalogue`.
         """
-        self._read_pretrained()
         catalogue = self.parameters.catalogue
         catalogue.add(self._checked_names(names, catalogue.types))
 
@@ -355,14 +364,15 @@ class QueryFinder(TrainablePipe):
         exclude (Iterable[str]): Names of serialization fields to leave out.
         RETURNS (bytes): The serialized component.
         """
-        self._read_pretrained()
+        parameters = self.parameters
+        settings = {**self.cfg, **self.label_data}
         writers = {
-            "cfg": lambda: srsly.json_dumps({**self.cfg, **self.label_data}),
+            "cfg": lambda: srsly.json_dumps(settings),
             "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
-            "model": lambda: write_model(self.model),
+            "model": lambda: write_model(self.model, parameters),
         }
-        if self.parameters.catalogue.types:
-            writers["catalogue"] = self._catalogue_to_bytes
+        if parameters.catalogue.types:
+            writers["catalogue"] = lambda: _write_names(parameters)
         return util.to_bytes(writers, exclude)
 
     def from_bytes(
@@ -383,7 +393,7 @@ class QueryFinder(TrainablePipe):
             "catalogue": lambda b: saved.update(catalogue=lambda: b),
         }
         util.from_dict(sealed_files.read_message(bytes_data, self.name), readers, exclude)
-        self._become(saved)
+        self._install(saved)
         return self
 
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
@@ -392,12 +402,12 @@ class QueryFinder(TrainablePipe):
         path (Union[str, Path]): The directory; made if need be.
         exclude (Iterable[str]): Names of serialization fields to leave out.
         """
-        self._read_pretrained()
+        parameters = self.parameters
         sealed: Dict[str, bytes] = {}
         if "model" not in exclude:
-            sealed["model"] = write_model(self.model)
-        if "catalogue" not in exclude and self.parameters.catalogue.types:
-            sealed["catalogue"] = self._catalogue_to_bytes()
+            sealed["model"] = write_model(self.model, parameters)
+        if "catalogue" not in exclude and parameters.catalogue.types:
+            sealed["catalogue"] = _write_names(parameters)
         digests = {name: sealed_files.digest_of(data) for name, data in sealed.items()}
         settings = {**self._settings_to_save(), "digests": digests}
         writers: Dict[str, Callable[[Path], Any]] = {
@@ -435,48 +445,54 @@ class QueryFinder(TrainablePipe):
             "catalogue": lambda p: saved.update(catalogue=lambda: read(p)),
         }
         util.from_disk(path, readers, exclude)
-        self._become(saved)
+        self._install(saved)
         return self
 
-    def _become(self, saved: Mapping[str, Any]) -> None:
+    def _install(self, saved: Mapping[str, Any]) -> None:
         """Take over what was saved, once all of it has been read and agrees: of "cfg" the
         settings, of "model" the bytes, and of "catalogue" what reads its bytes, since only
-        the model says whether there are any."""
-        settings, parameters = self.cfg, self.parameters
-        labels = self.label_data
-        if "cfg" in saved:
-            labels = {key: saved["cfg"].get(key, []) for key in labels}
-            settings = {**settings, **saved["cfg"]}
-            for other in ("digests", *labels):
-                settings.pop(other, None)
-            check_settings(self.name, settings)
+        the model says whether there are any. What was left out stays as it is."""
+        with READING:
+            settings, labels = self.cfg, self.label_data
+            if "cfg" in saved:
+                labels = {key: saved["cfg"].get(key, []) for key in labels}
+                settings = {**settings, **saved["cfg"]}
+                for other in ("digests", *labels):
+                    settings.pop(other, None)
+                check_settings(self.name, settings)
+            parameters = self._read_parameters(saved, labels)
+            set_parameters(self.model, parameters)
+            self.cfg = settings
+            if "model" in saved:
+                self._awaits_pretrained = False
+        for label in parameters.labels:
+            self.vocab.strings.add(label)
+
+    def _read_parameters(
+        self, saved: Mapping[str, Any], labels: Mapping[str, List[str]]
+    ) -> Parameters:
+        """Read "model" and "catalogue" of what was saved, see `_install`."""
+        if saved.keys() == {"catalogue"}:
+            self._read_pretrained()  # its types are those that names may have
+        before = self._shim.parameters
         if "model" in saved:
-            model = saved["model"]
-            parameters = read_model(self.model, model, component=self.name, **labels)
+            model, name = saved["model"], self.name
+            parameters = read_model(self.model, model, component=name, **labels)
         else:
             names = {key: tuple(of_key) for key, of_key in labels.items()}
-            parameters = parameters.replace(**names)
+            parameters = before.replace(**names)
             if (problem := parameters.disagreement()) is not None:
                 raise damaged(self.name, problem)
         types = parameters.catalogue.types
         if "catalogue" in saved and types:
-            names_by_type = sealed_files.read_names(saved["catalogue"](), self.name)
-            self._checked_names(names_by_type, types)
-            parameters = parameters.with_catalogue(types, names_by_type)
-        self.cfg, self.parameters = settings, parameters
-        self._awaits_pretrained = False
-        for label in self.labels:
-            self.vocab.strings.add(label)
-
-    @contextmanager
-    def _unchanged_on_error(self) -> Iterator[None]:
-        """Take back what was learnt or set in a `with` block that fails."""
-        settings, parameters = self.cfg, self.parameters
-        try:
-            yield
-        except Exception:
-            self.cfg, self.parameters = settings, parameters
-            raise
+            of_types = sealed_files.read_names(saved["catalogue"](), self.name)
+            self._checked_names(of_types, types)
+            catalogue = parameters.new_catalogue(types, of_types)
+            parameters = parameters.replace(catalogue=catalogue)
+        elif types and types == before.catalogue.types:
+            catalogue = parameters.new_catalogue(types, before.catalogue.names())
+            parameters = parameters.replace(catalogue=catalogue)
+        return parameters
 
     def _settings_to_save(self) -> Dict[str, Any]:
         """The labels and intents, and settings that were changed after the component was made:
@@ -484,8 +500,9 @@ class QueryFinder(TrainablePipe):
         changed = {k: v for k, v in self.cfg.items() if v != self._configured.get(k)}
         return {**changed, **self.label_data}
 
-    def _catalogue_to_bytes(self) -> bytes:
-        return sealed_files.write_names(self.catalogue)
+
+def _write_names(parameters: Parameters) -> bytes:
+    return sealed_files.write_names(parameters.catalogue.names())
 
 
 def _write(data: bytes, path: Path) -> None:

@@ -103,6 +103,9 @@ def _intent_scores(
 ) -> Dict[str, Any]:
     known = [example for example in examples if best_intent(example.reference) is not None]
     intents = sorted({cat for example in known for cat in example.reference.cats})
+    told = {cat for example in known for cat in example.predicted.cats}
+    if known and told.isdisjoint(intents):
+        return {}  # those of the box, where the messages have their own
     scores = Scorer.score_cats(known, "cats", labels=intents, multi_label=False)
     rights = []
     for example in known:

@@ -123,14 +123,31 @@ def set_group(
     # What is behind the proxy, since every message comes here.
     old = doc.spans.data.get(key)
     if old is not None and "char_spans" in old.attrs:
-        scored = list(zip(old, old.attrs["scores"]))
-        scored = [(span, score) for span, score in scored if span.label_ not in labels]
+        scored = [
+            (span, score)
+            for span, score in _scored_spans(doc, old)
+            if span.label_ not in labels
+        ]
         scored = sorted([*scored, *zip(spans, scores)], key=_place_of_scored)
         spans, scores = [span for span, _ in scored], [score for _, score in scored]
         others = [span for span in old.attrs["char_spans"] if span["label"] not in labels]
         char_spans = sorted([*others, *char_spans], key=_place_of_char_span)
     attrs = {"scores": scores, "char_spans": char_spans}
     doc.spans.data[key] = SpanGroup(doc, name=key, spans=spans, attrs=attrs)
+
+
+def _scored_spans(doc: Doc, group: SpanGroup) -> List[Tuple[Span, float]]:
+    """The spans of a group with their scores. Where tokens have been merged since, those of
+    the group are of other tokens: they are found again by their characters."""
+    try:
+        return list(zip(group, group.attrs["scores"]))
+    except IndexError:
+        found = group.attrs["char_spans"]
+    spans = (
+        doc.char_span(f["start"], f["end"], label=f["label"], alignment_mode="expand")
+        for f in found
+    )
+    return [(span, f["score"]) for span, f in zip(spans, found) if span is not None]
 
 
 def _place_of_scored(scored: Tuple[Span, float]) -> Tuple[int, int]:

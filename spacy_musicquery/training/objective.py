@@ -25,13 +25,14 @@ class Objective:
     regularizers (List[Regularizer]): What keeps hold of old texts.
     """
 
-    def __init__(self, loss: TagLoss) -> None:
-        """Minimise a loss of tags alone.
+    def __init__(self, loss: TagLoss, teacher: Optional[Teacher]) -> None:
+        """Minimise a loss, and that of a teacher.
 
         loss (TagLoss): Of the gold tags.
+        teacher (Optional[Teacher]): Pipelines to learn from as well; None for none.
         """
         self.loss = loss
-        self.teacher: Optional[Teacher] = None
+        self.teacher = teacher
         self.regularizers: List[Regularizer] = []
 
     def of_examples(

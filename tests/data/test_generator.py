@@ -98,7 +98,7 @@ def test_shares_are_kept(phrases):
 
 
 def test_intents(phrases):
-    settings = PLAIN._replace(size=200)
+    settings = PLAIN._replace(size=200, controls=0.1)
     intents = {}
     for record in generate(Grammar(phrases, NAMES), settings):
         intents.setdefault(record.intent, set()).add(record.text[:2])

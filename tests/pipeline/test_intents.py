@@ -117,6 +117,14 @@ def test_unknown_intent_is_refused(trained):
         trained.get_pipe("music_query").update([example])
 
 
+def test_other_intents_than_the_messages_have_are_not_scored():
+    nlp = spacy.blank("zh")
+    nlp.add_pipe("music_query")
+    scores = nlp.evaluate(make_examples(nlp))
+    assert "cats_macro_f" not in scores and "music_query_intent_acc" not in scores
+    assert scores["ents_f"] is not None
+
+
 def test_scores(trained):
     scores = trained.evaluate(make_examples(trained))
     assert scores["cats_macro_f"] == 1.0

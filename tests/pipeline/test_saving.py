@@ -5,9 +5,9 @@ import shutil
 import pytest
 import spacy
 import srsly
-from thinc.api import Model
 
 from spacy_musicquery.errors import SavedModelError
+from spacy_musicquery.pipeline import query_finder
 from spacy_musicquery.saving import atomic
 from spacy_musicquery.saving import sealed_files as saving
 from stress.damages import reseal
@@ -146,7 +146,7 @@ def fail_to_write(*args, **kwargs):
 def test_failed_save_leaves_the_old_pipeline(saved, monkeypatch):
     nlp = spacy.load(saved)
     component = nlp.get_pipe("music_query")
-    monkeypatch.setattr(Model, "to_bytes", fail_to_write)
+    monkeypatch.setattr(query_finder, "write_model", fail_to_write)
     component.cfg["threshold"] = 1.0
     with pytest.raises(OSError, match="No space left"):
         nlp.to_disk(saved)
@@ -158,7 +158,7 @@ def test_failed_save_leaves_the_old_pipeline(saved, monkeypatch):
 
 def test_failed_first_save_leaves_nothing_that_loads(trained_path, tmp_path, monkeypatch):
     nlp = spacy.load(trained_path)
-    monkeypatch.setattr(Model, "to_bytes", fail_to_write)
+    monkeypatch.setattr(query_finder, "write_model", fail_to_write)
     with pytest.raises(OSError, match="No space left"):
         nlp.to_disk(tmp_path / "new")
     with pytest.raises(ValueError, match="cannot be read"):
