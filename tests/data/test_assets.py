@@ -35,4 +35,5 @@ def test_every_carrier_has_a_place_for_a_query():
     grammar = Grammar(ASSETS / "corpus", read_catalogue([ASSETS / "catalogue"]))
     carriers = grammar.lines["carriers"]
     assert len(carriers) > 1000
-    assert all(re.search(r"\{(query|work|source)\}", carrier) for carrier in carriers)
+    places = "|".join(("query", "work", "source", *grammar.names))
+    assert all(re.search(rf"\{{({places})\}}", carrier) for carrier in carriers)
