@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, Iterable, Iterator, List, Literal, Optional, Union
 
 import numpy as np
-from wasabi import msg
 
 from ..errors import Errors, Warnings
 from ..features.characters import N_RESERVED, CharInventory
@@ -84,7 +83,7 @@ class CharVectors:
         if found.width > width:
             vectors, kept = project(vectors, width)
             share = f"which keeps {kept:.1%} of their variance"
-            msg.info(
+            logger.info(
                 f"{component}: made them {width} wide instead of {found.width}, {share}"
             )
         aligned = embedding.copy() if self.unseen == "random" else embedding * 0
@@ -98,7 +97,7 @@ class CharVectors:
         coverage = f"{n_found} of {n_chars} characters ({share:.1%})"
         if found.from_subwords:
             coverage += f", {len(found.from_subwords)} of them from parts of words,"
-        msg.info(f"{component}: {coverage} have a vector in {self.path}")
+        logger.info(f"{component}: {coverage} have a vector in {self.path}")
         if share < 0.5:
             logger.warning(
                 Warnings.MQ102.format(

@@ -11,6 +11,7 @@ from thinc.util import fix_random_seed
 
 from spacy_musicquery.decoding import bio
 from spacy_musicquery.decoding.emissions import Emissions
+from spacy_musicquery.pipeline.load import load_component
 from spacy_musicquery.training.distillation import (
     Marginals,
     distillation_gradient,
@@ -120,7 +121,7 @@ def other_teacher_path(tmp_path_factory):
 
 def test_several_teachers_are_their_mean(trained_path, other_teacher_path):
     teacher = load_teacher([trained_path, str(other_teacher_path)])
-    teacher.load(("FILM", "MUSIC_QUERY"), component="music_query")
+    teacher.load(("FILM", "MUSIC_QUERY"), load_component, component="music_query")
     text = "播放流浪晴天"
     one, other = (
         spacy.load(path).get_pipe(name).tag_probabilities([spacy.blank("zh")(text)])[0]
@@ -214,7 +215,7 @@ def test_no_path_no_teacher():
 
 def test_the_box_teaches():
     teacher = load_teacher("box")
-    teacher.load(["MUSIC_QUERY"], component="music_query")
+    teacher.load(["MUSIC_QUERY"], load_component, component="music_query")
     found = teacher.marginals(["我想听周杰伦的晴天"], bio.tag_names(["MUSIC_QUERY"]))
     assert found.tags.argmax(axis=1).tolist() == [0, 0, 0, 1, 2, 2, 2, 2, 2]
 

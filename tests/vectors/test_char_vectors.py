@@ -79,11 +79,12 @@ def test_frozen_or_trained_on(tmp_path, trainable):
     assert np.array_equal(embedding(again), embedding(component)) == (not trainable)
 
 
-def test_coverage_and_parameters_are_reported(tmp_path, capsys):
+def test_coverage_and_parameters_are_reported(tmp_path, caplog):
+    caplog.set_level("INFO", "spacy.music_query")
     path = write_vectors(tmp_path / "v.txt", {"听": np.ones(WIDTH)})
     _, component, _ = initialized(load_char_vectors(path, trainable=False))
     n_chars = len(component.parameters.characters.chars)
-    printed = capsys.readouterr().out
+    printed = caplog.text
     assert f"1 of {n_chars} characters" in printed
     n_frozen = (n_chars + 2) * WIDTH
     assert f"{n_frozen} frozen" in printed.replace(",", "")
