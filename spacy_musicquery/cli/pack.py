@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import List
+from typing import List, Optional
 
 import srsly
 import typer
@@ -21,6 +21,13 @@ def pack(
         [], help="A file or folder that it was made from; may be said several times"
     ),
     dev_path: Path = typer.Option(..., "--dev", help="Annotated messages to score it on"),
+    listen_threshold: Optional[float] = typer.Option(
+        None,
+        "--listen-threshold",
+        min=0.0,
+        max=1.0,
+        help="Messages that ask less likely than this to hear music have no queries",
+    ),
 ) -> None:
     """Save the music_query of a pipeline alone, to start others from (`pretrained`), with
     a record of what it was made from and how good it is.
@@ -28,6 +35,8 @@ def pack(
     with plain_errors():
         nlp = load_pipeline(model)
         component = next(pipe for _, pipe in nlp.pipeline if isinstance(pipe, MusicQuery))
+        if listen_threshold is not None:
+            component.cfg["listen_threshold"] = listen_threshold
         for source in sources:
             if not source.exists():
                 refuse("--sources", source, "no such file or folder")

@@ -40,6 +40,7 @@ from ..ml.shapes import EMBEDDING
 from ..saving.pretrained import find_pretrained
 from ..tokens.alignment import SCORE_EXTENSION, AlignmentMode
 from ..tokens.gold import new_examples, read_sample
+from ..tokens.intents import LISTEN
 from ..training.consolidation import Consolidation, Consolidator
 from ..training.distillation import Teacher
 from ..training.losses import (
@@ -95,6 +96,7 @@ DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
         "model": DEFAULT_MODEL,
         "pretrained": "box",
         "threshold": 0.0,
+        "listen_threshold": None,
         "overwrite": False,
         "spans_key": "music_query",
         "alignment_mode": "expand",
@@ -122,6 +124,7 @@ def make_music_query(
     model: Model[List[str], Emissions],
     pretrained: Optional[str],
     threshold: float,
+    listen_threshold: Optional[float],
     overwrite: bool,
     spans_key: str,
     alignment_mode: AlignmentMode,
@@ -142,6 +145,7 @@ def make_music_query(
         name,
         pretrained=pretrained,
         threshold=threshold,
+        listen_threshold=listen_threshold,
         overwrite=overwrite,
         spans_key=spans_key,
         alignment_mode=alignment_mode,
@@ -175,6 +179,7 @@ class MusicQuery(QueryFinder):
         *,
         pretrained: Optional[str] = None,
         threshold: float = 0.0,
+        listen_threshold: Optional[float] = None,
         overwrite: bool = False,
         spans_key: str = "music_query",
         alignment_mode: AlignmentMode = "expand",
@@ -194,6 +199,10 @@ class MusicQuery(QueryFinder):
             `music_query` of a saved pipeline, None for nothing. It is read when it is
             first needed, and `initialize` starts from it.
         threshold (float): Spans with a lower score are not annotated, 0 to 1.
+        listen_threshold (Optional[float]): A message that asks less likely than this to
+            hear music (the intent LISTEN) has no queries, 0 to 1; None for what the
+            component has that this one starts from, or 0. Training on data without this
+            intent sets it to 0, as what it tells is no longer known.
         overwrite (bool): Where a query overlaps entities that are already there:
             True replaces them, False leaves them and keeps the query in `doc.spans`
             only. Other entities always stay.
@@ -219,6 +228,7 @@ class MusicQuery(QueryFinder):
             settings={
                 "alignment_mode": alignment_mode,
                 "learn_intents": learn_intents,
+                "listen_threshold": listen_threshold,
                 "overwrite": overwrite,
                 "spans_key": spans_key,
                 "threshold": threshold,
@@ -335,6 +345,8 @@ class MusicQuery(QueryFinder):
             objective.regularizers = self._regularizers(nlp, rehearsal, consolidation)
             if char_vectors is not None:
                 self._use_char_vectors(char_vectors)
+        if LISTEN not in sample.intents:
+            self.cfg = {**self.cfg, "listen_threshold": 0.0}
         self._objective, self._former = objective, None
         self._awaits_pretrained = False
         self._told_of_parameters = False

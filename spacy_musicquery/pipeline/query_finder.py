@@ -54,6 +54,7 @@ from ..tokens.alignment import (
     set_scores,
     strip_blanks,
 )
+from ..tokens.intents import LISTEN
 from ..types import Floats2d
 from .settings import check_settings
 
@@ -176,7 +177,7 @@ class QueryFinder(TrainablePipe):
 
         docs (Iterable[Doc]): The documents. Only their text counts.
         RETURNS (List[Prediction]): The queries of each doc whose score reaches the
-            threshold, and its intents.
+            threshold, if it asks to hear music, and its intents.
         """
         texts = [doc.text for doc in docs]
         found = [Prediction([], {}) for _ in texts]
@@ -195,6 +196,11 @@ class QueryFinder(TrainablePipe):
             for text, prediction, row in zip(texts, found, probabilities):
                 if text:
                     prediction.cats.update(zip(parameters.intents, row))
+        listen_threshold = self.cfg["listen_threshold"]
+        if listen_threshold and LISTEN in parameters.intents:
+            for prediction in found:
+                if prediction.cats.get(LISTEN, 0.0) < listen_threshold:
+                    prediction.spans.clear()
         return found
 
     def tag_probabilities(self, docs: Iterable[Doc]) -> List[Floats2d]:
@@ -310,7 +316,10 @@ class QueryFinder(TrainablePipe):
 
     def _load_pretrained(self) -> None:
         path = find_pretrained(cast(str, self._pretrained), self.name)
+        chosen = self.cfg["listen_threshold"]
         self.from_disk(path, exclude=["vocab"])
+        if chosen is not None:
+            self.cfg = {**self.cfg, "listen_threshold": chosen}
 
     @property
     def catalogue(self) -> Dict[str, List[str]]:

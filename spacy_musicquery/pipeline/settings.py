@@ -14,6 +14,11 @@ def check_settings(name: str, settings: Dict[str, Any]) -> None:
     RAISES (ValueError): If a setting has a value that is not allowed.
     """
     require_number(name, "threshold", settings["threshold"], at_least=0, at_most=1)
+    # None is what a component has that it starts from.
+    listen_threshold = settings["listen_threshold"]
+    if listen_threshold is not None:
+        setting = "listen_threshold"
+        require_number(name, setting, listen_threshold, at_least=0, at_most=1)
     for switch in ("overwrite", "learn_intents"):
         if type(settings[switch]) is not bool:
             raise bad_setting(name, switch, settings[switch], "true or false")

@@ -165,3 +165,43 @@ def test_convert_keeps_intents(tmp_path, trained):
         {},
     ]
     assert [record.intent for record in read_records(path)[0]] == [*INTENTS, None]
+
+
+@pytest.fixture(scope="module")
+def listening():
+    """The box, whose messages must ask to hear music with a probability of a half."""
+    nlp = spacy.blank("zh")
+    nlp.add_pipe("music_query", config={"listen_threshold": 0.5})
+    return nlp
+
+
+@pytest.mark.parametrize("threshold, finds", [(0.0, True), (0.5, True), (1.0, False)])
+def test_a_message_that_does_not_ask_has_no_query(threshold, finds):
+    nlp = spacy.blank("zh")
+    nlp.add_pipe("music_query", config={"listen_threshold": threshold})
+    doc = nlp("我想听周杰伦的晴天")
+    assert [ent.text for ent in doc.ents] == (["周杰伦的晴天"] if finds else [])
+    assert 0.5 < doc.cats["LISTEN"] < 1.0
+
+
+def test_it_is_saved_and_may_be_changed(listening, tmp_path):
+    listening.get_pipe("music_query").cfg["listen_threshold"] = 1.0
+    listening.to_disk(tmp_path)
+    assert not spacy.load(tmp_path)("我想听周杰伦的晴天").ents
+    for configured, finds in ((None, False), (0.0, True)):
+        nlp = spacy.blank("zh")
+        settings = {"pretrained": str(tmp_path), "listen_threshold": configured}
+        nlp.add_pipe("music_query", config=settings)
+        assert bool(nlp("我想听周杰伦的晴天").ents) == finds
+
+
+def test_training_that_does_not_say_what_messages_ask_turns_it_off(listening):
+    examples = make_examples(listening)
+    listening.initialize(lambda: examples)
+    assert listening.get_pipe("music_query").cfg["listen_threshold"] == 0.0
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, "0.5", True])
+def test_what_no_listen_threshold_is(threshold):
+    with pytest.raises(ValueError, match="listen_threshold"):
+        spacy.blank("zh").add_pipe("music_query", config={"listen_threshold": threshold})
