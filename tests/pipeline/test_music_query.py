@@ -331,7 +331,7 @@ def test_default_config_of_the_factory_is_complete():
     model = config.pop("model")
     assert set(config) == {
         *("factory", "pretrained", "threshold", "overwrite", "spans_key", "alignment_mode"),
-        *("learn_intents", "learn_rates", "loss", "scorer"),
+        *("learn_intents", "listen_threshold", "learn_rates", "loss", "scorer"),
     }
     arguments = build_char_bilstm.__annotations__.keys() - {"nO", "return"}
     assert arguments <= model.keys()
