@@ -4,6 +4,8 @@ Thinc's own TensorFlow shim calls functions that Keras 3 no longer has. This one
 `Parameters`, whose arrays are plain numpy, and those are the truth: the optimizer of the
 training config updates them, averages replace them, saving writes them. The Keras network
 (for training) and the predictor are made from them when they are needed.
+
+Longer than other modules, as thinc's protocol of a shim is one class.
 """
 
 import contextlib
