@@ -33,7 +33,7 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 
 from ..decoding import bio
-from ..decoding.emissions import Emissions, log_softmax
+from ..decoding.emissions import Emissions, probability_rows
 from ..errors import Errors, Warnings, damaged, excerpt
 from ..features.batches import split_by_length
 from ..features.catalogue import require_names
@@ -192,7 +192,7 @@ class QueryFinder(TrainablePipe):
             if start < end and score >= threshold:
                 found[i].spans.append(FoundSpan(start, end, labels[label], score))
         if emissions.intents.size:
-            probabilities = np.exp(log_softmax(emissions.intents)).tolist()
+            probabilities = probability_rows(emissions.intents)
             for text, prediction, row in zip(texts, found, probabilities):
                 if text:
                     prediction.cats.update(zip(parameters.intents, row))

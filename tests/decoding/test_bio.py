@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_musicquery.decoding import bio
-from spacy_musicquery.decoding.emissions import log_softmax
+from spacy_musicquery.decoding.emissions import log_softmax, probability_rows
 from spacy_musicquery.decoding.linear_chain import LinearChain
 
 LABELS = ["A", "B"]
@@ -175,3 +175,10 @@ def test_log_softmax_of_large_values_is_finite():
     log_probabilities = log_softmax(np.array([[1e4, -1e4, 0.0]]))
     assert np.isfinite(log_probabilities).all()
     assert np.exp(log_probabilities).sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 3])
+def test_probabilities_of_one_row_are_those_of_many(n_rows):
+    logits = np.random.default_rng(0).normal(size=(n_rows, 4), scale=50).astype("float32")
+    expected = np.exp(log_softmax(logits.astype("float64")))
+    assert np.allclose(np.reshape(probability_rows(logits), (-1, 4)), expected, atol=1e-6)
