@@ -242,6 +242,7 @@ class MusicQuery(QueryFinder):
         self._labels_to_learn: List[str] = []
         # What `nlp.rehearse` holds to.
         self._former: Optional[Model[List[str], Emissions]] = None
+        self._learns_to_listen = False
         self._n_updates = 0
         self._told_of_parameters = False
 
@@ -345,8 +346,7 @@ class MusicQuery(QueryFinder):
             objective.regularizers = self._regularizers(nlp, rehearsal, consolidation)
             if char_vectors is not None:
                 self._use_char_vectors(char_vectors)
-        if LISTEN not in sample.intents:
-            self.cfg = {**self.cfg, "listen_threshold": 0.0}
+        self._learns_to_listen = LISTEN in sample.intents
         self._objective, self._former = objective, None
         self._awaits_pretrained = False
         self._told_of_parameters = False
@@ -446,6 +446,9 @@ class MusicQuery(QueryFinder):
         self._n_updates += 1
         if self._former is not None:
             self._grow_chars([e.predicted.text for e in new_examples(examples)])
+        if not self._learns_to_listen:
+            # What it tells of messages is not kept up from here on.
+            self.cfg = {**self.cfg, "listen_threshold": 0.0}
         self._shim.activate()
         self._tell_of_parameters()
         set_dropout_rate(self.model, drop)

@@ -197,7 +197,9 @@ def test_it_is_saved_and_may_be_changed(listening, tmp_path):
 
 def test_training_that_does_not_say_what_messages_ask_turns_it_off(listening):
     examples = make_examples(listening)
-    listening.initialize(lambda: examples)
+    optimizer = listening.initialize(lambda: examples)
+    assert listening.get_pipe("music_query").cfg["listen_threshold"] > 0.0
+    listening.update(examples, sgd=optimizer)
     assert listening.get_pipe("music_query").cfg["listen_threshold"] == 0.0
 
 
