@@ -242,7 +242,8 @@ class MusicQuery(QueryFinder):
         self._labels_to_learn: List[str] = []
         # What `nlp.rehearse` holds to.
         self._former: Optional[Model[List[str], Emissions]] = None
-        self._learns_to_listen = False
+        # Until `initialize` says otherwise.
+        self._learns_to_listen = True
         self._n_updates = 0
         self._told_of_parameters = False
 
