@@ -15,7 +15,7 @@ from .shapes import BIGRAMS, EMBEDDING, Untrained, array_shapes
 
 # What a new tag or intent scores: so little that its first updates, of which it is the
 # occasion, find it improbable wherever others are known.
-_UNLIKELY = -2.0
+_UNLIKELY = -3.0
 
 
 def grow(
