@@ -198,7 +198,7 @@ class Errors:
     )
     MQ056 = "[MQ056] a joined corpus needs at least one corpus to join."
     MQ057 = (
-        "[MQ057] phrases in {path}: {problem}. The module spacy_musicquery.data.generator says "
+        "[MQ057] phrases in {path}: {problem}. The module spacy_musicquery.data.grammar says "
         "how they are written."
     )
     MQ058 = (

@@ -7,8 +7,10 @@ from tqdm import tqdm
 from wasabi import msg
 
 from ..data.catalogue_files import read_catalogue
-from ..data.generator import Grammar, checked_settings, read_real
+from ..data.generator import checked_settings
 from ..data.generator import generate as generate_records
+from ..data.grammar import Grammar
+from ..data.real_messages import read_real
 from ..data.records import Record
 from ._util import plain_errors, read_json, refuse
 

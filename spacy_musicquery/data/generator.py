@@ -1,39 +1,11 @@
 """Writes annotated messages: phrases that requests are said with, filled with the names
-of a catalogue, and ordinary messages between them.
-
-A folder holds the phrases as text files, one a line, comments behind "# ". Their kind is
-the file's name up to its first dot, so that `chat.mine.txt` adds to `chat.txt`:
-
-carriers: requests. {work} stands for a title, {source} for what has many songs, and
-    {query} for either; {title} and the like for names of that type of the catalogue. Each
-    is a query, unless a "!" says that it is none: 别放{query!}了，放{query}. The commonest
-    come first, in carriers.txt.
-queries: what stands in the places of a request, a row of place, weight and pattern, with
-    tabs between; of a pattern with two |, the query is what lies between them.
-requests_without_query: requests to hear music that name none.
-controls: what is said to a player that plays: 下一首, 声音小一点; and what is refused.
-mentions: messages with names of the catalogue that ask for nothing.
-other_requests, chat: messages that have nothing to do with music.
-openers, tails: what may stand before and behind any message, and is no part of it.
-closers: what may stand behind a request.
-words: what is no music, a file for each place: words.city.txt says what {city} is.
-
-All may have places, and nothing but the places of a carrier is a query: so a name that is
-known everywhere says no more about silence than another. {latin_title} stands for a title
-without Chinese characters, {latin_artist} for an artist. Of <one|another|> one is drawn, or
-nothing; a line with many of these is drawn oftener, and one with a tab and a number behind
-it as often as so many lines.
-
-docs/labels.md says what of a request is its query, and what the intents are.
+of a catalogue, and ordinary messages between them. `grammar` says how phrases are written.
 """
 
 import random
 import re
-from collections import defaultdict
 from itertools import accumulate
-from pathlib import Path
 from typing import (
-    DefaultDict,
     Dict,
     Iterator,
     List,
@@ -44,19 +16,15 @@ from typing import (
     Tuple,
 )
 
-import srsly
-
-from ..errors import Errors, bad_setting
+from ..errors import bad_setting
 from ..tokens.intents import CONTROL, LISTEN, OTHER
+from .grammar import CHOICE, HANZI, KINDS, PLACE, Grammar
 from .homophones import mishear
-from .raw_text import read_lines, read_negatives
-from .records import DEFAULT_LABEL, Record, Span, describe_problems, read_records
+from .records import DEFAULT_LABEL, Record, Span
 
 Message = Tuple[str, List[Span]]
 Shares = Tuple[Tuple[float, float], ...]
 
-KINDS = ("requests_without_query", "controls", "mentions", "other_requests", "chat")
-EDGES = ("openers", "closers", "tails")
 _INTENTS = {
     "requests": LISTEN,
     "requests_without_query": LISTEN,
@@ -65,29 +33,9 @@ _INTENTS = {
     "other_requests": OTHER,
     "chat": OTHER,
 }
-_PLACE = re.compile(r"\{([a-z]\w*!?)\}")
-_CHOICE = re.compile(r"<([^<>]*)>")
-_LATIN = re.compile(r"[A-Za-z][A-Za-z0-9 .'&-]+")
-# A line with many alternatives is drawn oftener than one without, but no more than this.
-_MOST_WAYS = 25.0
-_HANZI = re.compile(r"[\u4e00-\u9fff]{2,}")
-# Names of these types are drawn anew in what people have written.
-_TYPES_TO_DRAW = ("album", "screen", "title", "artist")
-_LONGEST_NAME = 10
-# How often an annotated message counts beside one without a query, of which there are many.
-_TIMES_ANNOTATED = 15
-_ASKS_FOR_MUSIC = re.compile(
-    "(播放|[放来唱播点听换]|推荐|分享|求)(一下|[一几两三那])?[首支曲点些个段][^，。！？,.!? ]{0,10}"
-    "([歌曲]|音乐)|播放[^，。,!！？ ]*(歌|音乐|专辑)|(我想|我要|想要|好想)听"
-)
-# Whether a message is to a player that plays is not annotated.
-_MAY_CONTROL = re.compile("[歌曲首]|音乐|播放|暂停|声音|音量|循环|收藏")
 # What may follow a name in a phrase, and would be taken for a part of one that ends so.
 _AFTER_NAME = re.compile(r"的?(歌|曲|音乐|专辑)|的$")
 _LIKE_AFTER_NAME = ("歌", "曲", "音乐", "歌曲", "专辑")
-# Kinds of music as a catalogue lists them, 流行歌曲, but of which a request says 流行.
-_KINDS_OF_MUSIC = ("genre", "mood", "scene", "language")
-_REPEATS_PHRASE = re.compile(r"的歌?$|(?<=..)(?<!热门|流行|背景)(歌曲|音乐)$")
 _N_COMMON = 60
 # A title is oftener all that a request says than an artist is.
 _BARE = ("{work}", "{work}", "{query}")
@@ -182,122 +130,6 @@ def checked_settings(values: Mapping[str, object]) -> GeneratorSettings:
     return settings
 
 
-class Grammar:
-    """Phrases and names, and what can be made of them."""
-
-    def __init__(self, folder: Path, names: Mapping[str, Sequence[str]]) -> None:
-        """Read phrases.
-
-        folder (Path): The phrases, see above.
-        names (Mapping[str, Sequence[str]]): The catalogue, by type.
-        RAISES (ValueError): If phrases are missing, or name what the catalogue has not.
-        """
-        self.lines, self.words = _read_phrases(folder)
-        self.line_weights: Dict[str, List[float]] = {}
-        for of_kind in (self.lines, self.words):
-            for kind, rows in of_kind.items():
-                if kind != "queries":
-                    weighted = list(map(_weighted, rows))
-                    of_kind[kind] = [line for line, _ in weighted]
-                    weights = accumulate(weight for _, weight in weighted)
-                    self.line_weights[kind] = list(weights)
-        self.names = {
-            type_name: [name for name in of_type if not _REPEATS_PHRASE.search(name)]
-            if type_name in _KINDS_OF_MUSIC
-            else list(of_type)
-            for type_name, of_type in names.items()
-        }
-        for type_name in ("title", "artist"):
-            latin = list(filter(_LATIN.fullmatch, self.names.get(type_name, ())))
-            if latin:
-                self.names[f"latin_{type_name}"] = latin
-        self.known = {name for of_type in self.names.values() for name in of_type}
-        self.patterns: Dict[str, List[str]] = {}
-        self.weights: Dict[str, List[float]] = {}
-        self._read_queries(folder)
-        self._check(folder)
-
-    def _read_queries(self, folder: Path) -> None:
-        by_place: DefaultDict[str, List[Tuple[str, float]]] = defaultdict(list)
-        for row in self.lines["queries"]:
-            cells = row.split("\t")
-            if (
-                len(cells) != 3
-                or not _is_weight(cells[1])
-                or _CHOICE.sub("", cells[2]).count("|") not in (0, 2)
-            ):
-                problem = f"{row!r} is no place, weight and pattern with tabs between"
-                raise ValueError(Errors.MQ057.format(path=folder, problem=problem))
-            place, weight, pattern = cells
-            by_place[place].append((pattern, float(weight)))
-        by_place["query"] = [row for rows in list(by_place.values()) for row in rows]
-        for place, rows in by_place.items():
-            self.patterns[place] = [pattern for pattern, _ in rows]
-            self.weights[place] = list(accumulate(weight for _, weight in rows))
-
-    def _check(self, folder: Path) -> None:
-        queries = (*self.patterns, *self.names)
-        silent = (*self.words, *queries)
-        carriers = (*silent, *(f"{place}!" for place in queries))
-        lists = {
-            **self.lines,
-            **{f"words.{name}": rows for name, rows in self.words.items()},
-        }
-        for kind, lines in lists.items():
-            places = carriers if kind == "carriers" else silent
-            must_hold = kind in ("carriers", "mentions")
-            for line in lines if kind != "queries" else ():
-                named = _PLACE.findall(line)
-                if (must_hold and not named) or not set(named) <= set(places):
-                    problem = f"{kind}: {line!r} must hold some of " + ", ".join(
-                        f"{{{place}}}" for place in places
-                    )
-                    raise ValueError(Errors.MQ057.format(path=folder, problem=problem))
-        for pattern in self.patterns["query"]:
-            for type_name in _PLACE.findall(pattern):
-                if not self.names.get(type_name) and type_name not in self.words:
-                    problem = f"queries: the catalogue has no {type_name!r}"
-                    raise ValueError(Errors.MQ057.format(path=folder, problem=problem))
-
-
-def _read_phrases(folder: Path) -> Tuple[Dict[str, List[str]], Dict[str, List[str]]]:
-    """The lines of each kind, and the words by their place."""
-    lines: Dict[str, List[str]] = {
-        kind: [] for kind in ("carriers", "queries", *EDGES, *KINDS)
-    }
-    words: DefaultDict[str, List[str]] = defaultdict(list)
-    # What has the kind's own name comes first.
-    for path in sorted(folder.glob("*.txt"), key=lambda path: (path.name.count("."), path)):
-        kind, *others = path.name.split(".")
-        if kind in lines or (kind == "words" and len(others) > 1):
-            of_kind = lines[kind] if kind in lines else words[others[0]]
-            of_kind += [row for row in read_lines(path) if not row.startswith("# ")]
-    for kind, of_kind in lines.items():
-        if not of_kind:
-            problem = f"there is no phrase in {kind}.txt"
-            raise ValueError(Errors.MQ057.format(path=folder, problem=problem))
-    return lines, {name: of_name for name, of_name in words.items() if of_name}
-
-
-def _weighted(row: str) -> Tuple[str, float]:
-    """A line, and how often it is drawn: as it says, or the root of how many lines it
-    stands for."""
-    line, tab, weight = row.rpartition("\t")
-    if tab and _is_weight(weight):
-        return line, float(weight)
-    ways = 1.0
-    for choice in _CHOICE.findall(row):
-        ways *= choice.count("|") + 1
-    return row, min(ways**0.5, _MOST_WAYS)
-
-
-def _is_weight(cell: str) -> bool:
-    try:
-        return float(cell) > 0.0
-    except ValueError:
-        return False
-
-
 def generate(
     grammar: Grammar, settings: GeneratorSettings, real: Sequence[Record] = ()
 ) -> Iterator[Record]:
@@ -317,70 +149,6 @@ def generate(
         while queries.setdefault(text, spans) != spans:
             text, spans, intent = writer.message()
         yield Record(row, text, tuple(spans), intent)
-
-
-def read_real(folder: Path, grammar: Grammar, seed: int = 0) -> List[Record]:
-    """Read messages that people have written: `.txt` files, a message a line, none of which
-    holds a query, and `.jsonl` files of annotated messages, in which `listen` says whether
-    one asks to hear music. Names of the catalogue in those without a query are drawn anew,
-    as famous ones would be learnt to be silence; and those are left out that do ask for
-    music, by what they say.
-
-    folder (Path): The folder.
-    grammar (Grammar): Has the names.
-    seed (int): Seeds the draws.
-    RETURNS (List[Record]): The messages, annotated ones several times, since there are few;
-        none if there is no such folder.
-    RAISES (ValueError): If a file cannot be read, or an annotation is wrong.
-    """
-    messages: List[Record] = []
-    if any(folder.glob("*.txt")):
-        generator = random.Random(seed)
-        types_of = {
-            name: type_name
-            for type_name in _TYPES_TO_DRAW
-            for name in grammar.names.get(type_name, ())
-        }
-        for record in read_negatives(folder):
-            if not _ASKS_FOR_MUSIC.search(record.text):
-                text = _with_other_names(record.text, types_of, grammar, generator)
-                messages.append(record._replace(text=text, intent=OTHER))
-    for path in sorted(folder.glob("*.jsonl")):
-        records, problems = read_records(path)
-        if problems:
-            raise ValueError(describe_problems(problems, "Correct the rows."))
-        listens = [row.get("listen") for row in srsly.read_jsonl(path)]
-        for record in records:
-            intent = record.intent
-            if listens[record.row - 1]:
-                intent = LISTEN
-            elif not record.spans and not _MAY_CONTROL.search(record.text):
-                intent = OTHER
-            messages += [record._replace(intent=intent)] * _TIMES_ANNOTATED
-    return messages
-
-
-def _with_other_names(
-    text: str, types_of: Mapping[str, str], grammar: Grammar, generator: random.Random
-) -> str:
-    """A text whose names, as far as they can be told from other words, are others."""
-    pieces: List[str] = []
-    start = 0
-    while start < len(text):
-        is_quoted = text[start - 1 : start] == "《"
-        for length in range(min(_LONGEST_NAME, len(text) - start), 1, -1):
-            name = text[start : start + length]
-            type_name = types_of.get(name)
-            is_whole = is_quoted and text[start + length : start + length + 1] == "》"
-            shortest = 3 if type_name == "artist" else 4
-            if type_name and (is_whole or (length >= shortest and _HANZI.fullmatch(name))):
-                pieces.append(generator.choice(grammar.names[type_name]))
-                start += length
-                break
-        else:
-            pieces.append(text[start])
-            start += 1
-    return "".join(pieces)
 
 
 class _Writer:
@@ -445,7 +213,7 @@ class _Writer:
 
     def _fragment(self, text: str) -> str:
         """A few characters of a text; all of it if that would be a name."""
-        stretches = _HANZI.findall(text)
+        stretches = HANZI.findall(text)
         if stretches:
             stretch = self.random.choice(stretches)
             size = min(len(stretch), self.random.randint(2, 5))
@@ -457,8 +225,8 @@ class _Writer:
 
     def _chosen(self, line: str) -> str:
         """A line with its alternatives drawn, those within others first."""
-        while _CHOICE.search(line):
-            line = _CHOICE.sub(lambda m: self.random.choice(m[1].split("|")), line)
+        while CHOICE.search(line):
+            line = CHOICE.sub(lambda m: self.random.choice(m[1].split("|")), line)
         return line
 
     def _request(self) -> Message:
@@ -471,7 +239,7 @@ class _Writer:
         else:
             weights = self.grammar.line_weights["carriers"]
             carrier = self.random.choices(carriers, cum_weights=weights)[0]
-        pieces = _PLACE.split(self._chosen(carrier))  # text and place in turn
+        pieces = PLACE.split(self._chosen(carrier))  # text and place in turn
         text = pieces[0]
         spans: List[Span] = []
         for place, after in zip(pieces[1::2], pieces[2::2]):
@@ -507,7 +275,7 @@ class _Writer:
 
     def _fill(self, pattern: str, after: str = "", is_bare: bool = False) -> str:
         """Put names, and other words, in the places of a pattern."""
-        pieces = _PLACE.split(self._chosen(pattern))
+        pieces = PLACE.split(self._chosen(pattern))
         for i in range(1, len(pieces), 2):
             following = pieces[i + 1] or (after if i + 2 == len(pieces) else "")
             place = pieces[i]
@@ -529,7 +297,7 @@ class _Writer:
             if type_name.startswith("latin_"):
                 break
             # Who writes Chinese asks less often for names in other scripts.
-            is_rare = not _HANZI.search(name) and self._happens(0.6)
+            is_rare = not HANZI.search(name) and self._happens(0.6)
             is_longer = _AFTER_NAME.match(after) and name.endswith(_LIKE_AFTER_NAME)
             if not (is_rare or is_longer):
                 break
@@ -539,7 +307,7 @@ class _Writer:
         """A name that looks like others of its type, or a title that does not."""
         if type_name == "title" and self._happens(0.5):
             line = self.random.choice(self.grammar.lines["chat"])
-            stretches = _HANZI.findall(_PLACE.sub(" ", line))
+            stretches = HANZI.findall(PLACE.sub(" ", line))
             if stretches:
                 stretch = self.random.choice(stretches)
                 size = self.random.randint(2, min(8, len(stretch)))

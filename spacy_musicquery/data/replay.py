@@ -13,7 +13,8 @@ from ..errors import Errors, require_number
 from ..tokens.gold import REPLAYED
 from .catalogue_files import read_catalogue
 from .docs import record_to_doc
-from .generator import Grammar, checked_settings, generate
+from .generator import checked_settings, generate
+from .grammar import Grammar
 
 Reader = Callable[[Language], Iterable[Example]]
 

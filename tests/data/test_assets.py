@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from spacy_musicquery.data.catalogue_files import read_catalogue
-from spacy_musicquery.data.generator import Grammar
+from spacy_musicquery.data.grammar import Grammar
 
 ASSETS = Path(__file__).parents[2] / "assets"
 FILES = sorted([*(ASSETS / "catalogue").iterdir(), *(ASSETS / "corpus").iterdir()])

@@ -11,14 +11,9 @@ from typer.testing import CliRunner
 
 from spacy_musicquery.cli import app
 from spacy_musicquery.data.catalogue_files import read_catalogue
-from spacy_musicquery.data.generator import (
-    KINDS,
-    GeneratorSettings,
-    Grammar,
-    checked_settings,
-    generate,
-    read_real,
-)
+from spacy_musicquery.data.generator import GeneratorSettings, checked_settings, generate
+from spacy_musicquery.data.grammar import KINDS, Grammar
+from spacy_musicquery.data.real_messages import read_real
 from spacy_musicquery.data.records import read_records
 
 ASSETS = Path(__file__).parents[2] / "assets"
