@@ -176,15 +176,23 @@ class QueryFinder(TrainablePipe):
         """Find the queries of a batch of docs, without modifying them.
 
         docs (Iterable[Doc]): The documents. Only their text counts.
-        RETURNS (List[Prediction]): The queries of each doc whose score reaches the
+        RETURNS (List[Prediction]): As `find`, one a doc.
+        """
+        return self.find([doc.text for doc in docs])
+
+    def find(self, texts: Sequence[str]) -> List[Prediction]:
+        """Find the queries of a batch of texts: what `nlp.pipe` finds, without Docs, for
+        services and bulk.
+
+        texts (Sequence[str]): The texts.
+        RETURNS (List[Prediction]): The queries of each text whose score reaches the
             threshold, if it asks to hear music, and its intents.
         """
-        texts = [doc.text for doc in docs]
         found = [Prediction([], {}) for _ in texts]
         if not any(texts):
             return found
         parameters, threshold = self.parameters, self.cfg["threshold"]
-        emissions = predict(self.model, parameters, texts)
+        emissions = predict(self.model, parameters, list(texts))
         labels = parameters.labels
         spans = bio.decode(emissions.data, emissions.lengths, emissions.chain)
         for i, start, end, label, score in spans:

@@ -242,3 +242,14 @@ def test_beside_another_component_with_entities(trained, trained_path):
     examples = [Example(nlp.make_doc(eg.text), eg.reference) for eg in make_examples(nlp)]
     scores = nlp.evaluate(examples)
     assert scores["ents_f"] == 1.0 and "ME" not in scores["ents_per_type"]
+
+
+def test_finding_without_docs_gives_what_docs_get(trained):
+    component = trained.get_pipe("music_query")
+    texts = [text for text, _ in MESSAGES] + HARD_TEXTS
+    for text, prediction in zip(texts, component.find(texts)):
+        group = trained(text).spans["music_query"]
+        assert [span._asdict() for span in prediction.spans] == [
+            {key: span[key] for key in ("start", "end", "label", "score")}
+            for span in group.attrs["char_spans"]
+        ]
