@@ -30,7 +30,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 
 from ..decoding.emissions import EmissionGradients, Emissions
-from ..errors import Errors, Warnings, bad_setting, excerpt, require_number
+from ..errors import Errors, Warnings, bad_setting, excerpt, require_name, require_number
 from ..features.catalogue import require_names
 from ..ml.architectures import set_parameters
 from ..ml.growth import grow, grow_chars, grow_output
@@ -328,7 +328,7 @@ class MusicQuery(QueryFinder):
             types = [*known_names, *sorted(set(new_names) - set(known_names))]
             parameters = self._shim.parameters.replace(
                 labels=tuple(dict.fromkeys(map(self._checked_label, wanted))),
-                intents=tuple(dict.fromkeys(intents)),
+                intents=tuple(dict.fromkeys(map(self._checked_intent, intents))),
             )
             catalogue_of_all = parameters.new_catalogue(types, known_names)
             catalogue_of_all.add(new_names)
@@ -554,10 +554,13 @@ class MusicQuery(QueryFinder):
         return 1
 
     def _checked_label(self, label: str) -> str:
-        if not isinstance(label, str) or not label:
-            raise ValueError(Errors.MQ008.format(name=self.name, label=label))
+        require_name(self.name, "a label", label)
         self.vocab.strings.add(label)
         return label
+
+    def _checked_intent(self, intent: str) -> str:
+        require_name(self.name, "an intent", intent)
+        return intent
 
     def _grow_chars(self, texts: List[str]) -> None:
         """Let the characters of texts become known, in the middle of training."""

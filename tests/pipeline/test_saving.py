@@ -1,5 +1,4 @@
 import errno
-import json
 import shutil
 
 import pytest
@@ -10,7 +9,7 @@ from spacy_musicquery.errors import SavedModelError
 from spacy_musicquery.pipeline import query_finder
 from spacy_musicquery.saving import atomic
 from spacy_musicquery.saving import sealed_files as saving
-from stress.damages import reseal
+from stress.damages import change_settings, reseal
 
 from ..conftest import MESSAGES, found
 
@@ -26,10 +25,6 @@ def saved(trained_path, tmp_path):
 
 def truncate(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def change_settings(path, **changes):
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
 def change_model(path, change):
@@ -67,7 +62,7 @@ DAMAGES = {
     "cfg is a list": (lambda d: (d / "cfg").write_text("[]"), "no list of labels"),
     "labels are gone": (lambda d: (d / "cfg").write_text("{}"), "no list of labels"),
     "intents are no list": (
-        lambda d: change_settings(d / "cfg", intents="Play"),
+        lambda d: change_settings(d, intents="Play"),
         "no list of intents",
     ),
     "another label": (
@@ -75,7 +70,7 @@ DAMAGES = {
         "for 5 tags, but there are 3",
     ),
     "an intent too many": (
-        lambda d: change_settings(d / "cfg", intents=["Play"]),
+        lambda d: change_settings(d, intents=["Play"]),
         "for 0 intents, but there are 1",
     ),
     "another format": (
@@ -174,8 +169,7 @@ def test_failed_first_save_leaves_nothing_that_loads(trained_path, tmp_path, mon
     ],
 )
 def test_wrong_saved_setting_gives_a_clear_error(saved, setting, message):
-    cfg = saved / "music_query" / "cfg"
-    cfg.write_text(srsly.json_dumps({**srsly.read_json(cfg), **setting}))
+    change_settings(saved / "music_query", **setting)
     with pytest.raises(ValueError, match=message):
         spacy.load(saved)
 

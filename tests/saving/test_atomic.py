@@ -84,7 +84,7 @@ def test_a_save_that_fails_leaves_the_old_pipeline(nlp, tmp_path, monkeypatch):
 
 def test_leftovers_are_removed_unless_somebody_is_writing_there(nlp, tmp_path):
     path = tmp_path / "pipeline"
-    leftover = tmp_path / ".pipeline.0123.saving"
+    leftover = tmp_path / f".pipeline.{'0' * 32}.saving"
     (leftover / "vocab").mkdir(parents=True)
     with atomic.unfinished_directory(path) as of_another:
         (of_another / "file").touch()
