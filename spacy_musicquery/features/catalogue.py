@@ -5,11 +5,11 @@ times as long for a message, and ahocorasick_rs cannot be saved; none of them ta
 name without being built anew.
 """
 
-import threading
 from itertools import compress, islice
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
 
 from ..errors import Errors, excerpt, is_utf8, require_name
+from ..locks import fork_safe_lock
 from ..types import Ints1d
 from .characters import CharInventory, normalization_table
 from .name_index import MAX_TYPES, NameIndex
@@ -22,7 +22,7 @@ MAX_NAME = 200
 # than the names.
 _AT_A_TIME = 200_000
 # One thread at a time adds names, to whatever catalogue.
-_ADDING = threading.Lock()
+_ADDING = fork_safe_lock()
 
 
 class Catalogue:

@@ -5,7 +5,6 @@ Longer than other modules, as it is one class, in the order of spaCy's own compo
 """
 
 import logging
-import threading
 from functools import partial
 from pathlib import Path
 from typing import (
@@ -34,8 +33,9 @@ from thinc.api import Model
 from ..decoding import bio
 from ..decoding.emissions import Emissions, probability_rows
 from ..errors import Errors, Warnings, damaged, excerpt
-from ..features.batches import split_by_length
+from ..features.batches import portions, split_by_length
 from ..features.catalogue import require_names
+from ..locks import fork_safe_lock
 from ..ml.architectures import get_shim, predict, set_parameters
 from ..ml.keras_shim import KerasShim
 from ..ml.parameters import Parameters
@@ -61,9 +61,15 @@ logger = logging.getLogger("spacy.music_query")
 
 # One thread at a time reads what is pretrained or puts something else in its place, as
 # components cannot carry locks to other processes.
-READING = threading.RLock()
+READING = fork_safe_lock()
 # And one at a time counts.
-_COUNTING = threading.Lock()
+_COUNTING = fork_safe_lock()
+
+
+# What is in work at once: characters, unless a single text has more; and, of as many texts,
+# the scores of each tag behind each other one.
+MAX_CHARS = 1 << 17
+MAX_SCORES = 1 << 25
 
 
 class Prediction(NamedTuple):
@@ -190,6 +196,9 @@ class QueryFinder(TrainablePipe):
         found = [Prediction([], {}) for _ in texts]
         if not any(texts):
             return found
+        n_tags = len(self._shim.parameters.tags)
+        if len(parts := portions(texts, MAX_CHARS, MAX_SCORES // n_tags**2)) > 1:
+            return [prediction for part in parts for prediction in self.find(part)]
         parameters, threshold = self.parameters, self.cfg["threshold"]
         emissions = predict(self.model, parameters, list(texts))
         labels = parameters.labels

@@ -172,7 +172,7 @@ def _make_locked(parent: Path, name: str) -> Tuple[Path, Optional[int]]:
 def _is_at(path: Path, descriptor: int) -> bool:
     """Whether a directory that was opened is still where it was."""
     with suppress(FileNotFoundError):
-        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
     return False
 
 
