@@ -176,6 +176,31 @@ def test_nobody_else_is_served(port):
     assert of_port == [f"0100007F:{port:04X}"]
 
 
+def shake_hands(port, host, origin):
+    """The answer to a browser that wants to open a WebSocket, as a page does."""
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
+        lines = (
+            "GET /_stcore/stream HTTP/1.1",
+            f"Host: {host}",
+            f"Origin: http://{origin}",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            "Sec-WebSocket-Version: 13",
+        )
+        connection.sendall("".join(f"{line}\r\n" for line in (*lines, "")).encode())
+        return int(connection.recv(1024).split()[1])
+
+
+def test_only_the_page_itself_is_answered(port):
+    for host in ("127.0.0.1", "localhost"):
+        assert shake_hands(port, f"{host}:{port}", f"{host}:{port}") == 101
+    # A name of somebody else's that has come to stand for this machine.
+    for host in ("evil.example", "127.0.0.1.evil.example", "localhost.evil.example"):
+        assert shake_hands(port, f"{host}:{port}", f"{host}:{port}") == 403
+    assert shake_hands(port, f"127.0.0.1:{port}", "evil.example") == 403
+
+
 @pytest.fixture
 def open_page(monkeypatch):
     """Runs the page without a browser."""
@@ -216,6 +241,17 @@ def test_messages_are_no_html(open_page):
     page.text_area[0].set_value("<b>我想听</b>晴天").run()
     html = page.get("html")[0].proto.body
     assert "&lt;b&gt;" in html and "<b>" not in html
+
+
+def test_labels_are_no_html(open_page, tmp_path):
+    nlp = spacy.blank("zh")
+    component = nlp.add_pipe("music_query")
+    label = "<script>alert(1)</script>"
+    component.parameters = component.parameters.replace(labels=(label,))
+    nlp.to_disk(tmp_path)
+    page = open_page(tmp_path)
+    html = page.get("html")[0].proto.body
+    assert "&lt;script&gt;" in html and "<script" not in html
 
 
 def test_a_pipeline_of_ones_own_without_a_catalogue(open_page, trained_path):
