@@ -107,7 +107,8 @@ def is_one_line(name: str) -> bool:
     """
     return (
         0 < len(name) <= MAX_NAME
-        and name == name.strip().strip("\ufeff")
+        and name == name.strip()
+        and not name.startswith("\ufeff")
         and name.splitlines() == [name]
         and "\t" not in name
         and not name.startswith(_COMMENT)

@@ -165,8 +165,8 @@ def test_names_may_be_added_while_others_look():
     for thread in threads:
         thread.start()
     generator = random.Random(0)
-    for _ in range(300):
-        catalogue.add({"artist": ["".join(generator.sample(CHARS, 3)) for _ in range(20)]})
+    for _ in range(60):
+        catalogue.add({"artist": ["".join(generator.sample(CHARS, 3)) for _ in range(100)]})
         catalogue.names()
     stop.set()
     for thread in threads:
