@@ -1,5 +1,7 @@
 """How batches are divided."""
 
+import itertools
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +20,7 @@ def test_portions_hold_no_more_than_they_may(texts, max_chars, max_texts):
         assert len(part) <= max_texts
         assert len(part) <= 1 or sum(map(len, part)) <= max_chars
     # Nor are there more of them than it takes.
-    for one, following in zip(parts, parts[1:]):
+    for one, following in itertools.pairwise(parts):
         more = [*one, following[0]]
         assert len(more) > max_texts or sum(map(len, more)) > max_chars
 

@@ -61,7 +61,7 @@ def test_types_of_names(name):
 
 
 def test_names_of_a_catalogue():
-    nlp, component = make_component(pretrained="box")
+    _nlp, component = make_component(pretrained="box")
     before = component.catalogue
     for change in (component.set_catalogue, component.add_to_catalogue):
         with pytest.raises(ValueError, match=r"MQ008.*a name of the type 'title'"):
