@@ -10,6 +10,7 @@ from urllib.request import urlopen
 
 import pytest
 import spacy
+import srsly
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -73,8 +74,8 @@ def answers(server, port):
 
 
 @pytest.fixture
-def browser(port, tmp_path):
-    """A browser that shows the page."""
+def empty_browser(tmp_path):
+    """A browser that shows nothing yet."""
     if not (BROWSER and DRIVER):
         pytest.skip("chromium and chromedriver are not on this machine")
     options = webdriver.ChromeOptions()
@@ -94,10 +95,16 @@ def browser(port, tmp_path):
         options.add_argument(f"--{flag}")
     browser = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
     try:
-        browser.get(f"http://127.0.0.1:{port}")
         yield browser
     finally:
         browser.quit()
+
+
+@pytest.fixture
+def browser(port, empty_browser):
+    """A browser that shows the page."""
+    empty_browser.get(f"http://127.0.0.1:{port}")
+    return empty_browser
 
 
 def wait_for(browser, condition):
@@ -163,6 +170,37 @@ def test_names_are_found_at_once_by_those_who_add_them(browser):
     browser.refresh()
     say(browser, INVENTED)
     assert queries(browser) == before
+
+
+@pytest.mark.slow
+def test_pages_of_hostile_labels_run_nothing_in_a_browser(empty_browser, tmp_path):
+    run = "window.ran=1;document.title='ran'"
+    label = (
+        f'<script>{run}</script><img src=x onerror="{run}"><svg/onload="{run}">'
+        f'</style></mark></span><iframe src="javascript:{run}"></iframe>'
+    )
+    nlp = spacy.blank("zh")
+    component = nlp.add_pipe("music_query")
+    component.parameters = component.parameters.replace(labels=(label,))
+    nlp.to_disk(tmp_path / "model")
+    text = label + MESSAGE
+    record = {"text": text, "spans": [{"start": 0, "end": len(label), "label": label}]}
+    srsly.write_jsonl(tmp_path / "data.jsonl", [record])
+    pages = tmp_path / "errors.html", tmp_path / "extract.html"
+    model = str(tmp_path / "model")
+    for command in (
+        ["errors", model, str(tmp_path / "data.jsonl"), "--html", str(pages[0])],
+        ["extract", text, "--model", model, "--html", str(pages[1])],
+    ):
+        assert CliRunner().invoke(app, command).exit_code == 0
+    for path in pages:
+        empty_browser.get(path.as_uri())
+        shown = empty_browser.execute_script("return document.body.textContent")
+        assert label in shown and "周杰伦的晴天" in shown
+        for what in ("script", "img", "iframe", "mark svg"):
+            assert empty_browser.find_elements(By.CSS_SELECTOR, what) == []
+        assert empty_browser.execute_script("return window.ran") is None
+        assert empty_browser.title != "ran"
 
 
 def test_nobody_else_is_served(port):
