@@ -1,12 +1,15 @@
 """A process that is forked while other threads work inherits no lock that they hold."""
 
 import os
+import re
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import spacy
 
+from spacy_musicquery import locks
 from spacy_musicquery.features import catalogue
 from spacy_musicquery.locks import fork_safe_lock
 from spacy_musicquery.ml import keras_shim, onnx_session
@@ -103,3 +106,14 @@ def test_children_of_a_process_at_work_find_what_it_finds():
         stop.set()
         for thread in threads:
             thread.join()
+
+
+def test_the_package_has_no_other_locks():
+    """Any that stands for a whole process must be in `LOCKS`, and made in `locks`."""
+    package = Path(locks.__file__).parent
+    others = [
+        path.name
+        for path in package.rglob("*.py")
+        if path.name != "locks.py" and re.search(r"\bR?Lock\(\)", path.read_text("utf8"))
+    ]
+    assert others == []
