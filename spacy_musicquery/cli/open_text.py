@@ -17,13 +17,13 @@ def open_text(
         metavar="RAW",
         help="The folder of raw files, as `spacy project assets` fetches",
     ),
-    output_dir: Path = typer.Argument(
-        ..., metavar="OUT", help="Folder for the .txt files and the .jsonl file"
+    output_dir: Path = typer.Option(
+        ..., "--out", "-o", help="Folder for the .txt files and the .jsonl file"
     ),
 ) -> None:
     """Turn public text into messages to train the model in the box on.
 
-    Sources that are missing are left out; other files in OUT stay.
+    Sources that are missing are left out; other files in that folder stay.
     """
     with plain_errors():
         if not raw_dir.is_dir():

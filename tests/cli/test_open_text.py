@@ -16,7 +16,7 @@ def test_open_text(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "own.txt").write_text("我的\n", encoding="utf8")
 
-    code, output = run("open-text", raw, tmp_path / "out")
+    code, output = run("open-text", raw, "--out", tmp_path / "out")
     assert code == 0
     written = tmp_path / "out" / "kdconv_music.txt"
     assert "KdConv, music: read 15, kept 2 (kdconv_music.txt)" in output
@@ -29,11 +29,11 @@ def test_open_text(tmp_path):
 
 
 def test_open_text_of_nothing(tmp_path):
-    code, output = run("open-text", tmp_path / "raw", tmp_path / "out")
+    code, output = run("open-text", tmp_path / "raw", "--out", tmp_path / "out")
     assert code == 1
     assert "[MQ330]" in output and "spacy project assets" in output
     (tmp_path / "raw").mkdir()
-    code, output = run("open-text", tmp_path / "raw", tmp_path / "out")
+    code, output = run("open-text", tmp_path / "raw", "--out", tmp_path / "out")
     assert code == 0
     assert output.count(": skipped, no ") == 11
     assert not (tmp_path / "out").exists()
