@@ -1,12 +1,24 @@
 """Run the ONNX graph: a session that is made when first needed, in each process."""
 
-import threading
-from typing import Any, Dict, List, Optional
+import os
+from typing import Any, Dict, List, NamedTuple, Optional
 
 import numpy as np
 
+from ..locks import fork_safe_lock
 from ..types import Floats2d, FloatsXd, Ints1d, Ints3d
 from .onnx_graph import INPUTS
+
+# One thread at a time makes a session.
+_MAKING = fork_safe_lock()
+
+
+class _Made(NamedTuple):
+    """A session, the process that made it, and the weights that it reads where they are."""
+
+    process: int
+    session: Any
+    values: List[Any]
 
 
 class EmissionSession:
@@ -14,7 +26,8 @@ class EmissionSession:
 
     ONNX Runtime is imported and the session is made at the first call, so that
     loading a pipeline is cheap. `run` may be called from many threads. A copy,
-    or the object in another process, makes a session of its own.
+    or the object in another process, makes a session of its own: in one that was forked
+    while another thread was computing, that of the other process may never answer.
     """
 
     def __init__(
@@ -44,9 +57,8 @@ class EmissionSession:
         self.projection = projection
         self.threads = threads
         self.spinning = spinning
-        self._session: Optional[Any] = None
-        self._values: List[Any] = []
-        self._lock = threading.Lock()
+        self._made: Optional[_Made] = None
+        self._inherited: Optional[_Made] = None
 
     def __call__(self, ids: Ints3d, lengths: Ints1d, *context: FloatsXd) -> List[FloatsXd]:
         """Compute emissions, and scores of intents if the graph has them.
@@ -59,7 +71,9 @@ class EmissionSession:
         RETURNS (List[FloatsXd]): Emissions (texts, longest, tags), of which those
             beyond the end of a text mean nothing; and intents (texts, intents), if any.
         """
-        session = self._session or self._make_session()
+        made = self._made
+        if made is None or made.process != os.getpid():
+            made = self._make_session()
         if len(ids) == 1:  # all at once, which needs little memory here and is faster
             vectors = np.add.reduce(self.vectors.take(ids.T, axis=0))
         else:
@@ -69,11 +83,11 @@ class EmissionSession:
                 vectors += self.vectors.take(rows, axis=0)
         for values in context:
             vectors += values.swapaxes(0, 1) @ self.projection
-        return session.run(None, dict(zip(INPUTS, (vectors, lengths))))
+        return made.session.run(None, dict(zip(INPUTS, (vectors, lengths))))
 
-    def _make_session(self) -> Any:
-        with self._lock:
-            if self._session is None:
+    def _make_session(self) -> "_Made":
+        with _MAKING:
+            if self._made is None or self._made.process != os.getpid():
                 import onnxruntime
 
                 options = onnxruntime.SessionOptions()
@@ -84,21 +98,23 @@ class EmissionSession:
                 options.add_session_config_entry(
                     "session.intra_op.allow_spinning", spinning
                 )
-                # The session reads the weights where they are: they must live on.
-                self._values = [
+                values = [
                     onnxruntime.OrtValue.ortvalue_from_numpy(array)
                     for array in self.weights.values()
                 ]
-                options.add_external_initializers(list(self.weights), self._values)
-                self._session = onnxruntime.InferenceSession(
+                options.add_external_initializers(list(self.weights), values)
+                session = onnxruntime.InferenceSession(
                     self.graph, options, providers=["CPUExecutionProvider"]
                 )
-        return self._session
+                # Letting go of what the other process has may hang as well.
+                self._inherited = self._made
+                self._made = _Made(os.getpid(), session, values)
+        return self._made
 
     def __getstate__(self) -> Dict[str, Any]:
         state = self.__dict__.copy()
-        del state["_session"], state["_values"], state["_lock"]
+        del state["_made"], state["_inherited"]
         return state
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
-        self.__dict__.update(state, _session=None, _values=[], _lock=threading.Lock())
+        self.__dict__.update(state, _made=None, _inherited=None)
