@@ -243,6 +243,11 @@ class Errors:
         "[MQ074] an encoder needs transformers and PyTorch, which could not be imported "
         '({error}). Run: pip install "spacy-musicquery[transformers]"'
     )
+    # What predicts
+    MQ200 = (
+        "[MQ200] {name}: its parameters do not belong together: there are {problem}. "
+        "Take characters, pairs, catalogue and weights of one component, or train anew."
+    )
     MQ052 = "[MQ052] {option} {value}: {problem}."
 
 

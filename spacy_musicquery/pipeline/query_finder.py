@@ -33,7 +33,7 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 
 from ..decoding import bio
-from ..decoding.emissions import Emissions, probability_rows
+from ..decoding.emissions import Emissions
 from ..errors import Errors, Warnings, damaged, excerpt
 from ..features.batches import split_by_length
 from ..features.catalogue import require_names
@@ -192,18 +192,16 @@ class QueryFinder(TrainablePipe):
         if not any(texts):
             return found
         parameters, threshold = self.parameters, self.cfg["threshold"]
-        emissions = predict(self.model, parameters, list(texts))
-        labels = parameters.labels
-        spans = bio.decode(emissions.data, emissions.lengths, emissions.chain)
+        predictor = self._shim.get_predictor(parameters)
+        spans, probabilities = predictor.find(parameters, list(texts))
+        labels, intents = parameters.labels, parameters.intents
         for i, start, end, label, score in spans:
             start, end = strip_blanks(texts[i], start, end)
             if start < end and score >= threshold:
                 found[i].spans.append(FoundSpan(start, end, labels[label], score))
-        if emissions.intents.size:
-            probabilities = probability_rows(emissions.intents)
-            for text, prediction, row in zip(texts, found, probabilities):
-                if text:
-                    prediction.cats.update(zip(parameters.intents, row))
+        for text, prediction, row in zip(texts, found, probabilities):
+            if text:
+                prediction.cats.update(zip(intents, row))
         listen_threshold = self.cfg["listen_threshold"]
         if listen_threshold and LISTEN in parameters.intents:
             for prediction in found:
