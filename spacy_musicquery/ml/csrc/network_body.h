@@ -100,15 +100,14 @@ static inline float MQ_NAME(exponential)(float x)
 
 /* cell = sigmoid(forget) cell + sigmoid(input) tanh(new), hidden = sigmoid(output) tanh(cell),
  * where sigmoid(x) = 1 / (1 + e^-x) and tanh(x) = (1 - e^-2x) / (1 + e^-2x): on common
- * denominators, as a division takes as long as all else. */
-static inline void MQ_NAME(activate)(const float *restrict gates, int32_t width,
-                                     float *restrict cell, float *restrict hidden)
+ * denominators, as a division takes as long as all else. For MQ_UNITS of `width` units. */
+static inline void MQ_NAME(activate_block)(const float *restrict gates, int32_t width,
+                                           float *restrict cell, float *restrict hidden)
 {
     const float *input = gates, *forget = gates + width;
     const float *new = gates + 2 * width, *output = gates + 3 * width;
-    int32_t begin, i;
-    for (begin = 0; begin < width; begin += MQ_UNITS)
-    for (i = begin; i < begin + MQ_UNITS; i++) {
+    int i;
+    for (i = 0; i < MQ_UNITS; i++) {
         float in = 1.0f + MQ_NAME(exponential)(-input[i]);
         float keep = 1.0f + MQ_NAME(exponential)(-forget[i]);
         float n = MQ_NAME(exponential)(-2.0f * new[i]);
@@ -124,8 +123,10 @@ static inline void MQ_NAME(activate)(const float *restrict gates, int32_t width,
 static inline void MQ_NAME(step)(const mq_lstm *lstm, int32_t width, const float *before,
                                  float *gates, float *cell, float *hidden)
 {
+    int32_t i;
     MQ_NAME(add_recurrent)(before, width, lstm->recurrent, gates);
-    MQ_NAME(activate)(gates, width, cell, hidden);
+    for (i = 0; i < width; i += MQ_UNITS)
+        MQ_NAME(activate_block)(gates + i, width, cell + i, hidden + i);
 }
 
 /* Both directions of a layer, a step of one and a step of the other, as neither waits for
