@@ -15,6 +15,11 @@ from .shapes import BIGRAMS, EMBEDDING, LEXICON, WINDOW, NetworkSizes
 
 Found = Tuple[int, int, int, int, float]
 
+# What the gates are multiplied by, see csrc/tagger.h: input, forget, new, output.
+_GATES = np.array([-1.0, -1.0, -2.0, -1.0], dtype="float32") / np.float32(np.log(2.0))
+# Where a line of the processor's cache begins: what the widest registers read at once.
+_ALIGNMENT = 64
+
 
 class CompiledTagger:
     """Tags texts, from many threads at once, without holding Python's lock."""
@@ -111,15 +116,16 @@ def _network_arrays(
         for side, direction in enumerate(("forward", "backward")):
             place = 2 * layer + side
             name = f"bilstm_{layer}.{direction}"
-            kernel_of_layer = units(weights[f"{name}.kernel"], 1)
-            recurrent = units(weights[f"{name}.recurrent_kernel"], 1)
+            scale = _GATES.repeat(sizes.hidden_width)
+            kernel_of_layer = units(weights[f"{name}.kernel"] * scale, 1)
+            recurrent = units(weights[f"{name}.recurrent_kernel"] * scale, 1)
             arrays[f"kernel_{place}"] = (
                 units(kernel_of_layer, 0)
                 if layer
                 else _widened(kernel_of_layer, 0, [sizes.embed_width], embed)
             )
             arrays[f"recurrent_{place}"] = units(recurrent, 0)
-            arrays[f"bias_{place}"] = units(weights[f"{name}.bias"], 0)
+            arrays[f"bias_{place}"] = units(weights[f"{name}.bias"] * scale, 0)
     for name, of in (("output", "output"), ("intents", "intents")):
         if f"{of}.kernel" in weights:
             arrays[name] = units(weights[f"{of}.kernel"], 0).T
@@ -130,7 +136,7 @@ def _network_arrays(
         of_window = _widened(weights[WINDOW], 1, [sizes.embed_width], embed)
         # (window, width, tags) -> (tags, window, width)
         arrays["window_kernel"] = of_window.transpose(2, 0, 1)
-    return {name: _float32(array) for name, array in arrays.items()}
+    return {name: _aligned(array) for name, array in arrays.items()}
 
 
 def _widened(array: FloatsXd, axis: int, stretches: List[int], width: int) -> FloatsXd:
@@ -146,6 +152,15 @@ def _widened(array: FloatsXd, axis: int, stretches: List[int], width: int) -> Fl
 
 def _float32(array: FloatsXd) -> FloatsXd:
     return np.ascontiguousarray(array, dtype="float32")
+
+
+def _aligned(array: FloatsXd) -> FloatsXd:
+    """A copy in single precision that begins with a line of the cache."""
+    room = np.empty(array.nbytes + _ALIGNMENT, dtype="uint8")
+    begin = -room.ctypes.data % _ALIGNMENT
+    copy = room[begin : begin + array.size * 4].view("float32").reshape(array.shape)
+    copy[...] = array
+    return copy
 
 
 def _rounded(n: int, to: int) -> int:

@@ -270,8 +270,6 @@ cdef class Kernel:
             for i in range(<Py_ssize_t>spans.n):
                 span = &spans.items[i]
                 found.append((span.text, span.start, span.end, span.label, span.score))
-            if not n_intents:
-                return found, []
             return found, [
                 _probabilities(intents + i * n_intents, n_intents) for i in range(n_texts)
             ]
@@ -323,7 +321,7 @@ cdef list _probabilities(const float* logits, Py_ssize_t n):
     """The softmax of some logits, see `probability_rows`."""
     cdef Py_ssize_t i
     cdef double total = 0.0
-    cdef float top = logits[0]
+    cdef float top = logits[0]  # of none as well: there is one more number than intents
     for i in range(1, n):
         if logits[i] > top:
             top = logits[i]

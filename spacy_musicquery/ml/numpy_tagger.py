@@ -98,11 +98,11 @@ class NumpyTagger:
 
         texts, catalogue, context: See `emissions`.
         RETURNS (Tuple[List[CharSpan], List[List[float]]]): The spans, by text and start; and
-            the probabilities of the intents of each text, if there are any.
+            the probabilities of the intents of each text.
         """
         data, intents = self.emissions(texts, catalogue, context)
         lengths = np.fromiter(map(len, texts), "int32", len(texts))
-        probabilities = probability_rows(intents) if intents.size else []
+        probabilities = probability_rows(intents) if intents.size else [[] for _ in texts]
         return bio.decode(data, lengths, self._chain), probabilities
 
     def _vectors(self, rows: Ints2d) -> Floats2d:

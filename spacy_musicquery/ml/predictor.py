@@ -44,7 +44,7 @@ class Predictor:
         if problem is not None:
             raise ValueError(Errors.MQ200.format(name=component, problem=problem))
         self.chain = trained.chain()
-        self._made_of = _identity(parameters)
+        self._parameters = parameters
         self._projection = trained.arrays.get(CONTEXT)
         self._encoder = trained.encoder
         self._tagger: Any = Tagger(trained, self.chain)
@@ -57,7 +57,10 @@ class Predictor:
         RETURNS (bool): Whether their network, characters and pairs are those that this was
             made from.
         """
-        return all(a is b for a, b in zip(_identity(parameters), self._made_of))
+        if parameters is self._parameters:
+            return True
+        is_same = zip(_identity(parameters), _identity(self._parameters))
+        return all(a is b for a, b in is_same)
 
     def emissions(self, parameters: Parameters, texts: List[str]) -> Emissions:
         """Score all characters of texts, and the texts.
@@ -81,7 +84,7 @@ class Predictor:
         parameters (Parameters): Those of this predictor, whose catalogue is looked at.
         texts (List[str]): The texts.
         RETURNS (Tuple[List[CharSpan], List[List[float]]]): The spans, by text and start, as
-            tuples; and the probabilities of the intents of each text, if there are any.
+            tuples; and the probabilities of the intents of each text.
         """
         parts = self._in_parts(self._tagger.find, parameters, texts)
         spans, probabilities = parts[0]
@@ -103,7 +106,7 @@ class Predictor:
             return function(part, catalogue, self._context(part))
 
         if len(begins) == 1:
-            return [of_part(0, len(texts))]
+            return [function(texts, catalogue, self._context(texts))]
         with ThreadPoolExecutor(len(begins)) as pool:
             return list(pool.map(of_part, begins, [*begins[1:], len(texts)]))
 

@@ -65,6 +65,9 @@ logger = logging.getLogger("spacy.music_query")
 READING = threading.RLock()
 # And one at a time counts.
 _COUNTING = threading.Lock()
+# Docs of which `pipe` keeps what was found: more are no faster, and leave the processor's
+# cache before they are annotated.
+_MOST_DOCS = 64
 
 
 class Prediction(NamedTuple):
@@ -188,20 +191,20 @@ class QueryFinder(TrainablePipe):
         RETURNS (List[Prediction]): The queries of each text whose score reaches the
             threshold, if it asks to hear music, and its intents.
         """
-        found = [Prediction([], {}) for _ in texts]
         if not any(texts):
-            return found
+            return [Prediction([], {}) for _ in texts]
         parameters, threshold = self.parameters, self.cfg["threshold"]
-        predictor = self._shim.get_predictor(parameters)
+        predictor = get_shim(self.model).get_predictor(parameters)
         spans, probabilities = predictor.find(parameters, list(texts))
         labels, intents = parameters.labels, parameters.intents
+        found = [
+            Prediction([], dict(zip(intents, row)) if text else {})
+            for text, row in zip(texts, probabilities)
+        ]
         for i, start, end, label, score in spans:
             start, end = strip_blanks(texts[i], start, end)
             if start < end and score >= threshold:
                 found[i].spans.append(FoundSpan(start, end, labels[label], score))
-        for text, prediction, row in zip(texts, found, probabilities):
-            if text:
-                prediction.cats.update(zip(intents, row))
         listen_threshold = self.cfg["listen_threshold"]
         if listen_threshold and LISTEN in parameters.intents:
             for prediction in found:
@@ -238,12 +241,12 @@ class QueryFinder(TrainablePipe):
         """Apply the component to a stream of documents.
 
         stream (Iterable[Doc]): The documents.
-        batch_size (int): How many to predict at a time.
+        batch_size (int): How many to predict at a time, if they are few.
         YIELDS (Doc): The documents in order, each modified in place.
         """
         error_handler = self.get_error_handler()
         install_extensions()
-        for docs in util.minibatch(stream, size=batch_size):
+        for docs in util.minibatch(stream, size=min(batch_size, _MOST_DOCS)):
             batch = self._predicted(docs, error_handler)
             # Annotate each only when it is asked for, and let go of it then: the more
             # objects are alive, the longer Python's garbage collector takes.

@@ -69,52 +69,51 @@ static inline void MQ_NAME(add_recurrent)(const float *hidden, int32_t width,
     }
 }
 
-/* e^x to 2e-7 of it, for |x| up to LARGE, to which others are cut: products of three
- * are still finite. x = n log 2 + r, and a polynomial of r: its Taylor series, whose next
- * term is below 2e-8. Adding MAGIC leaves n in the lowest bits. NaN stays NaN. */
-static inline float MQ_NAME(exponential)(float x)
+/* 2^x to 2e-7 of it, for |x| up to LARGE, to which others are cut: products of three are
+ * still finite. x = n + r, and a polynomial of r, its Taylor series, whose next term is
+ * 1.2e-7 at most. Adding MAGIC leaves n + 127, the exponent of 2^n, in the lowest bits. NaN
+ * stays NaN. */
+static inline float MQ_NAME(power_of_2)(float x)
 {
-    const float LARGE = 28.0f, MAGIC = 12582912.0f, PER_LOG2 = 1.442695041f;
-    const float LOG2_UPPER = 0.693359375f, LOG2_LOWER = -2.12194440e-4f;
-    float shifted, n, r, power;
+    const float LARGE = 40.0f, MAGIC = 12582912.0f + 127.0f;
+    float shifted, r, power;
     uint32_t bits;
     x = x > LARGE ? LARGE : x;
     x = x < -LARGE ? -LARGE : x;
-    shifted = x * PER_LOG2 + MAGIC;
-    n = shifted - MAGIC;
-    r = x - n * LOG2_UPPER;
-    r = r - n * LOG2_LOWER;
+    shifted = x + MAGIC;
+    r = x - (shifted - MAGIC);
     memcpy(&bits, &shifted, sizeof bits);
-    bits = (bits + 127) << 23;
+    bits <<= 23;
     memcpy(&power, &bits, sizeof power);
-    x = 1.0f / 5040.0f;
-    x = x * r + 1.0f / 720.0f;
-    x = x * r + 1.0f / 120.0f;
-    x = x * r + 1.0f / 24.0f;
-    x = x * r + 1.0f / 6.0f;
-    x = x * r + 0.5f;
-    x = x * r + 1.0f;
+    x = 1.54035304e-4f;
+    x = x * r + 1.33335581e-3f;
+    x = x * r + 9.61812911e-3f;
+    x = x * r + 5.55041087e-2f;
+    x = x * r + 2.40226507e-1f;
+    x = x * r + 6.93147181e-1f;
     x = x * r + 1.0f;
     return x * power;
 }
 
 /* cell = sigmoid(forget) cell + sigmoid(input) tanh(new), hidden = sigmoid(output) tanh(cell),
  * where sigmoid(x) = 1 / (1 + e^-x) and tanh(x) = (1 - e^-2x) / (1 + e^-2x): on common
- * denominators, as a division takes as long as all else. For MQ_UNITS of `width` units. */
-static inline void MQ_NAME(activate_block)(const float *restrict gates, int32_t width,
-                                           float *restrict cell, float *restrict hidden)
+ * denominators, as a division takes as long as all else. The gates are what 2 is raised to,
+ * which their weights see to. For MQ_UNITS of `width` units. */
+static inline void MQ_NAME(activate)(const float *restrict gates, int32_t width,
+                                     float *restrict cell, float *restrict hidden)
 {
+    const float MINUS_2_PER_LOG2 = -2.88539008f;
     const float *input = gates, *forget = gates + width;
     const float *new = gates + 2 * width, *output = gates + 3 * width;
     int i;
     for (i = 0; i < MQ_UNITS; i++) {
-        float in = 1.0f + MQ_NAME(exponential)(-input[i]);
-        float keep = 1.0f + MQ_NAME(exponential)(-forget[i]);
-        float n = MQ_NAME(exponential)(-2.0f * new[i]);
-        float out = 1.0f + MQ_NAME(exponential)(-output[i]);
+        float in = 1.0f + MQ_NAME(power_of_2)(input[i]);
+        float keep = 1.0f + MQ_NAME(power_of_2)(forget[i]);
+        float n = MQ_NAME(power_of_2)(new[i]);
+        float out = 1.0f + MQ_NAME(power_of_2)(output[i]);
         float added = in * (1.0f + n), c;
         cell[i] = (cell[i] * added + (1.0f - n) * keep) / (added * keep);
-        c = MQ_NAME(exponential)(-2.0f * cell[i]);
+        c = MQ_NAME(power_of_2)(cell[i] * MINUS_2_PER_LOG2);
         hidden[i] = (1.0f - c) / (out * (1.0f + c));
     }
 }
@@ -126,7 +125,7 @@ static inline void MQ_NAME(step)(const mq_lstm *lstm, int32_t width, const float
     int32_t i;
     MQ_NAME(add_recurrent)(before, width, lstm->recurrent, gates);
     for (i = 0; i < width; i += MQ_UNITS)
-        MQ_NAME(activate_block)(gates + i, width, cell + i, hidden + i);
+        MQ_NAME(activate)(gates + i, width, cell + i, hidden + i);
 }
 
 /* Both directions of a layer, a step of one and a step of the other, as neither waits for

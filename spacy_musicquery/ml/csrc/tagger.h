@@ -54,7 +54,8 @@ typedef struct {
     int32_t n_pairs; /* with the unknown one; 0 for a network that knows no pairs */
 } mq_inventory;
 
-/* One direction of an LSTM. Its gates stand side by side: input, forget, new, output. */
+/* One direction of an LSTM. Its gates stand side by side: input, forget, new, output; times
+ * -1 / log 2, new times twice that, so that 2 raised to them is what activations need. */
 typedef struct {
     const float *kernel;    /* (in_width, 4 hidden_width) */
     const float *recurrent; /* (hidden_width, 4 hidden_width) */
