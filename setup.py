@@ -20,7 +20,10 @@ KERNEL = Extension(
     "spacy_musicquery.ml.kernel",
     [
         "spacy_musicquery/ml/kernel.pyx",
-        *(f"spacy_musicquery/ml/csrc/{n}.c" for n in ("tagger", "rows", "network", "chain")),
+        *(
+            f"spacy_musicquery/ml/csrc/{n}.c"
+            for n in ("tagger", "rows", "network", "chain")
+        ),
     ],
     depends=[f"spacy_musicquery/ml/csrc/{n}.h" for n in ("tagger", "network_body")],
     extra_compile_args=["/O2"] if sys.platform == "win32" else GCC_ARGUMENTS,

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import spacy
 from spacy.training import Example
+from spacy_musicquery.ml.onnx_graph import graph_weights
 
 from spacy_musicquery.data.docs import record_to_doc
 from spacy_musicquery.data.records import read_records
 from spacy_musicquery.decoding.bio import best_tags
 from spacy_musicquery.ml.architectures import forward
-from spacy_musicquery.ml.onnx_graph import graph_weights
 
 LENGTHS = (1, 2, 3, 5, 8, 13, 50, 100, 500, 1000, 2000)
 

@@ -248,6 +248,14 @@ class Errors:
         "[MQ200] {name}: its parameters do not belong together: there are {problem}. "
         "Take characters, pairs, catalogue and weights of one component, or train anew."
     )
+    MQ201 = (
+        "[MQ201] {name}: an encoder adds to its vectors, which the exported file would not "
+        "hold. Export a pipeline that has been trained without one (encoder = null)."
+    )
+    MQ202 = (
+        "[MQ202] exporting needs onnx, which could not be imported ({error}). Run: pip "
+        'install "spacy-musicquery[onnx]"'
+    )
     MQ052 = "[MQ052] {option} {value}: {problem}."
 
 

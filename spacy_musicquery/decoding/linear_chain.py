@@ -12,7 +12,7 @@ A step of numpy takes the same character of all texts of a batch. `ml/csrc/chain
 same algorithms for one text after the other.
 """
 
-from typing import List, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from ..types import Floats1d, Floats2d, Ints1d
 # Added to each weight, of which the greatest is 1: nothing to a probability, and no
 # sequence of weights is ever all zero.
 _LEAST_WEIGHT = 1e-90
+
 
 class PackedTexts:
     """The characters of a batch of texts in the order of their steps: the first

@@ -15,10 +15,8 @@ from typing import (
     Callable,
     Dict,
     Iterator,
-    List,
     Mapping,
     Optional,
-    Sequence,
     Tuple,
     cast,
 )

@@ -198,7 +198,9 @@ def _convolved(vectors: Floats2d, lengths: Ints1d, kernel: FloatsXd) -> Floats2d
     half = window // 2
     margins = half * np.arange(1, len(lengths) + 1)
     places = np.arange(len(vectors)) + np.repeat(margins, lengths)
-    products = np.zeros((len(vectors) + margins[-1] + half, window, n_tags), dtype="float32")
+    products = np.zeros(
+        (len(vectors) + margins[-1] + half, window, n_tags), dtype="float32"
+    )
     by_offset = kernel.transpose(1, 0, 2).reshape(width, -1)
     products[places] = (vectors @ by_offset).reshape(-1, window, n_tags)
     scores = products[places - half, 0]
