@@ -55,7 +55,9 @@ def export_onnx(parameters: Parameters, component: str) -> bytes:
         nodes,
         "char_bilstm",
         [
-            helper.make_tensor_value_info("rows", TensorProto.INT64, ["texts", "longest", "n"]),
+            helper.make_tensor_value_info(
+                "rows", TensorProto.INT64, ["texts", "longest", "n"]
+            ),
             helper.make_tensor_value_info("lengths", TensorProto.INT32, ["texts"]),
         ],
         [
