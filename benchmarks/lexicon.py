@@ -26,6 +26,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any, Dict, List
 
+import numpy as np
 import spacy
 from commands import ROOT
 from plots import draw_lexicon
