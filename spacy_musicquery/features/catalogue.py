@@ -6,15 +6,14 @@ name without being built anew.
 """
 
 from itertools import compress, islice
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Mapping, Sequence
 
 from ..errors import Errors, excerpt, is_utf8, require_name
 from ..locks import fork_safe_lock
 from ..types import Ints1d
 from .characters import CharInventory, normalization_table
 from .name_index import MAX_TYPES, NameIndex
-from .name_matches import Match, Matches
-from .short_text import NameFinder
+from .name_matches import Matches
 
 # The longest that are found: what finds names in a text needs time for each length.
 MAX_NAME = 200
@@ -65,13 +64,9 @@ class Catalogue:
         return len(self._index)
 
     @property
-    def finder(self) -> Optional[NameFinder]:
-        """What finds names in short texts.
-
-        RETURNS (Optional[NameFinder]): What finds the names in short texts, as long as
-        none is added; None without names.
-        """
-        return self._index.finder
+    def index(self) -> NameIndex:
+        """What finds the names. RETURNS (NameIndex): Another one whenever one is added."""
+        return self._index
 
     def add(self, names: Mapping[str, Iterable[str]]) -> None:
         """Add names.
@@ -121,15 +116,6 @@ class Catalogue:
         RETURNS (Matches): The names in all of them; they may overlap.
         """
         return self._index.find(self._normalizer.normal_codes("".join(texts)), sizes)
-
-    def find(self, text: str) -> List[Match]:
-        """`find_all` for one text of fewer than FEW_CHARS characters.
-
-        text (str): The text.
-        RETURNS (List[Match]): The names, by start, length and type.
-        """
-        finder = self.finder
-        return finder.find(str(text)) if finder else []
 
 
 def require_names(name: str, names: Any) -> None:

@@ -125,7 +125,7 @@ def test_a_first_message_does_not_take_a_set_up_back(from_trained, monkeypatch):
     go_on.set()
     message.join()
     set_up.join()
-    assert "诵" in component(nlp).parameters.characters.id_of_char
+    assert "诵" in component(nlp).parameters.characters.chars
 
 
 def test_a_message_is_read_with_the_labels_of_its_weights(trained_path, monkeypatch):
