@@ -196,10 +196,12 @@ class QueryFinder(TrainablePipe):
         """
         if not any(texts):
             return [Prediction([], {}) for _ in texts]
-        n_tags = len(self._shim.parameters.tags)
-        if len(parts := portions(texts, MAX_CHARS, MAX_SCORES // n_tags**2)) > 1:
-            return [prediction for part in parts for prediction in self.find(part)]
         parameters, threshold = self.parameters, self.cfg["threshold"]
+        if len(texts) > 1:
+            max_texts = MAX_SCORES // (parameters.n_tags or 1) ** 2
+            parts = portions(texts, MAX_CHARS, max_texts)
+            if len(parts) > 1:
+                return [prediction for part in parts for prediction in self.find(part)]
         predictor = get_shim(self.model).get_predictor(parameters)
         spans, probabilities = predictor.find(parameters, list(texts))
         labels, intents = parameters.labels, parameters.intents
@@ -389,7 +391,7 @@ class QueryFinder(TrainablePipe):
         RETURNS (bytes): The serialized component.
         RAISES (ValueError): If it could not be read again.
         """
-        written = self._written({**self.cfg, **self.label_data}, exclude)
+        written = self._written(self.cfg, exclude)
         writers: Dict[str, Callable[[], bytes]] = {
             "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
             **{name: partial(bytes, data) for name, data in written.items()},
@@ -424,7 +426,11 @@ class QueryFinder(TrainablePipe):
         exclude (Iterable[str]): Names of serialization fields to leave out.
         RAISES (ValueError): If it could not be read again.
         """
-        written = self._written(self._settings_to_save(), exclude)
+        # Settings that were changed after the component was made: the config holds the
+        # others, and whoever loads it may override them.
+        before = self._configured
+        changed = {k: v for k, v in self.cfg.items() if v != before.get(k)}
+        written = self._written(changed, exclude)
         writers: Dict[str, Callable[[Path], Any]] = {
             "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
             **{name: partial(_write, data) for name, data in written.items()},
@@ -465,10 +471,11 @@ class QueryFinder(TrainablePipe):
     def _written(
         self, settings: Mapping[str, Any], exclude: Iterable[str]
     ) -> Dict[str, bytes]:
-        """Everything that is saved but the vocabulary, by name, once it has been read again:
-        whatever a component holds, nothing takes the place of what was saved before that
-        does not load."""
+        """Settings, with the labels and intents, and what else is saved but the vocabulary,
+        by name, once it has been read again: whatever a component holds, nothing takes the
+        place of what was saved before that does not load."""
         parameters, name = self.parameters, self.name
+        labels, intents = list(parameters.labels), list(parameters.intents)
         sealed: Dict[str, bytes] = {}
         try:
             if "model" not in exclude:
@@ -477,10 +484,12 @@ class QueryFinder(TrainablePipe):
                 names = parameters.catalogue.names()
                 sealed["catalogue"] = sealed_files.write_names(names)
             sealed_files.require_room(sealed)
+            settings = {**settings, "labels": labels, "intents": intents}
             cfg = sealed_files.write_settings(settings, sealed)
             check_settings(name, {**self.cfg, **sealed_files.read_settings(cfg, name)})
             if "model" in sealed:
-                read_model(self.model, sealed["model"], component=name, **self.label_data)
+                model, data = self.model, sealed["model"]
+                read_model(model, data, component=name, labels=labels, intents=intents)
             if "catalogue" in sealed:
                 sealed_files.read_names(sealed["catalogue"], name)
         except ValueError as error:
@@ -533,12 +542,6 @@ class QueryFinder(TrainablePipe):
             catalogue = parameters.new_catalogue(types, before.catalogue.names())
             parameters = parameters.replace(catalogue=catalogue)
         return parameters
-
-    def _settings_to_save(self) -> Dict[str, Any]:
-        """The labels and intents, and settings that were changed after the component was made:
-        the config holds the others, and whoever loads it may override them."""
-        changed = {k: v for k, v in self.cfg.items() if v != self._configured.get(k)}
-        return {**changed, **self.label_data}
 
 
 def _write(data: bytes, path: Path) -> None:
