@@ -15,6 +15,7 @@ from .extract import extract
 from .generate import generate
 from .names import names
 from .negatives import negatives
+from .open_text import open_text
 from .pack import pack
 from .try_page import try_
 from .vectors import vectors
@@ -40,6 +41,7 @@ for command in (
     pack,
     export_onnx,
     cais_records,
+    open_text,
 ):
     # A name that Python keeps for itself ends in an underscore.
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
