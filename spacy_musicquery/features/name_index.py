@@ -1,7 +1,7 @@
 """Many names, found in many texts at once by numpy; or by the kernel, which reads the tables."""
 
 from functools import cached_property
-from typing import Dict, List, Sequence, Tuple, Union
+from typing import List, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -33,7 +33,6 @@ class NameIndex:
         one_char: MaskTable,
         beginnings: MaskTable,
         lengths: Sequence[int],
-        normal: Dict[int, int],
     ) -> None:
         """Make an index of tables.
 
@@ -42,13 +41,11 @@ class NameIndex:
             lengths of longer ones by their first two: bit n for n + 2, and the last bit
             for all from there on. The kernel looks for names by them.
         lengths (Sequence[int]): The lengths that names have, in order.
-        normal (Dict[int, int]): What normalisation makes of code points.
         """
         self._names = names
         self._one_char = one_char
         self._beginnings = beginnings
         self._lengths = tuple(lengths)
-        self._normal = normal
 
     @property
     def tables(self) -> Tuple[MaskTable, MaskTable, MaskTable]:
@@ -75,53 +72,45 @@ class NameIndex:
         return is_there, shift
 
     @classmethod
-    def empty(cls, normal: Dict[int, int]) -> "NameIndex":
-        """Make an index without names.
-
-        normal (Dict[int, int]): What normalisation makes of code points.
-        RETURNS (NameIndex): An index without names.
-        """
+    def empty(cls) -> "NameIndex":
+        """Know no name. RETURNS (NameIndex): An index without names."""
         none = MaskTable.empty()
-        return cls(none, none, none, (), normal)
+        return cls(none, none, none, ())
 
     def __len__(self) -> int:
         """The number of different names."""
         return len(self._names)
 
     def __reduce__(self) -> Tuple:
-        return NameIndex, (*self.tables, self._lengths, self._normal)
+        return NameIndex, (*self.tables, self._lengths)
 
-    def have_type(self, names: Sequence[str], type_id: int) -> np.ndarray:
-        """Tell which names are known, and of a type.
-
-        names (Sequence[str]): Names, normalised, none of them empty.
-        type_id (int): A type.
-        RETURNS (np.ndarray): Whether each is in the index and has this type.
-        """
-        lengths = _lengths_of(names)
-        return self._names.masks_of(hashes_of(names, lengths, lengths)) & _bit(type_id) != 0
-
-    def joined(self, names: Sequence[str], type_id: int) -> "NameIndex":
+    def joined(self, names: Sequence[str], types: Ints1d) -> Tuple["NameIndex", np.ndarray]:
         """Add names.
 
-        names (Sequence[str]): Further names, normalised, none of them empty.
-        type_id (int): Their type.
-        RETURNS (NameIndex): An index of these and the names of this one.
+        names (Sequence[str]): Further names, normalised, none of them empty, and none twice
+            with one type.
+        types (Ints1d): The type of each.
+        RETURNS (Tuple[NameIndex, np.ndarray]): An index of these and the names of this one;
+            and which were not in this one with their type.
         """
-        lengths = _lengths_of(names)
-        hashes = hashes_of(names, lengths, lengths)
-        beginnings = hashes_of(names, lengths, np.minimum(lengths, 2))
-        types = np.full(len(names), _bit(type_id))
-        is_one_char = lengths == 1
-        is_longer = ~is_one_char
-        bits = _bit(np.minimum(lengths[is_longer] - _SECOND_LENGTH, _LAST_BIT))
-        return NameIndex(
-            self._names.joined(hashes, types),
-            self._one_char.joined(hashes[is_one_char], types[is_one_char]),
-            self._beginnings.joined(beginnings[is_longer], bits),
-            sorted({*self._lengths, *np.unique(lengths).tolist()}),
-            self._normal,
+        lengths = np.fromiter(map(len, names), "int64", len(names))
+        hashes, beginnings = hashes_of(names, lengths)
+        masks = _bit(types)
+        is_new = self._names.masks_of(hashes) & masks == 0
+        if not is_new.any():
+            return self, is_new
+        lengths, hashes, beginnings, masks = (
+            array[is_new] for array in (lengths, hashes, beginnings, masks)
         )
+        is_longer = lengths > 1
+        bits = _bit(np.minimum(lengths[is_longer] - _SECOND_LENGTH, _LAST_BIT))
+        index = NameIndex(
+            self._names.joined(hashes, masks),
+            self._one_char.joined(hashes[~is_longer], masks[~is_longer]),
+            self._beginnings.joined(beginnings[is_longer], bits),
+            sorted({*self._lengths, *np.bincount(lengths).nonzero()[0].tolist()}),
+        )
+        return index, is_new
 
     def find(self, codes: Ints1d, sizes: Ints1d) -> Matches:
         """Find the names in a batch of texts. In the middle of a word of Latin letters or
@@ -202,10 +191,6 @@ def _longest_of_each_start(matches: Matches) -> Matches:
     is_kept = np.ones(len(order), dtype=bool)
     is_kept[N_COLUMNS:] = ordered[N_COLUMNS:] != ordered[:-N_COLUMNS]
     return Matches(*(column[order[is_kept]] for column in matches))
-
-
-def _lengths_of(names: Sequence[str]) -> Ints1d:
-    return np.fromiter(map(len, names), "int64", len(names))
 
 
 def _bit(places: Union[int, Ints1d]) -> np.ndarray:

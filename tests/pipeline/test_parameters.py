@@ -9,6 +9,7 @@ from spacy.training import Example
 from thinc.api import Adam
 
 from spacy_musicquery.features.catalogue import Catalogue
+from spacy_musicquery.ml.predictor import Predictor
 from spacy_musicquery.pipeline import query_finder
 from spacy_musicquery.training.distillation import load_teacher
 from spacy_musicquery.training.rehearsal import make_rehearsal
