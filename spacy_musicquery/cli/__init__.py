@@ -15,6 +15,8 @@ from .generate import generate
 from .names import names
 from .negatives import negatives
 from .pack import pack
+from .suggest import suggest
+from .train import train
 from .try_page import try_
 from .vectors import vectors
 
@@ -26,6 +28,8 @@ app = typer.Typer(
 for command in (
     extract,
     try_,
+    train,
+    suggest,
     convert,
     negatives,
     check_data,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import (
     Callable,
     DefaultDict,
+    Dict,
     Iterator,
     List,
     Optional,
@@ -25,10 +26,12 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..errors import bad_setting, require_number
+from ..saving.pretrained import BOX_PATH
+from ..saving.sealed_files import read_names
 from .docs import doc_to_record, record_to_doc
 from .homophones import homophones, mishear
 from .raw_text import read_negatives
-from .records import Record, Span
+from .records import DEFAULT_LABEL, Record, Span
 
 Augmenter = Callable[[Language, Example], Iterator[Example]]
 Message = Tuple[str, Sequence[Span]]
@@ -40,6 +43,7 @@ CARRIERS = (
 )  # fmt: skip
 PUNCTUATION = "，。！？、～…,.!?~"
 PARTICLES = "吧啊呀呢嘛哦啦哈"
+_TYPES_OF_QUERIES = ("artist", "title", "album")
 FILLERS = ("嗯", "那个", "请", "喂", "诶", "麻烦", "就", "然后")
 
 
@@ -66,6 +70,38 @@ def make_swap_queries(level: float = 1.0, seed: int = 0) -> Augmenter:
             known[label].append(text[start:end])
 
     return _augmenter(swap, level, seed, see)
+
+
+def make_swap_names(level: float = 1.0, seed: int = 0) -> Augmenter:
+    """Replace every query of a message by a name of the catalogue in the box: names that
+    are known in phrases that are new. A label that is a type of names gets one of that
+    type; the box's own label an artist, a title or an album; others stay as they are. A
+    message without a query is repeated instead, so that there is as much silence as before.
+
+    level (float): Variants a message, on average.
+    seed (int): Seeds the draws.
+    RETURNS (Callable): The augmenter.
+    """
+    of_types: Dict[str, List[str]] = {}
+
+    def swap(message: Message, generator: random.Random) -> Optional[Message]:
+        if not of_types:  # not before it is needed: it takes a while to read
+            of_types.update(_names_in_the_box())
+        text, spans = message
+        choices = [
+            generator.choice(of_types.get(label.casefold(), [text[start:end]]))
+            for start, end, label in spans
+        ]
+        return replace_spans(text, spans, choices)
+
+    return _augmenter(swap, level, seed)
+
+
+def _names_in_the_box() -> Dict[str, List[str]]:
+    """By the labels that stand for them, in lower case."""
+    names = read_names((BOX_PATH / "catalogue").read_bytes(), "swap_names.v1")
+    of_query = [name for type_name in _TYPES_OF_QUERIES for name in names[type_name]]
+    return {**names, DEFAULT_LABEL.casefold(): of_query}
 
 
 def make_insert_queries(
