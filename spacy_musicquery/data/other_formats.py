@@ -121,6 +121,7 @@ def _studio_spans(text: Any, values: Sequence[Dict[str, Any]]) -> List[Dict[str,
                 places = _utf16_places(text)
                 start, end = places.get(start, start), places.get(end, end)
             if text[start:end] != marked:
+                start, end = value["start"], value["end"]
                 raise Invalid(f"{_shown(marked)} does not stand at {start} to {end}")
         spans.append({"start": start, "end": end, "label": names[0]})
     return sorted(spans, key=lambda span: str(span["start"]).zfill(9))

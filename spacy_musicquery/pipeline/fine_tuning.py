@@ -122,6 +122,7 @@ def fine_tune(
     check (List[Example]): The box's check.
     RETURNS (Trained): The pipeline that was trained.
     """
+    output.mkdir(parents=True, exist_ok=True)
     nlp = init_nlp(config)
     before = dict(_component(nlp).parameters.arrays)
     base = score(nlp, check)

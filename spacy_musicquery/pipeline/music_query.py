@@ -87,6 +87,8 @@ threads = 1
 spinning = false
 encoder = null
 """
+# How many messages of the box's are rehearsed with each update.
+_REHEARSED_AT_ONCE = 48
 DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
 
 
@@ -445,7 +447,8 @@ class MusicQuery(QueryFinder):
         if not self._asks_for_what_it_knows(sample):
             found = self.find(texts)
             texts = [text for text, of_text in zip(texts, found) if not of_text.spans]
-        return make_rehearsal(make_text_corpus(texts), self._rehearsal_weight)
+        corpus = make_text_corpus(texts)
+        return make_rehearsal(corpus, self._rehearsal_weight, _REHEARSED_AT_ONCE)
 
     def _use_char_vectors(self, char_vectors: CharVectors) -> None:
         shim = self._shim
