@@ -23,9 +23,10 @@ def rehearsal_texts() -> List[str]:
     """Read messages of the kinds that the box has learnt from: requests, talk about music,
     requests for other things, chat. `project.yml` says how they were generated.
 
-    RETURNS (List[str]): The texts.
+    RETURNS (List[str]): The texts, none of which is in the check.
     """
-    return read_lines(REHEARSAL_PATH)
+    check = {record.text for record in check_records()}
+    return [text for text in read_lines(REHEARSAL_PATH) if text not in check]
 
 
 def check_records() -> List[Record]:

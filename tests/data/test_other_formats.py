@@ -28,7 +28,7 @@ def read(path):
 
 
 def problems_of(path):
-    records, problems = read_records(path)
+    _, problems = read_records(path)
     return [(problem.row, problem.message) for problem in problems]
 
 
