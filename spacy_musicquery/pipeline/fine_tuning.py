@@ -24,7 +24,7 @@ from .scorer import music_query_score
 
 # By how many messages there are to learn from, and between these by the logarithm: how many
 # updates. Each takes as many messages as the config's batches have.
-_STEPS = ((20, 200), (200, 300), (1000, 600), (10000, 3000))
+_STEPS = ((20, 200), (50, 250), (200, 350), (1000, 600), (10000, 3000))
 # The shares of what was learnt that may be kept.
 _SHARES = (1.0, 0.8, 0.6, 0.4, 0.2)
 # How much worse the box's check may become: in F1, and in the share of messages without a
