@@ -14,6 +14,7 @@ from .extract import extract
 from .generate import generate
 from .names import names
 from .negatives import negatives
+from .open_text import open_text
 from .pack import pack
 from .suggest import suggest
 from .train import train
@@ -42,6 +43,7 @@ for command in (
     generate,
     pack,
     cais_records,
+    open_text,
 ):
     # A name that Python keeps for itself ends in an underscore.
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
