@@ -9,6 +9,7 @@ import pytest
 import spacy
 import srsly
 from spacy import registry
+from spacy.language import Language
 from spacy.util import load_config
 from thinc.api import Config
 from weasel.cli.assets import project_assets
@@ -110,7 +111,7 @@ def test_box(project):
     assert "周杰伦" in component.catalogue["artist"]
     # Whatever is trained with the recommended settings can start from it.
     box_model = config["components"]["music_query"]["model"]
-    for name in ("finetune.cfg", "labels.cfg"):
+    for name in ("finetune.cfg", "cais.cfg", "labels.cfg"):
         finetune = load_config(project / "configs" / name)
         model = finetune["components"]["music_query"]["model"]
         for size in ("embed_width", "hidden_width", "depth", "window", "crf"):
@@ -126,11 +127,10 @@ def test_readme_names_only_what_there_is(request):
     assert set(re.findall(r"--vars\.(\w+)", readme)) <= set(project_file["vars"])
     commands = {command.name for command in app.registered_commands}
     assert set(re.findall(r"spacy music-query ([a-z-]+)", readme)) <= commands
-    config = load_config(request.config.rootpath / "configs" / "finetune.cfg")
     block = readme[readme.index("[components.music_query]") :].split("```")[0]
-    settings = config["components"]["music_query"]
+    settings = Language.get_factory_meta("music_query").default_config
     for name, value in re.findall(r"^(\w+) = ([^\s#]+)", block, flags=re.MULTILINE):
-        if name != "scorer":
+        if name not in ("factory", "scorer"):
             found = settings[name] if name in settings else settings["model"][name]
             assert found == json.loads(value), name
 

@@ -17,6 +17,8 @@ from .names import names
 from .negatives import negatives
 from .open_text import open_text
 from .pack import pack
+from .suggest import suggest
+from .train import train
 from .try_page import try_
 from .vectors import vectors
 
@@ -28,6 +30,8 @@ app = typer.Typer(
 for command in (
     extract,
     try_,
+    train,
+    suggest,
     convert,
     negatives,
     check_data,

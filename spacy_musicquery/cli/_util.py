@@ -25,16 +25,20 @@ from ..data.records import (
 from ..errors import Errors
 
 MODEL_ARGUMENT = typer.Argument(
-    ..., metavar="MODEL", help="Pipeline: a directory or a package name"
+    ...,
+    metavar="MODEL",
+    help="Pipeline: a directory or a package name; 'box' for the model in the box",
 )
 MODEL_OPTION = typer.Option(
     None,
     "--model",
     "-m",
-    help="Pipeline: a directory or a package name; the model in the box without it",
+    help="Pipeline: a directory or a package name; 'box', the default, is the model in the box",
 )
 DATA_ARGUMENT = typer.Argument(
-    ..., metavar="DATA", help="Annotated messages: .spacy, .json, .jsonl or two-column"
+    ...,
+    metavar="DATA",
+    help="Annotated messages: .spacy, .json, .jsonl, .csv, Rasa's .yml, or two-column",
 )
 LABEL_OPTION = typer.Option(DEFAULT_LABEL, "--label", help="Label of music_query strings")
 SPANS_KEY_OPTION = typer.Option(

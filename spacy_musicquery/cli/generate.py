@@ -22,7 +22,9 @@ def generate(
     catalogue_paths: List[Path] = typer.Argument(
         ..., metavar="CATALOGUE...", help="Files of names, or folders of them"
     ),
-    output_path: Path = typer.Option(..., "--out", help="The .jsonl file to write"),
+    output_path: Path = typer.Option(
+        ..., "--out", help="The .jsonl file to write; a .txt file holds their texts alone"
+    ),
     settings_path: Path = typer.Option(
         ..., "--settings", help="A JSON file: how many messages, and how much of what"
     ),
@@ -35,8 +37,8 @@ def generate(
 ) -> None:
     """Generate annotated messages from phrases and names, to train on."""
     with plain_errors():
-        if output_path.suffix != ".jsonl":
-            refuse("--out", output_path, "the name must end in .jsonl")
+        if output_path.suffix not in (".jsonl", ".txt"):
+            refuse("--out", output_path, "the name must end in .jsonl or .txt")
         settings = checked_settings(read_json("--settings", settings_path))
         grammar = Grammar(phrases_path, read_catalogue(catalogue_paths))
         real = read_real(real_path, grammar, settings.seed) if real_path else []
@@ -48,7 +50,11 @@ def generate(
             unit=" messages",
         )
         output_path.parent.mkdir(parents=True, exist_ok=True)
-        srsly.write_jsonl(output_path, map(_as_json, records))
+        if output_path.suffix == ".txt":
+            texts = "".join(f"{record.text}\n" for record in records)
+            output_path.write_text(texts, encoding="utf8", newline="\n")
+        else:
+            srsly.write_jsonl(output_path, map(_as_json, records))
     msg.good(f"{settings.size:,} messages: {output_path}")
 
 
