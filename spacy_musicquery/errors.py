@@ -273,10 +273,6 @@ class Errors:
         "input (killed for memory?). Start again with fewer --workers: what is done is kept."
     )
     MQ287 = "[MQ287] {path} cannot be read: {error}. Save it again, or leave it out."
-    MQ288 = (
-        "[MQ288] the service stopped before it was ready. Is something else using "
-        "{address}? Name another --port."
-    )
     MQ290 = (
         "[MQ290] the body is larger than {most:,} bytes. Send fewer or shorter messages at "
         "a time."
@@ -303,8 +299,7 @@ class Errors:
     )
     MQ296 = "[MQ296] the request is not understood: {problems}. See /docs for examples."
     MQ297 = (
-        "[MQ297] --token-file {path}: it must hold a token of at least {least} characters "
-        "and no blanks."
+        "[MQ297] the token of {where} must have at least {least} characters, and no blanks."
     )
     MQ298 = "[MQ298] name {number} of type {type!r} is longer than {most} characters."
 

@@ -15,6 +15,7 @@ from .generate import generate
 from .names import names
 from .negatives import negatives
 from .pack import pack
+from .serve import serve
 from .try_page import try_
 from .vectors import vectors
 
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 for command in (
     extract,
+    serve,
     try_,
     convert,
     negatives,

@@ -85,12 +85,11 @@ def _decoded(lines: List[bytes], encoding: str) -> Iterator[str]:
 
 
 def _unmarked_utf16(sample: bytes) -> Optional[str]:
-    """UTF-16 without its mark: ends of lines and digits have a NUL on one side."""
-    if b"\x00" not in sample:
-        return None
+    """UTF-16 without its mark: ends of lines, digits and Latin letters have a NUL on one
+    side. On the other one there are few: 一 has one."""
     even, odd = sample[0::2].count(0), sample[1::2].count(0)
     for name, nuls, others in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
-        if nuls > 10 * others and nuls * 200 > len(sample):
+        if nuls > 1 + 2 * others and nuls * 200 > len(sample):
             return name
     return None
 

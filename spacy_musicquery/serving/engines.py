@@ -40,7 +40,11 @@ def run_engine(
         from .mappers import ship
 
         paths = [path for name in names for path in _paths(name)]
-        settings: Dict[str, Any] = {"model": model, "threshold": threshold, "column": column}
+        settings: Dict[str, Any] = {
+            "model": model,
+            "threshold": threshold,
+            "column": column,
+        }
         if model is not None and Path(model).is_dir():
             settings.update(model=None, shipped=ship(Path(model)))
         with _output_folder(output) as folder:
