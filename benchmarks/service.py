@@ -38,7 +38,9 @@ end
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="a folder with cais/, chat/")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="a folder with cais/, chat/"
+    )
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--port", type=int, default=8790)

@@ -107,7 +107,7 @@ def csv_rows(lines: Iterable[Line], delimiter: str, n_columns: int) -> Iterator[
         if isinstance(values, list) and len(values) == n_columns:
             yield Row(line._replace(offset=taken[-1].offset), tuple(values))
             continue
-        if values is None:
+        if values is None or (isinstance(values, str) and len(taken) > 1):
             problem = "a quote is opened and never closed"
         elif isinstance(values, str):
             problem = f"no row of a table ({values})"

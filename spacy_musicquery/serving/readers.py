@@ -125,6 +125,8 @@ class Table:
 
     def _read_header(self) -> None:
         header = next(self._lines(Position()), Line(0, 0, ""))
+        if header.problem is not None:
+            raise OSError(header.problem)
         self._delimiter, names = read_header(header.text, self._column)
         self._require_column(names)
         self._names = distinct(names)
@@ -256,8 +258,8 @@ class Table:
     def _lines(self, start: Position) -> Iterator[Line]:
         encoding = self._file.line_encoding
         offset, row = start.offset, start.row
-        stream = self._file.read_from(offset)
         try:
+            stream = self._file.read_from(offset)
             while line := stream.readline(MAX_LINE_BYTES + 1):
                 offset, row = offset + len(line), row + 1
                 if len(line) > MAX_LINE_BYTES:

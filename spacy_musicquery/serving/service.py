@@ -154,7 +154,11 @@ def make_app(
 
     app.add_middleware(BodyGuard, most=limits.body)
     app.add_middleware(HostGuard, hosts=hosts)
-    app.add_middleware(_Counted, metrics=metrics, paths={getattr(route, "path", "") for route in app.routes})
+    app.add_middleware(
+        _Counted,
+        metrics=metrics,
+        paths={getattr(route, "path", "") for route in app.routes},
+    )
     return app
 
 

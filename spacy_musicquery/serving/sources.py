@@ -2,6 +2,7 @@
 
 import glob
 import io
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, Iterator, List, NamedTuple, Optional, Sequence
@@ -111,12 +112,10 @@ class TextFile:
 
         source (Source): The file.
         encoding (Optional[str]): Its encoding; None to find out.
-        RAISES (OSError): If it cannot be opened, or what it was compressed to is damaged.
+        RAISES (OSError): If it cannot be opened.
         """
         self._source = source
-        sample = self._open().read(_SAMPLE_BYTES)
-        self._raw.close()
-        found, n_mark = find_encoding(sample)
+        found, n_mark = find_encoding(self._sample())
         self.encoding = encoding or found
         self._n_mark = n_mark if self.encoding == found else 0
 
@@ -127,13 +126,15 @@ class TextFile:
         RETURNS (IO[bytes]): The bytes, in `line_encoding`.
         """
         stream = self._open()
-        stream.read(self._n_mark)
         if is_wide(self.encoding):
+            stream.read(self._n_mark)
             pieces = iter(partial(stream.read, _PIECE_BYTES), b"")
             stream = io.BufferedReader(_Pieces(as_utf8(self.encoding, pieces)))
         elif self._source.compression is None:
             stream.seek(self._n_mark + offset)
             return stream
+        else:
+            offset += self._n_mark
         while offset > 0 and (skipped := stream.read(min(offset, _PIECE_BYTES))):
             offset -= len(skipped)
         return stream
@@ -156,6 +157,18 @@ class TextFile:
     def close(self) -> None:
         """Close the file."""
         self._raw.close()
+
+    def _sample(self) -> bytes:
+        """The beginning, or what there is of it: where a compressed file breaks off is said
+        when its rows are read."""
+        stream, sample = self._open(), b""
+        with suppress(OSError):
+            while len(sample) < _SAMPLE_BYTES and (
+                piece := stream.read(_PIECE_BYTES // 32)
+            ):
+                sample += piece
+        self._raw.close()
+        return sample
 
     def _open(self) -> IO[bytes]:
         self._raw = self._source.path.open("rb")

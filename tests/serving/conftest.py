@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-pa = pytest.importorskip("pyarrow")
-
 from spacy_musicquery.serving.extractor import Extractor
 
 from ..conftest import MESSAGES

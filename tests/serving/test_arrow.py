@@ -44,7 +44,9 @@ def test_listening_is_a_probability():
 def test_text_is_text_however_it_is_kept(extractor, kind):
     texts = [None] * 2 if pa.types.is_null(kind) else [TEXTS[0], None]
     column = pa.array(texts, pa.string() if kind != pa.null() else kind)
-    column = column.dictionary_encode() if pa.types.is_dictionary(kind) else column.cast(kind)
+    column = (
+        column.dictionary_encode() if pa.types.is_dictionary(kind) else column.cast(kind)
+    )
     out = extract_batch(extractor, pa.record_batch({"text": column}))
     found = [queries and queries[0]["text"] for queries in out["music_query"].to_pylist()]
     assert found == [None if texts[0] is None else "周杰伦的晴天", None]
@@ -78,7 +80,9 @@ def test_many_texts_are_found_as_one_by_one(extractor):
     texts = [TEXTS[i % 6] + "啊" * (i % 5) for i in range(2500)]
     out = extract_batch(extractor, pa.record_batch({"text": texts}))
     words = [[q["text"] for q in queries] for queries in out["music_query"].to_pylist()]
-    one_by_one = {t: [q["text"] for q in extractor.extract([t])[0]["music_query"]] for t in texts}
+    one_by_one = {
+        t: [q["text"] for q in extractor.extract([t])[0]["music_query"]] for t in texts
+    }
     assert words == [one_by_one[text] for text in texts]
 
 

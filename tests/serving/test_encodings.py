@@ -9,7 +9,12 @@ from spacy_musicquery.serving.encodings import as_utf8, find_encoding, known_enc
 
 TRAIN = Path(__file__).parents[2] / "assets" / "train.json"
 CHINESE = [record["text"] for record in json.loads(TRAIN.read_text(encoding="utf8"))]
-TRADITIONAL = ["我想聽周杰倫的晴天", "播放五月天的歌", "今天天氣怎麼樣", "來一首鄧麗君的月亮代表我的心"]
+TRADITIONAL = [
+    "我想聽周杰倫的晴天",
+    "播放五月天的歌",
+    "今天天氣怎麼樣",
+    "來一首鄧麗君的月亮代表我的心",
+]
 
 
 @pytest.mark.parametrize("n", [1, 3, 100])
@@ -42,7 +47,9 @@ def test_a_few_broken_lines_change_nothing():
     assert find_encoding(b"\n".join(lines))[0] == "gb18030"
 
 
-@pytest.mark.parametrize("sample", [b"", b"abc", b"\x00", b"\xff\xff\xff", bytes(range(256))])
+@pytest.mark.parametrize(
+    "sample", [b"", b"abc", b"\x00", b"\xff\xff\xff", bytes(range(256))]
+)
 def test_whatever_the_bytes_there_is_an_answer(sample):
     assert find_encoding(sample)[0] in ("utf-8", "gb18030")
 

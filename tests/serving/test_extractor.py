@@ -44,7 +44,10 @@ def test_components_with_one_group_replace_what_others_found(trained_path):
     found = Extractor(nlp).extract(TEXTS)
     assert found == of_docs(nlp, TEXTS)
     # Both have found the first; the film is that of the later one alone.
-    assert {query["label"] for query in found[0]["music_query"]} == {"MUSIC_QUERY", "ARTIST"}
+    assert {query["label"] for query in found[0]["music_query"]} == {
+        "MUSIC_QUERY",
+        "ARTIST",
+    }
     assert [query["label"] for query in found[3]["music_query"]] == ["FILM"]
 
 
