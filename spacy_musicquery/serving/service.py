@@ -209,6 +209,16 @@ def _check_texts(texts: Sequence[str], limits: Limits) -> None:
         if len(text) > limits.length:
             message = Errors.MQ292.format(number=number, n=len(text), most=limits.length)
             raise HTTPException(422, message)
+        _require_whole(text, f"message {number}")
+
+
+def _require_whole(text: str, what: str) -> None:
+    """Refuse half a character, which JSON can hold and no answer can."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        problem = f"{what} holds half a character (\\ud800 to \\udfff)"
+        raise HTTPException(422, Errors.MQ296.format(problems=problem)) from error
 
 
 def _check_token(token: Optional[str], header: str) -> None:
@@ -223,7 +233,9 @@ def _check_token(token: Optional[str], header: str) -> None:
 
 def _check_names(names: Mapping[str, Sequence[str]]) -> None:
     for kind, of_kind in names.items():
+        _require_whole(kind, "a type")
         for number, name in enumerate(of_kind, start=1):
+            _require_whole(name, f"name {number}")
             if len(name) > MAX_NAME:
                 message = Errors.MQ298.format(
                     number=number, type=excerpt(kind), most=MAX_NAME
