@@ -106,7 +106,8 @@ def test_names_can_be_added_with_the_token():
             ({"artist": ["\ud83d"]}, "MQ296"),
             ([], "MQ296"),
         ):
-            answer = client.post("/catalogue", json=body, headers=AUTHORIZED)
+            headers = {**AUTHORIZED, "Content-Type": "application/json"}
+            answer = client.post("/catalogue", content=json.dumps(body), headers=headers)
             assert answer.status_code == 422 and problem in answer.json()["detail"]
 
 
