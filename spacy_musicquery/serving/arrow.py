@@ -1,7 +1,7 @@
 """Tables in, tables out: an Arrow record batch with messages to the same with what was found
 in them. Files, Ray and Spark are shells of this."""
 
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, List, Optional, Sequence
 
 import pyarrow as pa
 
@@ -20,6 +20,8 @@ _LINK_FIELDS = [
     pa.field("name", pa.string()),
     pa.field("artist", pa.string()),
     pa.field("score", pa.float32()),
+    pa.field("start", pa.int32()),
+    pa.field("end", pa.int32()),
 ]
 _QUERY_FIELDS = [
     pa.field("text", pa.string()),
@@ -137,14 +139,4 @@ def _query_array(
 
 
 def _link_array(links: Sequence[Links]) -> pa.ListArray:
-    rows = [[_link_row(link) for link in of_query] for of_query in links]
-    return pa.array(rows, pa.list_(pa.struct(_LINK_FIELDS)))
-
-
-def _link_row(link: Dict[str, Any]) -> Dict[str, Any]:
-    row = {field.name: link.get(field.name) for field in _LINK_FIELDS}
-    names = row.keys() - {"score"}
-    return {
-        **row,
-        **{name: None if row[name] is None else str(row[name]) for name in names},
-    }
+    return pa.array(links, pa.list_(pa.struct(_LINK_FIELDS)))

@@ -25,7 +25,8 @@ class Linker(Protocol):
 
         texts (Sequence[str]): The words of queries.
         RETURNS (List[List[Dict[str, Any]]]): For each, its entries, the likeliest first:
-            "id", "type", "name", "artist", "score".
+            "id", "type", "name", "artist", "score", and "start" and "end", the characters of
+            the words that say so.
         """
         ...
 

@@ -51,7 +51,7 @@ class JsonLinesWriter(Writer):
     def write_part(
         self, path: Path, batch: pa.RecordBatch, lines: Optional[List[str]]
     ) -> None:
-        """See `Writer`."""
+        """Write a part; see `Writer`."""
         found = _found(batch)
         if lines is None:
             others = [
@@ -65,7 +65,7 @@ class JsonLinesWriter(Writer):
             file.writelines(f"{line}\n" for line in written)
 
     def join(self, parts: Sequence[Path], path: Path) -> None:
-        """See `Writer`."""
+        """Join parts; see `Writer`."""
         with path.open("wb") as file:
             for part in parts:
                 with part.open("rb") as of_part:
@@ -80,7 +80,7 @@ class ParquetWriter(Writer):
     def write_part(
         self, path: Path, batch: pa.RecordBatch, lines: Optional[List[str]]
     ) -> None:
-        """See `Writer`."""
+        """Write a part; see `Writer`."""
         batch = self._as_written(batch if lines is None else _with_records(batch, lines))
         options = pa.ipc.IpcWriteOptions(compression="lz4")
         with (
@@ -90,7 +90,7 @@ class ParquetWriter(Writer):
             writer.write_batch(batch)
 
     def join(self, parts: Sequence[Path], path: Path) -> None:
-        """See `Writer`."""
+        """Join parts; see `Writer`."""
         schema = _joined_schema([_read_schema(part) for part in parts])
         with self._open(path, schema) as writer:
             waiting: List[pa.RecordBatch] = []

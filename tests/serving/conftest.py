@@ -20,8 +20,11 @@ class Linking:
     """Stands for the component that links words to entries."""
 
     def link(self, texts):
-        entry = {"type": "song", "artist": None, "score": 0.75}
-        return [[{"id": f"id-{text}", "name": text, **entry}] for text in texts]
+        entry = {"type": "song", "artist": "", "score": 0.75, "start": 0}
+        return [
+            [{"id": f"id-{text}", "name": text, **entry, "end": len(text)}]
+            for text in texts
+        ]
 
     def to_bytes(self, exclude=()):
         return b""

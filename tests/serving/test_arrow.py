@@ -95,7 +95,7 @@ def test_links_stand_in_their_queries(linking):
     out = extract_batch(linking, pa.record_batch({"text": TEXTS[:2]}))
     assert out.schema == output_schema(linking, pa.schema([("text", pa.string())]))
     first = out["music_query"].to_pylist()[0][0]["links"]
-    song = {"id": "id-周杰伦的晴天", "type": "song", "name": "周杰伦的晴天", "artist": None}
-    assert first == [{**song, "score": 0.75}]
+    song = {"id": "id-周杰伦的晴天", "type": "song", "name": "周杰伦的晴天", "artist": ""}
+    assert first == [{**song, "score": 0.75, "start": 0, "end": 6}]
     none = extract_batch(linking, pa.record_batch({"text": ["今天天气怎么样"]}))
     assert none["music_query"].to_pylist() == [[]]
