@@ -12,6 +12,7 @@ from spacy import registry
 from spacy.util import load_config
 from thinc.api import Config
 from weasel.cli.assets import project_assets
+from weasel.cli.run import project_run
 
 from spacy_musicquery.cli import app
 
@@ -154,3 +155,16 @@ def test_settings_that_are_shown_can_be_copied(request, page):
             if f"[{section}]" not in text and "*" not in section
         )
         registry.fill(Config().from_str(missing + text), validate=True)
+
+
+def test_public_text(project):
+    """What was fetched becomes the folder that the box is trained from."""
+    raw = project / "assets" / "open_raw" / "kdconv" / "music" / "dev.json"
+    raw.parent.mkdir(parents=True)
+    srsly.write_json(raw, [{"messages": [{"message": "知道他吗？"}]}])
+    project_run(project, "box-open-text", capture=True)
+    (written,) = (project / "assets" / "open").iterdir()
+    assert written.read_text(encoding="utf8") == "知道他吗？\n"
+    settings = srsly.read_yaml(project / "project.yml")
+    assert settings["vars"]["open_text"] == "assets/open"
+    assert settings["workflows"]["box"][:2] == ["box-open-text", "box-generate"]

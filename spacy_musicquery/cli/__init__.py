@@ -14,6 +14,7 @@ from .extract import extract
 from .generate import generate
 from .names import names
 from .negatives import negatives
+from .open_text import open_text
 from .pack import pack
 from .serve import serve
 from .try_page import try_
@@ -40,6 +41,7 @@ for command in (
     generate,
     pack,
     cais_records,
+    open_text,
 ):
     # A name that Python keeps for itself ends in an underscore.
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
