@@ -66,14 +66,19 @@ def extract_files(
             bar.set_postfix_str(done, refresh=False)
             bar.update(max(0, n_bytes - bar.n))
 
-        report = jobs.run(
-            sources,
-            settings,
-            extractor,
-            n_workers=n_workers,
-            say=lambda text: typer.echo(f"{output}: {text}", err=True),
-            progress=show,
-        )
+        try:
+            report = jobs.run(
+                sources,
+                settings,
+                extractor,
+                n_workers=n_workers,
+                say=lambda text: typer.echo(f"{output}: {text}", err=True),
+                progress=show,
+            )
+        except KeyboardInterrupt:
+            bar.close()
+            typer.echo("stopped; the same command goes on where it was", err=True)
+            raise
     # In one line, which `msg.good` would fold.
     typer.echo(f"✔ {jobs.in_words(report, output)}")
     if report.first_bad is not None and bad is None:
