@@ -17,6 +17,7 @@ from .names import names
 from .negatives import negatives
 from .open_text import open_text
 from .pack import pack
+from .serve import serve
 from .suggest import suggest
 from .train import train
 from .try_page import try_
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 for command in (
     extract,
+    serve,
     try_,
     train,
     suggest,
