@@ -65,14 +65,16 @@ def main() -> None:
 
 def prepare(cais: Path, domains: List[Path], corpora: Path) -> None:
     for part in ("train", "valid"):
-        music_query("convert", cais / f"{part}.jsonl", corpora / f"{part}.spacy")
+        music_query("convert", cais / f"{part}.jsonl", "--out", corpora / f"{part}.spacy")
     types = ROOT / "assets" / "cais_types.json"
-    music_query("names", cais / "train.jsonl", corpora / "names",
+    music_query("names", cais / "train.jsonl", "--out", corpora / "names",
                 "--spans-key", "slots", "--types", types)  # fmt: skip
     for domain in domains:
         parts = [corpora / f"{domain.stem}.{part}.spacy" for part in ("train", "held_out")]
-        music_query("negatives", domain, parts[0], "--dev", parts[1], "--dev-share", 0.1)
-        music_query("negatives", domain, corpora / f"{domain.stem}.all.spacy")
+        music_query(
+            "negatives", domain, "--out", parts[0], "--dev", parts[1], "--dev-share", 0.1
+        )
+        music_query("negatives", domain, "--out", corpora / f"{domain.stem}.all.spacy")
 
 
 def measure(

@@ -244,6 +244,20 @@ class Errors:
         '({error}). Run: pip install "spacy-musicquery[transformers]"'
     )
     MQ052 = "[MQ052] {option} {value}: {problem}."
+    MQ311 = "[MQ311] where shall it be written? Name a file or a folder with --out."
+    MQ312 = (
+        "[MQ312] {path} has no variable '{name}': nothing was run. Did you mean {known}? The "
+        "variables stand there under `vars`."
+    )
+    MQ313 = (
+        "[MQ313] '{run}' trains, which needs the training extra: TensorFlow is not installed. "
+        'Nothing was run. Install it: pip install "spacy-musicquery[train]", or in a clone '
+        'pip install -e ".[train]"'
+    )
+    MQ314 = (
+        "[MQ314] {what} data: there is no {path}. Name a .spacy file, or a folder of them, with "
+        "--paths.{what}; `python -m spacy music-query convert MESSAGES --out {path}` makes one."
+    )
 
 
 class Warnings:
@@ -267,6 +281,7 @@ class Warnings:
         "or a method of its own: it is left alone. The scores of music queries stand in "
         "doc.spans[...].attrs['scores']."
     )
+    MQ310 = "[MQ310] '{old}' is an old spelling, which is still taken: say '{new}'."
     MQ104 = (
         "[MQ104] catalogue: the folder {path} is empty: training goes on without the names "
         "that should be there."

@@ -1,5 +1,7 @@
 """Commands under `python -m spacy music-query`."""
 
+import sys
+
 import typer
 from spacy.cli._util import app as spacy_app
 
@@ -15,6 +17,7 @@ from .generate import generate
 from .names import names
 from .negatives import negatives
 from .pack import pack
+from .project_run import check_project_run
 from .try_page import try_
 from .vectors import vectors
 
@@ -42,3 +45,4 @@ for command in (
     # A name that Python keeps for itself ends in an underscore.
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 spacy_app.add_typer(app)
+check_project_run(sys.argv)

@@ -22,7 +22,7 @@ from ..data.records import (
     Record,
     list_intents,
 )
-from ..errors import Errors
+from ..errors import Errors, Warnings
 
 MODEL_ARGUMENT = typer.Argument(
     ..., metavar="MODEL", help="Pipeline: a directory or a package name"
@@ -33,6 +33,8 @@ MODEL_OPTION = typer.Option(
     "-m",
     help="Pipeline: a directory or a package name; the model in the box without it",
 )
+OLD_OUT_ARGUMENT = typer.Argument(None, metavar="OUT", hidden=True)
+OLD_OUT_OPTION = typer.Option(None, "--output", hidden=True)
 DATA_ARGUMENT = typer.Argument(
     ..., metavar="DATA", help="Annotated messages: .spacy, .json, .jsonl or two-column"
 )
@@ -83,6 +85,34 @@ def percent(share: Optional[float]) -> str:
 def refuse(option: str, value: object, problem: str) -> NoReturn:
     """Raise an error about the value of an option."""
     raise ValueError(Errors.MQ052.format(option=option, value=value, problem=problem))
+
+
+def warn_old(old: str, new: str) -> None:
+    """Say that something is no longer spelt as it was.
+
+    old (str): How it was given.
+    new (str): How it is given now.
+    """
+    typer.echo(f"⚠ {Warnings.MQ310.format(old=old, new=new)}", err=True)
+
+
+def choose_output(path: Optional[Path], old: Optional[Path], spelling: str = "OUT") -> Path:
+    """Choose where to write, which earlier versions took in another place.
+
+    path (Optional[Path]): What --out names.
+    old (Optional[Path]): What stands in the other place.
+    spelling (str): The other place: a metavar or an option.
+    RETURNS (Path): Where to write.
+    RAISES (ValueError): If neither or both are given.
+    """
+    if old is not None:
+        warn_old(f"{spelling} {old}", f"--out {old}")
+    if path is not None and old is not None:
+        refuse("--out", path, f"{old} is named as well")
+    found = path or old
+    if found is None:
+        raise ValueError(Errors.MQ311)
+    return found
 
 
 def read_json(option: str, path: Path) -> Any:

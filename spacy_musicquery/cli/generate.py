@@ -22,9 +22,17 @@ def generate(
     catalogue_paths: List[Path] = typer.Argument(
         ..., metavar="CATALOGUE...", help="Files of names, or folders of them"
     ),
-    output_path: Path = typer.Option(..., "--out", help="The .jsonl file to write"),
-    settings_path: Path = typer.Option(
-        ..., "--settings", help="A JSON file: how many messages, and how much of what"
+    output_path: Path = typer.Option(..., "--out", "-o", help="The .jsonl file to write"),
+    settings_path: Optional[Path] = typer.Option(
+        None,
+        "--settings",
+        help="A JSON file: how many messages, and how much of what; the defaults without it",
+    ),
+    size: Optional[int] = typer.Option(
+        None, "--size", "-n", min=1, help="How many messages, instead of the settings' number"
+    ),
+    seed: Optional[int] = typer.Option(
+        None, "--seed", help="Same phrases, names, settings and seed, same messages"
     ),
     real_path: Optional[Path] = typer.Option(
         None,
@@ -37,7 +45,11 @@ def generate(
     with plain_errors():
         if output_path.suffix != ".jsonl":
             refuse("--out", output_path, "the name must end in .jsonl")
-        settings = checked_settings(read_json("--settings", settings_path))
+        given = {} if settings_path is None else read_json("--settings", settings_path)
+        if isinstance(given, dict):  # what else is refused below
+            said = {"size": size, "seed": seed}
+            given.update((key, n) for key, n in said.items() if n is not None)
+        settings = checked_settings(given)
         grammar = Grammar(phrases_path, read_catalogue(catalogue_paths))
         real = read_real(real_path, grammar, settings.seed) if real_path else []
         if real_path and not real:
