@@ -1,10 +1,11 @@
 """What the commands share."""
 
+import json
 import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator, List, NoReturn, Optional, cast
+from typing import Any, Iterable, Iterator, List, NoReturn, Optional, cast
 
 import spacy
 import srsly
@@ -121,6 +122,20 @@ def read_json(option: str, path: Path) -> Any:
         return srsly.read_json(path)
     except (OSError, ValueError) as error:
         refuse(option, path, f"no JSON file ({error})")
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write a JSON file in UTF-8, with Chinese as it is read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(data, indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf8")
+
+
+def write_jsonl(path: Path, rows: Iterable[Any]) -> None:
+    """Write a JSON object a line in UTF-8, as they come."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf8") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def blank_pipeline(lang: str, segmenter: str) -> Language:

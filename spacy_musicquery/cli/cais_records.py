@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 from typing import Optional
 
@@ -7,7 +6,7 @@ from wasabi import msg
 
 from ..data.cais import SPLITS, read_rules, read_split
 from ..errors import Errors
-from ._util import OLD_OUT_ARGUMENT, choose_output, plain_errors
+from ._util import OLD_OUT_ARGUMENT, choose_output, plain_errors, write_jsonl
 
 
 def cais_records(
@@ -45,6 +44,5 @@ def cais_records(
         used_path.write_text(rules_path.read_text(encoding="utf8"), encoding="utf8")
         for split, records_of_split in splits.items():
             path = output_dir / f"{split}.jsonl"
-            lines = (json.dumps(r, ensure_ascii=False) + "\n" for r in records_of_split)
-            path.write_text("".join(lines), encoding="utf8")
+            write_jsonl(path, records_of_split)
             msg.good(f"{len(records_of_split)} utterances: {path}")

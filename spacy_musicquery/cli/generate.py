@@ -1,7 +1,6 @@
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-import srsly
 import typer
 from tqdm import tqdm
 from wasabi import msg
@@ -12,7 +11,7 @@ from ..data.generator import generate as generate_records
 from ..data.grammar import Grammar
 from ..data.real_messages import read_real
 from ..data.records import Record
-from ._util import plain_errors, read_json, refuse
+from ._util import plain_errors, read_json, refuse, write_jsonl
 
 
 def generate(
@@ -29,7 +28,11 @@ def generate(
         help="A JSON file: how many messages, and how much of what; the defaults without it",
     ),
     size: Optional[int] = typer.Option(
-        None, "--size", "-n", min=1, help="How many messages, instead of the settings' number"
+        None,
+        "--size",
+        "-n",
+        min=1,
+        help="How many messages, instead of the settings' number",
     ),
     seed: Optional[int] = typer.Option(
         None, "--seed", help="Same phrases, names, settings and seed, same messages"
@@ -59,8 +62,7 @@ def generate(
             total=settings.size,
             unit=" messages",
         )
-        output_path.parent.mkdir(parents=True, exist_ok=True)
-        srsly.write_jsonl(output_path, map(_as_json, records))
+        write_jsonl(output_path, map(_as_json, records))
     msg.good(f"{settings.size:,} messages: {output_path}")
 
 

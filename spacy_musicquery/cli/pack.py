@@ -1,7 +1,6 @@
 from pathlib import Path
 from typing import List, Optional, Tuple
 
-import srsly
 import typer
 from wasabi import msg
 
@@ -18,6 +17,7 @@ from ._util import (
     predict,
     refuse,
     warn_old,
+    write_json,
 )
 
 
@@ -58,7 +58,7 @@ def pack(
         component.to_disk(output_path, exclude=["vocab"])
         scores = music_query_score(examples)
         record = make_record(output_path, sources, scores)
-        srsly.write_json(output_path / "record.json", record)
+        write_json(output_path / "record.json", record)
     size = sum(file.stat().st_size for file in output_path.iterdir()) / 1e6
     msg.good(f"{output_path}: {size:.2f} MB, F1 {scores['ents_f']:.2%} on {dev_path}")
 

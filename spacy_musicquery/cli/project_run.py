@@ -34,7 +34,11 @@ def check_project_run(arguments: Sequence[str]) -> None:
         known = list(project.get("vars", {}))
     except Exception:  # spaCy says what is wrong with a project, or with what is run of it
         return
-    if not any(_OURS in line for command in project["commands"] for line in command.get("script", [])):
+    if not any(
+        _OURS in line
+        for command in project["commands"]
+        for line in command.get("script", [])
+    ):
         return
     for name in variables:
         if name not in known:
