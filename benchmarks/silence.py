@@ -112,7 +112,7 @@ def alarms(model: Path, chat: Path) -> float:
 
 def scores(model: Path, data: Path) -> Dict[str, Any]:
     path = model / "scores.json"
-    music_query("evaluate", model, data, "--output", path)
+    music_query("evaluate", data, "--model", model, "--out", path)
     return json.loads(path.read_text(encoding="utf8"))
 
 

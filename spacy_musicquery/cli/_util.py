@@ -5,7 +5,7 @@ import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterable, Iterator, List, NoReturn, Optional, cast
+from typing import Any, Iterable, Iterator, List, NoReturn, Optional, Tuple, cast
 
 import spacy
 import srsly
@@ -25,9 +25,6 @@ from ..data.records import (
 )
 from ..errors import Errors, Warnings
 
-MODEL_ARGUMENT = typer.Argument(
-    ..., metavar="MODEL", help="Pipeline: a directory or a package name"
-)
 MODEL_OPTION = typer.Option(
     None,
     "--model",
@@ -36,12 +33,20 @@ MODEL_OPTION = typer.Option(
 )
 OLD_OUT_ARGUMENT = typer.Argument(None, metavar="OUT", hidden=True)
 OLD_OUT_OPTION = typer.Option(None, "--output", hidden=True)
+# With the pipeline before it, as earlier versions had it.
+DATA_ARGUMENTS = typer.Argument(
+    ..., metavar="DATA", help="Annotated messages: .spacy, .json, .jsonl or two-column"
+)
 DATA_ARGUMENT = typer.Argument(
     ..., metavar="DATA", help="Annotated messages: .spacy, .json, .jsonl or two-column"
 )
 LABEL_OPTION = typer.Option(DEFAULT_LABEL, "--label", help="Label of music_query strings")
 SPANS_KEY_OPTION = typer.Option(
     DEFAULT_SPANS_KEY, "--spans-key", help="Key of a record's offsets: spans, slots, ..."
+)
+
+HTML_LANG_OPTION = typer.Option(
+    "en", "--html-lang", help="Language of the page: en or zh (Chinese)"
 )
 
 LANG_OPTION = typer.Option("zh", "--lang", "-l", help="Language of the tokenizer")
@@ -95,6 +100,41 @@ def warn_old(old: str, new: str) -> None:
     new (str): How it is given now.
     """
     typer.echo(f"⚠ {Warnings.MQ310.format(old=old, new=new)}", err=True)
+
+
+def choose_model(
+    inputs: List[str], model: Optional[str]
+) -> Tuple[Optional[str], List[str]]:
+    """Choose the pipeline, which earlier versions took before the inputs.
+
+    inputs (List[str]): What stands behind the command.
+    model (Optional[str]): What --model names; None for the model in the box.
+    RETURNS (Tuple[Optional[str], List[str]]): The pipeline, and the inputs without it.
+    """
+    first = inputs[0]
+    if model is None and len(inputs) > 1 and _may_be_pipeline(first):
+        warn_old(f"MODEL {first}", f"--model {first}")
+        return first, inputs[1:]
+    return model, inputs
+
+
+def choose_data(inputs: List[str], model: Optional[str]) -> Tuple[Optional[str], Path]:
+    """Choose the pipeline, and the one file of a command that reads one.
+
+    inputs, model: See `choose_model`.
+    RETURNS (Tuple[Optional[str], Path]): The pipeline, and the file.
+    RAISES (ValueError): If there are several files.
+    """
+    model, inputs = choose_model(inputs, model)
+    if len(inputs) > 1:
+        refuse("DATA", " ".join(inputs), "name one file, and the pipeline with --model")
+    return model, Path(inputs[0])
+
+
+def _may_be_pipeline(name: str) -> bool:
+    """Whether it is none of the files that commands read."""
+    path = Path(name)
+    return not path.is_file() and (not path.is_dir() or (path / "config.cfg").is_file())
 
 
 def choose_output(path: Optional[Path], old: Optional[Path], spelling: str = "OUT") -> Path:

@@ -8,16 +8,16 @@ from ..data.catalogue_files import read_catalogue
 from ..pipeline.load import load_pipeline
 from ..pipeline.music_query import MusicQuery
 from ..saving.atomic import save
-from ._util import MODEL_ARGUMENT, plain_errors, refuse
+from ._util import MODEL_OPTION, choose_model, plain_errors, refuse
 
 
 def catalogue(
-    model: str = MODEL_ARGUMENT,
-    paths: List[Path] = typer.Argument(
+    inputs: List[str] = typer.Argument(
         ...,
         metavar="FILES...",
         help="Names, one a line: TYPE.txt, .csv, .parquet, or folders",
     ),
+    model: Optional[str] = MODEL_OPTION,
     output_path: Path = typer.Option(..., "--out", "-o", help="Where to save the pipeline"),
     add: bool = typer.Option(
         False, "--add", help="Keep the names that the pipeline has already"
@@ -32,9 +32,14 @@ def catalogue(
     It must have been trained with a catalogue of the same types.
     """
     with plain_errors():
-        if Path(model).exists() and output_path.resolve() == Path(model).resolve():
+        model, inputs = choose_model(inputs, model)
+        if (
+            model is not None
+            and Path(model).exists()
+            and output_path.resolve() == Path(model).resolve()
+        ):
             refuse("--out", output_path, "this is the pipeline to start from")
-        names = read_catalogue(paths, type_name, column)
+        names = read_catalogue(map(Path, inputs), type_name, column)
         nlp = load_pipeline(model)
         for _, component in nlp.pipeline:
             if isinstance(component, MusicQuery):

@@ -129,3 +129,28 @@ def test_spacy_asks_it(project):
         text=True,
     )
     assert result.returncode == 1 and "MQ312" in result.stderr and "dev" in result.stderr
+
+
+def test_the_pipeline_stood_before_the_data_once(trained_path, records, tmp_path):
+    out = tmp_path / "scores.json"
+    before = invoke("evaluate", trained_path, records, "--output", out)
+    assert before.exit_code == 0 and before.stderr.count("MQ310") == 2
+    scores = srsly.read_json(out)
+    now = invoke("evaluate", records, "--model", trained_path, "--out", out)
+    assert now.exit_code == 0 and "MQ310" not in now.output
+    assert srsly.read_json(out)["ents_f"] == scores["ents_f"]
+    for command in ("evaluate", "errors"):
+        assert invoke(command, records).exit_code == 0  # the model in the box
+        several = invoke(command, records, records, "--model", trained_path)
+        assert several.exit_code == 1 and "--model" in several.output
+
+
+def test_catalogue_of_the_box(tmp_path):
+    names = tmp_path / "artist.txt"
+    names.write_text("你们乐队\n", encoding="utf8")
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert invoke("catalogue", names, "--add", "--out", one).exit_code == 0
+    old = invoke("catalogue", one, names, "--add", "--out", two)
+    assert old.exit_code == 0 and "MQ310" in old.stderr
+    (item,) = invoke("extract", "来一首你们乐队的歌", "--model", two).stdout.splitlines()
+    assert "你们乐队" in item
