@@ -18,6 +18,7 @@ import pytest
 import spacy
 import srsly
 from spacy import registry
+from spacy.language import Language
 from spacy.util import load_config, minibatch
 from thinc.api import Config
 from typer.testing import CliRunner
@@ -193,10 +194,10 @@ def test_settings_that_are_shown_can_be_copied(page):
         registry.fill(Config().from_str(missing + text), validate=True)
 
 
-def test_the_defaults_are_those_of_the_recommended_config():
+def test_the_defaults_are_those_of_the_component():
     page = (DOCS / "settings.md").read_text(encoding="utf8")
     block = page[page.index("[components.music_query]") :].split("```")[0]
-    settings = load_config(ROOT / "configs" / "finetune.cfg")["components"]["music_query"]
+    settings = Language.get_factory_meta("music_query").default_config
     shown = re.findall(r"^(\w+) = ([^\s#]+)", block, flags=re.MULTILINE)
     assert len(shown) > 20
     for name, value in shown:

@@ -33,7 +33,8 @@ def show_page(path: Optional[str]) -> None:
 
     path (Optional[str]): The pipeline to try; None for the model in the box.
     """
-    st.set_page_config(page_title="听歌的查询 · spacy-musicquery", page_icon="🎵")
+    # No icon: that of an emoji is fetched from elsewhere.
+    st.set_page_config(page_title="听歌的查询 · spacy-musicquery")
     lang = choose_language()
     _ = translator(lang)
     st.title(_("Who wants to hear what?"))

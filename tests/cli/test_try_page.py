@@ -42,6 +42,7 @@ return [...document.querySelectorAll(".found .message")].map(
     message => [...message.childNodes].map(node => node.firstChild?.textContent ?? node.textContent)
         .join("").trim())
 """
+OPEN_ALL = "for (const details of document.querySelectorAll('details')) details.open = true"
 # What reaches beyond the window.
 CUT_OFF = """
 return [...document.querySelectorAll("body *")].filter(
@@ -167,22 +168,18 @@ def test_names_are_found_at_once_by_those_who_add_them(browser):
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_is_cut_off_and_everybody_can_use_it(browser, width):
-    axe = pytest.importorskip("axe_selenium_python")
+    axe = pytest.importorskip("axe_core_python.selenium")
     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     browser.refresh()
     say(browser, MESSAGE * 5, "放" + "a" * 100)
-    for summary in browser.find_elements(By.TAG_NAME, "summary"):
-        summary.click()
+    browser.execute_script(OPEN_ALL)
     assert browser.execute_script(CUT_OFF) == 0
     say(browser, MESSAGE)
     browser.set_script_timeout(PATIENCE)
-    checker = axe.Axe(browser)
-    checker.inject()
-    faults = [
-        v for v in checker.run()["violations"] if v["impact"] in ("serious", "critical")
-    ]
-    assert faults == [], checker.report(faults)
+    found = axe.Axe().run(browser)["violations"]
+    faults = [v["id"] for v in found if v["impact"] in ("serious", "critical")]
+    assert faults == []
 
 
 def test_nobody_else_is_served(port):
