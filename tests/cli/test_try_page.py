@@ -157,7 +157,8 @@ def test_names_are_found_at_once_by_those_who_add_them(browser):
     fill_in(browser, "它们是什么？", "歌手" + Keys.ENTER)
     click(browser, "加进曲库")
     wait_for(browser, lambda: f"已加入 · 歌手: {INVENTED}" in browser.page_source)
-    ((query, _),) = browser.execute_script(MARKED)
+    # What is found is shown after that.
+    ((query, _),) = wait_for(browser, lambda: browser.execute_script(MARKED))
     assert query == INVENTED and before == []
     # A page that is opened anew does not know the name.
     browser.refresh()
