@@ -135,7 +135,7 @@ def train_teacher(runs: Path, teacher: str, direct: List[Path], steps: int) -> L
     if teacher == "ensemble":
         return direct
     if teacher == "box":
-        return [train_on_cais(runs, "box", 0, None, CONFIGS / "finetune.cfg")]
+        return [train_on_cais(runs, "box", 0, None, CONFIGS / "cais.cfg")]
     return [train_on_cais(runs, "wide", 0, steps, **WIDE)]
 
 

@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--chat", type=Path, required=True, help="a .txt file a domain")
     parser.add_argument("--without", nargs="*", help="domains to leave out in turn; all")
     parser.add_argument("--out", type=Path, default=HERE / "results")
-    parser.add_argument("--config", type=Path, default=CONFIGS / "finetune.cfg")
+    parser.add_argument("--config", type=Path, default=CONFIGS / "cais.cfg")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2, help="Trainings at a time")
     options = parser.parse_args()

@@ -96,14 +96,14 @@ def workplace(project, saved_box, monkeypatch):
             config["system"]["replay_size"] = 50
         config.to_disk(path)
     records = srsly.read_json(project / "assets" / "dev.json")[:40]
-    for name in ("train", "dev", "all"):
-        (project / "my").mkdir(exist_ok=True)
-        srsly.write_json(project / "my" / f"{name}.json", records)
+    (project / "my").mkdir()
+    for name in ("my/train", "my/dev", "my/all", "my", "dev"):
+        srsly.write_json(project / f"{name}.json", records)
     (project / "my" / "catalogue").mkdir()
     (project / "my" / "catalogue" / "artist.txt").write_text("你们乐队\n", encoding="utf8")
-    for name in ("chat", "old_messages"):
-        lines = "".join(f"今天第{i}次问你天气怎么样\n" for i in range(20))
-        (project / "my" / f"{name}.txt").write_text(lines, encoding="utf8")
+    lines = "".join(f"今天第{i}次问你天气怎么样\n" for i in range(20))
+    for name in ("my/chat", "my/old_messages", "log"):
+        (project / f"{name}.txt").write_text(lines, encoding="utf8")
     (project / "corpus").mkdir()
     for path in ("my_model", "training/my/model-best"):
         shutil.copytree(saved_box, project / path)

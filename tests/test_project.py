@@ -104,7 +104,7 @@ def test_box(project):
     assert "周杰伦" in component.catalogue["artist"]
     # Whatever is trained with the recommended settings can start from it.
     box_model = config["components"]["music_query"]["model"]
-    for name in ("finetune.cfg", "labels.cfg"):
+    for name in ("finetune.cfg", "cais.cfg", "labels.cfg"):
         finetune = load_config(project / "configs" / name)
         model = finetune["components"]["music_query"]["model"]
         for size in ("embed_width", "hidden_width", "depth", "window", "crf"):

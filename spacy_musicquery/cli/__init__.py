@@ -18,6 +18,8 @@ from .names import names
 from .negatives import negatives
 from .pack import pack
 from .project_run import check_project_run
+from .suggest import suggest
+from .train import train
 from .try_page import try_
 from .vectors import vectors
 
@@ -29,6 +31,8 @@ app = typer.Typer(
 for command in (
     extract,
     try_,
+    train,
+    suggest,
     convert,
     negatives,
     check_data,

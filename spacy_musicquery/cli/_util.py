@@ -29,17 +29,14 @@ MODEL_OPTION = typer.Option(
     None,
     "--model",
     "-m",
-    help="Pipeline: a directory or a package name; the model in the box without it",
+    help="Pipeline: a directory or a package name; 'box', the default, is the model in the box",
 )
 OLD_OUT_ARGUMENT = typer.Argument(None, metavar="OUT", hidden=True)
 OLD_OUT_OPTION = typer.Option(None, "--output", hidden=True)
 # With the pipeline before it, as earlier versions had it.
-DATA_ARGUMENTS = typer.Argument(
-    ..., metavar="DATA", help="Annotated messages: .spacy, .json, .jsonl or two-column"
-)
-DATA_ARGUMENT = typer.Argument(
-    ..., metavar="DATA", help="Annotated messages: .spacy, .json, .jsonl or two-column"
-)
+_DATA_HELP = "Annotated messages: .spacy, .json, .jsonl, .csv, Rasa's .yml, or two-column"
+DATA_ARGUMENTS = typer.Argument(..., metavar="DATA", help=_DATA_HELP)
+DATA_ARGUMENT = typer.Argument(..., metavar="DATA", help=_DATA_HELP)
 LABEL_OPTION = typer.Option(DEFAULT_LABEL, "--label", help="Label of music_query strings")
 SPANS_KEY_OPTION = typer.Option(
     DEFAULT_SPANS_KEY, "--spans-key", help="Key of a record's offsets: spans, slots, ..."

@@ -21,7 +21,12 @@ def generate(
     catalogue_paths: List[Path] = typer.Argument(
         ..., metavar="CATALOGUE...", help="Files of names, or folders of them"
     ),
-    output_path: Path = typer.Option(..., "--out", "-o", help="The .jsonl file to write"),
+    output_path: Path = typer.Option(
+        ...,
+        "--out",
+        "-o",
+        help="The .jsonl file to write; a .txt file holds their texts alone",
+    ),
     settings_path: Optional[Path] = typer.Option(
         None,
         "--settings",
@@ -46,8 +51,8 @@ def generate(
 ) -> None:
     """Generate annotated messages from phrases and names, to train on."""
     with plain_errors():
-        if output_path.suffix != ".jsonl":
-            refuse("--out", output_path, "the name must end in .jsonl")
+        if output_path.suffix not in (".jsonl", ".txt"):
+            refuse("--out", output_path, "the name must end in .jsonl or .txt")
         given = {} if settings_path is None else read_json("--settings", settings_path)
         if isinstance(given, dict):  # what else is refused below
             said = {"size": size, "seed": seed}
@@ -62,7 +67,12 @@ def generate(
             total=settings.size,
             unit=" messages",
         )
-        write_jsonl(output_path, map(_as_json, records))
+        if output_path.suffix == ".txt":
+            output_path.parent.mkdir(parents=True, exist_ok=True)
+            texts = "".join(f"{record.text}\n" for record in records)
+            output_path.write_text(texts, encoding="utf8", newline="\n")
+        else:
+            write_jsonl(output_path, map(_as_json, records))
     msg.good(f"{settings.size:,} messages: {output_path}")
 
 

@@ -15,7 +15,8 @@ from spacy_musicquery.data.docs import record_to_doc
 from spacy_musicquery.data.records import Record, list_intents, read_records
 from spacy_musicquery.tokens.intents import best_intent
 
-from ..conftest import FROM_SCRATCH
+from ..conftest import FROM_SCRATCH, MESSAGES
+from ..conftest import make_examples as examples_of
 
 Q = "MUSIC_QUERY"
 RECORDS = [
@@ -195,12 +196,21 @@ def test_it_is_saved_and_may_be_changed(listening, tmp_path):
         assert bool(nlp("我想听周杰伦的晴天").ents) == finds
 
 
-def test_training_that_does_not_say_what_messages_ask_turns_it_off(listening):
-    examples = make_examples(listening)
-    optimizer = listening.initialize(lambda: examples)
-    assert listening.get_pipe("music_query").cfg["listen_threshold"] > 0.0
-    listening.update(examples, sgd=optimizer)
-    assert listening.get_pipe("music_query").cfg["listen_threshold"] == 0.0
+@pytest.mark.parametrize(
+    "weight, label, is_kept",
+    [(3.0, "MUSIC_QUERY", True), (0.0, "MUSIC_QUERY", False), (3.0, "CITY", False)],
+)
+def test_only_rehearsal_of_the_same_label_keeps_it(weight, label, is_kept):
+    """Training on messages that do not say what they ask."""
+    nlp = spacy.blank("zh")
+    settings = {"listen_threshold": 0.5, "rehearsal_weight": weight}
+    component = nlp.add_pipe("music_query", config=settings)
+    messages = [(text, [(s, e, label) for s, e, _ in spans]) for text, spans in MESSAGES]
+    examples = examples_of(nlp, messages)
+    optimizer = nlp.initialize(lambda: examples)
+    assert component.cfg["listen_threshold"] == 0.5
+    nlp.update(examples, sgd=optimizer)
+    assert component.cfg["listen_threshold"] == (0.5 if is_kept else 0.0)
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, "0.5", True])
