@@ -262,7 +262,10 @@ def test_both_languages_show_the_same(page):
     ]
     assert headings[0] == headings[1]
     numbers = [
-        [re.findall(r"\d[\d.,]*", row) for row in re.findall(r"^\|.*", text, re.MULTILINE)]
+        [
+            re.findall(r"\d+(?:[.,]\d+)*", row)
+            for row in re.findall(r"^\|.*", text, re.MULTILINE)
+        ]
         for text in (p.read_text(encoding="utf8") for p in (page, english))
     ]
     assert numbers[0] == numbers[1]
