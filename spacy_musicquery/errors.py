@@ -243,6 +243,14 @@ class Errors:
         "[MQ074] an encoder needs transformers and PyTorch, which could not be imported "
         '({error}). Run: pip install "spacy-musicquery[transformers]"'
     )
+    MQ330 = (
+        "[MQ330] {path}: no such folder. Fetch the public text with `python -m spacy project "
+        "assets`, or name the folder that it is in."
+    )
+    MQ331 = (
+        "[MQ331] {path}: not the file that its source publishes ({error}). Delete it, and "
+        "fetch it again with `python -m spacy project assets`."
+    )
     MQ052 = "[MQ052] {option} {value}: {problem}."
     MQ311 = "[MQ311] where shall it be written? Name a file or a folder with --out."
     MQ312 = (

@@ -156,7 +156,7 @@ def project(request, tmp_path):
     for name in PROJECT_FILES:
         source = request.config.rootpath / name
         if source.is_dir():
-            ignore = shutil.ignore_patterns("cais_raw", "cais")
+            ignore = shutil.ignore_patterns("cais_raw", "cais", "open_raw", "open")
             shutil.copytree(source, root / name, ignore=ignore)
         else:
             shutil.copy(source, root / name)

@@ -9,6 +9,7 @@ import spacy
 import srsly
 from spacy.util import load_config
 from weasel.cli.assets import project_assets
+from weasel.cli.run import project_run
 
 from .conftest import run_workflow
 
@@ -109,3 +110,16 @@ def test_box(project):
         model = finetune["components"]["music_query"]["model"]
         for size in ("embed_width", "hidden_width", "depth", "window", "crf"):
             assert model[size] == box_model[size]
+
+
+def test_public_text(project):
+    """What was fetched becomes the folder that the box is trained from."""
+    raw = project / "assets" / "open_raw" / "kdconv" / "music" / "dev.json"
+    raw.parent.mkdir(parents=True)
+    srsly.write_json(raw, [{"messages": [{"message": "知道他吗？"}]}])
+    project_run(project, "box-open-text", capture=True)
+    (written,) = (project / "assets" / "open").iterdir()
+    assert written.read_text(encoding="utf8") == "知道他吗？\n"
+    settings = srsly.read_yaml(project / "project.yml")
+    assert settings["vars"]["open_text"] == "assets/open"
+    assert settings["workflows"]["box"][:2] == ["box-open-text", "box-generate"]

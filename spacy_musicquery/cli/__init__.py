@@ -16,6 +16,7 @@ from .extract import extract
 from .generate import generate
 from .names import names
 from .negatives import negatives
+from .open_text import open_text
 from .pack import pack
 from .project_run import check_project_run
 from .suggest import suggest
@@ -45,6 +46,7 @@ for command in (
     generate,
     pack,
     cais_records,
+    open_text,
 ):
     # A name that Python keeps for itself ends in an underscore.
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)

@@ -15,8 +15,9 @@ from .records import Record, describe_problems, read_records
 # Names of these types are drawn anew in what people have written.
 _TYPES_TO_DRAW = ("album", "screen", "title", "artist")
 _LONGEST_NAME = 10
-# How often an annotated message counts beside one without a query, of which there are many.
-_TIMES_ANNOTATED = 15
+# Annotated messages to each without a query: few are there more than once, so that they
+# count, and many are not, so that other talk counts.
+_SHARE_ANNOTATED = 0.12
 _ASKS_FOR_MUSIC = re.compile(
     "(播放|[放来唱播点听换]|推荐|分享|求)(一下|[一几两三那])?[首支曲点些个段][^，。！？,.!? ]{0,10}"
     "([歌曲]|音乐)|播放[^，。,!！？ ]*(歌|音乐|专辑)|(我想|我要|想要|好想)听"
@@ -35,7 +36,7 @@ def read_real(folder: Path, grammar: Grammar, seed: int = 0) -> List[Record]:
     folder (Path): The folder.
     grammar (Grammar): Has the names.
     seed (int): Seeds the draws.
-    RETURNS (List[Record]): The messages, annotated ones several times, since there are few;
+    RETURNS (List[Record]): The messages, annotated ones several times if there are few;
         none if there is no such folder.
     RAISES (ValueError): If a file cannot be read, or an annotation is wrong.
     """
@@ -51,6 +52,7 @@ def read_real(folder: Path, grammar: Grammar, seed: int = 0) -> List[Record]:
             if not _ASKS_FOR_MUSIC.search(record.text):
                 text = _with_other_names(record.text, types_of, grammar, generator)
                 messages.append(record._replace(text=text, intent=OTHER))
+    annotated: List[Record] = []
     for path in sorted(folder.glob("*.jsonl")):
         records, problems = read_records(path)
         if problems:
@@ -62,8 +64,10 @@ def read_real(folder: Path, grammar: Grammar, seed: int = 0) -> List[Record]:
                 intent = LISTEN
             elif not record.spans and not _MAY_CONTROL.search(record.text):
                 intent = OTHER
-            messages += [record._replace(intent=intent)] * _TIMES_ANNOTATED
-    return messages
+            annotated.append(record._replace(intent=intent))
+    share = len(messages) / len(annotated) if annotated else 0.0
+    times = max(1, round(_SHARE_ANNOTATED * share))
+    return messages + [record for record in annotated for _ in range(times)]
 
 
 def _with_other_names(

@@ -169,6 +169,17 @@ def test_real_messages(phrases, real):
     assert not read_real(real / "none", grammar)
 
 
+@pytest.mark.parametrize("n_annotated, times", [(1, 12), (4, 3), (60, 1)])
+def test_few_annotated_messages_count_several_times(phrases, tmp_path, n_annotated, times):
+    rows = [{"text": f"放歌{n}", "spans": []} for n in range(n_annotated)]
+    (tmp_path / "chat.txt").write_text("".join(f"在吗{n}\n" for n in range(100)), "utf8")
+    srsly.write_jsonl(tmp_path / "commands.jsonl", rows)
+    records = read_real(tmp_path, Grammar(phrases, NAMES))
+    counts = Counter(record.text for record in records)
+    assert {counts[row["text"]] for row in rows} == {times}
+    assert sum(counts.values()) == 100 + n_annotated * times
+
+
 def test_the_same_seed_gives_the_same_messages():
     names = read_catalogue([ASSETS / "catalogue"])
     grammar = Grammar(ASSETS / "corpus", names)
