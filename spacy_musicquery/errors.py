@@ -282,6 +282,64 @@ class Errors:
     )
     MQ243 = "[MQ243] {path}: there is no message to choose from. Give a log with a message a line."
 
+    # Files, clusters and services
+    MQ280 = (
+        "[MQ280] {path} has no column '{column}' (it has: {columns}). Name the one that "
+        "holds the messages: --column NAME."
+    )
+    MQ281 = "[MQ281] the column '{column}' holds {kind}, and messages are text."
+    MQ282 = (
+        "[MQ282] {path}: {problem}. With --out, arguments are files ({kinds}; all but the "
+        "first also as .gz and .zst), folders or globs of them."
+    )
+    MQ283 = (
+        "[MQ283] '{text}' is the name of a file here, and would be read as a message. To "
+        "extract from the file, say where the results go: --out FILE.parquet; for the words "
+        "themselves, put them on standard input."
+    )
+    MQ284 = (
+        "[MQ284] {what} needs '{module}', which could not be imported ({error}). Run: pip "
+        'install "spacy-musicquery[{extra}]"'
+    )
+    MQ285 = (
+        "[MQ285] {path} is being written by another process. Wait for it, or name another "
+        "file with --out."
+    )
+    MQ286 = (
+        "[MQ286] a worker process died {n} times over messages {first} to {last} of the "
+        "input (killed for memory?). Start again with fewer --workers: what is done is kept."
+    )
+    MQ287 = "[MQ287] {path} cannot be read: {error}. Save it again, or leave it out."
+    MQ290 = (
+        "[MQ290] the body is larger than {most:,} bytes. Send fewer or shorter messages at "
+        "a time."
+    )
+    MQ291 = (
+        "[MQ291] {n:,} messages at once, and {most:,} are allowed. Send them in several "
+        "requests."
+    )
+    MQ292 = (
+        "[MQ292] message {number} is {n:,} characters long, and {most:,} are allowed. "
+        "Shorten it."
+    )
+    MQ293 = (
+        "[MQ293] this service does not answer to the host {host!r}. Ask it by its own "
+        "address, or start it with --allow-host NAME."
+    )
+    MQ294 = (
+        "[MQ294] the catalogue of this service cannot be changed: it was started without a "
+        "token. Set the environment variable {variable}, or give --token-file."
+    )
+    MQ295 = (
+        "[MQ295] changing the catalogue needs the token of this service: the header "
+        "'Authorization: Bearer TOKEN'."
+    )
+    MQ296 = "[MQ296] the request is not understood: {problems}. See /docs for examples."
+    MQ297 = (
+        "[MQ297] the token of {where} must have at least {least} characters, and no blanks."
+    )
+    MQ298 = "[MQ298] name {number} of type {type!r} is longer than {most} characters."
+
 
 class Warnings:
     MQ101 = (

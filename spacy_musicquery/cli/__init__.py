@@ -19,6 +19,7 @@ from .negatives import negatives
 from .open_text import open_text
 from .pack import pack
 from .project_run import check_project_run
+from .serve import serve
 from .suggest import suggest
 from .train import train
 from .try_page import try_
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 for command in (
     extract,
+    serve,
     try_,
     train,
     suggest,

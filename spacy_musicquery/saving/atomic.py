@@ -112,7 +112,7 @@ def unfinished_directory(directory: Path) -> Iterator[Path]:
     if not os.access(parent, os.W_OK):
         parent = directory
     for leftover in parent.glob(f".{directory.name}.*{_SUFFIX}"):
-        if (lock := _lock(leftover)) is not None:
+        if (lock := lock_directory(leftover)) is not None:
             shutil.rmtree(leftover, ignore_errors=True)
             os.close(lock)
     unfinished = parent / f".{directory.name}.{uuid.uuid4().hex}{_SUFFIX}"
@@ -124,7 +124,7 @@ def unfinished_directory(directory: Path) -> Iterator[Path]:
             raise
         unfinished = directory / unfinished.name
         unfinished.mkdir()
-    held = _lock(unfinished)
+    held = lock_directory(unfinished)
     try:
         yield unfinished
     finally:
@@ -133,9 +133,13 @@ def unfinished_directory(directory: Path) -> Iterator[Path]:
             os.close(held)
 
 
-def _lock(path: Path) -> Optional[int]:
-    """Lock a directory until its descriptor is closed or the process ends; None if another
-    process has, or the system knows no such locks."""
+def lock_directory(path: Path) -> Optional[int]:
+    """Lock a directory until the descriptor is closed or the process ends.
+
+    path (Path): The directory.
+    RETURNS (Optional[int]): The descriptor; None if another process has locked it, or the
+        system knows no such locks.
+    """
     if fcntl is None:
         return None
     try:
