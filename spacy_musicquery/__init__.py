@@ -3,12 +3,14 @@
 from ._moved import install
 from .saving.atomic import save
 from .tokens.alignment import install_extensions
+from .tokens.glossary import install_glossary
 
 __all__ = ["save"]
 
 install()
 # Docs that were annotated elsewhere can be read from bytes once this is imported.
 install_extensions()
+install_glossary()
 
 
 def __getattr__(name: str) -> str:

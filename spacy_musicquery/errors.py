@@ -269,6 +269,20 @@ class Errors:
         "fetch it again with `python -m spacy project assets`."
     )
     MQ052 = "[MQ052] {option} {value}: {problem}."
+    MQ311 = "[MQ311] where shall it be written? Name a file or a folder with --out."
+    MQ312 = (
+        "[MQ312] {path} has no variable '{name}': nothing was run. Did you mean {known}? The "
+        "variables stand there under `vars`."
+    )
+    MQ313 = (
+        "[MQ313] '{run}' trains, which needs the training extra: TensorFlow is not installed. "
+        'Nothing was run. Install it: pip install "spacy-musicquery[train]", or in a clone '
+        'pip install -e ".[train]"'
+    )
+    MQ314 = (
+        "[MQ314] {what} data: there is no {path}. Name a .spacy file, or a folder of them, with "
+        "--paths.{what}; `python -m spacy music-query convert MESSAGES --out {path}` makes one."
+    )
 
     # Training on messages of one's own
     MQ240 = (
@@ -311,6 +325,7 @@ class Errors:
         "[MQ265] {name}: the catalogue has a name of {length:,} characters, and may have "
         "names of up to {most:,}: {value!r}. Leave it out."
     )
+
     # Files, clusters and services
     MQ280 = (
         "[MQ280] {path} has no column '{column}' (it has: {columns}). Name the one that "
@@ -391,6 +406,7 @@ class Warnings:
         "or a method of its own: it is left alone. The scores of music queries stand in "
         "doc.spans[...].attrs['scores']."
     )
+    MQ310 = "[MQ310] '{old}' is an old spelling, which is still taken: say '{new}'."
     MQ250 = (
         "[MQ250] {path}: none of the {n} messages to choose the best model by has a query, so "
         "that they say nothing of what is found. The box's check decides; add some with a "

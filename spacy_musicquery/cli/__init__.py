@@ -1,5 +1,7 @@
 """Commands under `python -m spacy music-query`."""
 
+import sys
+
 import typer
 from spacy.cli._util import app as spacy_app
 
@@ -17,6 +19,7 @@ from .names import names
 from .negatives import negatives
 from .open_text import open_text
 from .pack import pack
+from .project_run import check_project_run
 from .serve import serve
 from .suggest import suggest
 from .train import train
@@ -52,3 +55,4 @@ for command in (
     # A name that Python keeps for itself ends in an underscore.
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 spacy_app.add_typer(app)
+check_project_run(sys.argv)

@@ -1,18 +1,17 @@
 import sys
-from html import escape
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Optional
 
 import typer
-from spacy import displacy
 from spacy.util import minibatch
 from tqdm import tqdm
 from wasabi import msg
 
 from ..data.text_lines import decode_line
 from ..errors import Errors, excerpt
+from ..reports.pages import make_messages_page
 from ..serving.extractor import Extractor, as_line
-from ._util import MODEL_OPTION, plain_errors, refuse
+from ._util import HTML_LANG_OPTION, MODEL_OPTION, plain_errors, refuse
 
 # A character takes no more in UTF-8.
 _MAX_CHAR_BYTES = 4
@@ -36,6 +35,7 @@ def extract(
     html_path: Optional[Path] = typer.Option(
         None, "--html", help="Write a page with the queries marked, instead of printing"
     ),
+    html_lang: str = HTML_LANG_OPTION,
     output: Optional[str] = typer.Option(
         None,
         "--out",
@@ -77,7 +77,7 @@ def extract(
                         option, value, "it is for files; say where results go with --out"
                     )
             _require_messages(texts or [])
-            _print_queries(texts, Extractor.load(model, threshold), html_path)
+            _print_queries(texts, Extractor.load(model, threshold), html_path, html_lang)
             return
         if not texts:
             refuse("--out", output, "name the files to read as well")
@@ -116,7 +116,10 @@ def _require_messages(texts: List[str]) -> None:
 
 
 def _print_queries(
-    texts: Optional[List[str]], extractor: Extractor, html_path: Optional[Path]
+    texts: Optional[List[str]],
+    extractor: Extractor,
+    html_path: Optional[Path],
+    html_lang: str,
 ) -> None:
     sys.stdout.reconfigure(encoding="utf8")  # type: ignore[union-attr]
     marked: List[Dict[str, Any]] = []
@@ -129,12 +132,12 @@ def _print_queries(
                 if html_path is None:
                     print(as_line(item))
                 else:
-                    marked.append(_as_displacy(item))
+                    marked.append(item)
                 progress.update(1)
             sys.stdout.flush()
     if html_path is not None:
-        page = displacy.render(marked, style="ent", manual=True, page=True, jupyter=False)
-        html_path.write_text(page, encoding="utf8")
+        html_path.parent.mkdir(parents=True, exist_ok=True)
+        html_path.write_text(make_messages_page(marked, lang=html_lang), encoding="utf8")
         msg.good(f"{len(marked):,} messages: {html_path}")
     if too_long:
         raise typer.Exit(1)
@@ -143,17 +146,6 @@ def _print_queries(
 def _extract(extractor: Extractor, texts: List[str]) -> Iterator[Dict[str, Any]]:
     for some in minibatch(texts, _TEXTS_AT_ONCE):
         yield from extractor.extract(some)
-
-
-def _as_displacy(item: Dict[str, Any]) -> Dict[str, Any]:
-    """What displaCy draws; its own way of asking a Doc takes no exact offsets."""
-    ents: List[Dict[str, Any]] = []
-    for query in sorted(item["music_query"], key=lambda query: query["start"]):
-        # Those of two components may overlap, which it cannot draw.
-        if not ents or query["start"] >= ents[-1]["end"]:
-            # displaCy escapes the text, but not the labels, which come with the model.
-            ents.append({**query, "label": escape(query["label"])})
-    return {"text": item["text"], "ents": ents}
 
 
 def _stdin_batches(max_length: int, too_long: List[int]) -> Iterator[List[str]]:

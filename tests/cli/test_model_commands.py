@@ -287,3 +287,14 @@ def test_commands_explain_themselves():
     result = invoke("--help")
     for command in ("extract", "convert", "check-data", "vectors", "evaluate"):
         assert command in result.output
+
+
+def test_a_page_in_chinese(tmp_path):
+    page = tmp_path / "pages" / "page.html"
+    result = invoke("extract", TEXT, "--html", page, "--html-lang", "zh")
+    assert result.exit_code == 0, result.output
+    html = page.read_text(encoding="utf8")
+    assert 'lang="zh"' in html and "1 条消息，1 个查询" in html
+    assert re.search(r"周杰伦的晴天<span>MUSIC_QUERY \d+ %</span>", html)
+    result = invoke("extract", TEXT, "--html", page, "--html-lang", "fr")
+    assert result.exit_code == 1 and "MQ003" in result.output
