@@ -13,6 +13,7 @@ import srsly
 from typer.testing import CliRunner
 
 from spacy_musicquery.cli import app
+from spacy_musicquery.serving import extractor
 
 from ..conftest import MESSAGES
 
@@ -97,8 +98,7 @@ def test_extract_survives_bad_bytes_and_any_line_ending(trained_path):
 def test_extract_leaves_out_lines_that_are_too_long(trained_path, monkeypatch):
     nlp = spacy.load(trained_path)
     nlp.max_length = 20
-    module = sys.modules["spacy_musicquery.cli.extract"]  # the command has its name
-    monkeypatch.setattr(module, "load_pipeline", lambda path: nlp)
+    monkeypatch.setattr(extractor, "load_pipeline", lambda path: nlp)
     texts = [
         TEXT,
         "晴" * 20,
