@@ -6,6 +6,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
 import spacy
+from hypothesis import settings
 from spacy.cli.train import train
 from spacy.tokens import DocBin
 from spacy.training import Example
@@ -19,6 +20,10 @@ from spacy_musicquery.features.characters import CharInventory
 from spacy_musicquery.ml.keras_shim import KerasShim
 from spacy_musicquery.ml.parameters import Parameters
 from spacy_musicquery.ml.shapes import NetworkSizes
+
+# No test measures time, on however busy a machine.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 # Four messages with queries of two labels, one of them twice, and two without any.
 MESSAGES = [
