@@ -246,6 +246,20 @@ class Errors:
         "[MQ074] an encoder needs transformers and PyTorch, which could not be imported "
         '({error}). Run: pip install "spacy-musicquery[transformers]"'
     )
+    # What predicts
+    MQ200 = (
+        "[MQ200] {name}: its parameters do not belong together: there are {problem}. "
+        "Take characters, pairs, catalogue and weights of one component, or train anew."
+    )
+    MQ201 = (
+        "[MQ201] {name}: an encoder adds to its vectors, which the exported file would not "
+        "hold. Export a pipeline that has been trained without one (encoder = null)."
+    )
+    MQ202 = (
+        "[MQ202] exporting needs onnx, which could not be imported ({error}). Run: pip "
+        'install "spacy-musicquery[onnx]"'
+    )
+    # Public text
     MQ330 = (
         "[MQ330] {path}: no such folder. Fetch the public text with `python -m spacy project "
         "assets`, or name the folder that it is in."

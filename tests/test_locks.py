@@ -12,7 +12,7 @@ import spacy
 from spacy_musicquery import locks
 from spacy_musicquery.features import catalogue
 from spacy_musicquery.locks import fork_safe_lock
-from spacy_musicquery.ml import keras_shim, onnx_session
+from spacy_musicquery.ml import keras_shim
 from spacy_musicquery.pipeline import query_finder
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
@@ -20,7 +20,6 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no for
 LOCKS = {
     "adding names": catalogue._ADDING,
     "changing": keras_shim._CHANGING,
-    "making a session": onnx_session._MAKING,
     "reading": query_finder.READING,
     "counting": query_finder._COUNTING,
     "another one": fork_safe_lock(),

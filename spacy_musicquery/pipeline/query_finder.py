@@ -31,7 +31,7 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 
 from ..decoding import bio
-from ..decoding.emissions import Emissions, probability_rows
+from ..decoding.emissions import Emissions
 from ..errors import Errors, Warnings, damaged, excerpt
 from ..features.batches import portions, split_by_length
 from ..features.catalogue import require_names
@@ -64,7 +64,9 @@ logger = logging.getLogger("spacy.music_query")
 READING = fork_safe_lock()
 # And one at a time counts.
 _COUNTING = fork_safe_lock()
-
+# Docs of which `pipe` keeps what was found: more are no faster, and leave the processor's
+# cache before they are annotated.
+_MOST_DOCS = 64
 # What is in work at once: characters, unless a single text has more; and, of as many texts,
 # the scores of each tag behind each other one.
 MAX_CHARS = 1 << 17
@@ -192,27 +194,25 @@ class QueryFinder(TrainablePipe):
         RETURNS (List[Prediction]): The queries of each text whose score reaches the
             threshold, if it asks to hear music, and its intents.
         """
-        found = [Prediction([], {}) for _ in texts]
         if not any(texts):
-            return found
+            return [Prediction([], {}) for _ in texts]
         parameters, threshold = self.parameters, self.cfg["threshold"]
         if len(texts) > 1:
             max_texts = MAX_SCORES // (parameters.n_tags or 1) ** 2
             parts = portions(texts, MAX_CHARS, max_texts)
             if len(parts) > 1:
                 return [prediction for part in parts for prediction in self.find(part)]
-        emissions = predict(self.model, parameters, list(texts))
-        labels = parameters.labels
-        spans = bio.decode(emissions.data, emissions.lengths, emissions.chain)
+        predictor = get_shim(self.model).get_predictor(parameters)
+        spans, probabilities = predictor.find(parameters, list(texts))
+        labels, intents = parameters.labels, parameters.intents
+        found = [
+            Prediction([], dict(zip(intents, row)) if text else {})
+            for text, row in zip(texts, probabilities)
+        ]
         for i, start, end, label, score in spans:
             start, end = strip_blanks(texts[i], start, end)
             if start < end and score >= threshold:
                 found[i].spans.append(FoundSpan(start, end, labels[label], score))
-        if emissions.intents.size:
-            probabilities = probability_rows(emissions.intents)
-            for text, prediction, row in zip(texts, found, probabilities):
-                if text:
-                    prediction.cats.update(zip(parameters.intents, row))
         listen_threshold = self.cfg["listen_threshold"]
         if listen_threshold and LISTEN in parameters.intents:
             for prediction in found:
@@ -249,12 +249,12 @@ class QueryFinder(TrainablePipe):
         """Apply the component to a stream of documents.
 
         stream (Iterable[Doc]): The documents.
-        batch_size (int): How many to predict at a time.
+        batch_size (int): How many to predict at a time, if they are few.
         YIELDS (Doc): The documents in order, each modified in place.
         """
         error_handler = self.get_error_handler()
         install_extensions()
-        for docs in util.minibatch(stream, size=batch_size):
+        for docs in util.minibatch(stream, size=min(batch_size, _MOST_DOCS)):
             batch = self._predicted(docs, error_handler)
             # Annotate each only when it is asked for, and let go of it then: the more
             # objects are alive, the longer Python's garbage collector takes.

@@ -124,7 +124,7 @@ def _tokens_are_chars(doc: Doc) -> bool:
     """Whether every token is one character with no blank behind it, so that offsets
     of characters are offsets of tokens: true if the last one begins where it then must."""
     last = doc[-1]
-    return last.idx == len(doc) - 1 and len(last.text_with_ws) == 1
+    return last.idx == len(doc) - 1 and len(last) == 1 and not last.whitespace_
 
 
 def set_group(

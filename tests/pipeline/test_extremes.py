@@ -10,6 +10,7 @@ from spacy_musicquery.decoding.bio import crf_chain, decode, tag_probabilities
 from spacy_musicquery.errors import SavedModelError
 from spacy_musicquery.ml import architectures
 from spacy_musicquery.ml.architectures import get_shim
+from spacy_musicquery.ml.predictor import Predictor
 from spacy_musicquery.pipeline import query_finder
 
 from ..conftest import FROM_SCRATCH, make_examples
@@ -101,13 +102,13 @@ def test_a_large_batch_is_worked_on_in_portions(box, monkeypatch):
     batch = [text * n for n in (1, 7, 40) for text in TEXTS]
     expected = component.find(batch)
     sizes = []
-    predict = architectures.predict
+    find = Predictor.find
 
-    def watched(model, parameters, texts):
+    def watched(predictor, parameters, texts):
         sizes.append((len(texts), sum(map(len, texts))))
-        return predict(model, parameters, texts)
+        return find(predictor, parameters, texts)
 
-    monkeypatch.setattr(query_finder, "predict", watched)
+    monkeypatch.setattr(Predictor, "find", watched)
     for max_chars, max_scores in ((100, 1 << 25), (1 << 17, 18), (100, 18), (1, 1)):
         monkeypatch.setattr(query_finder, "MAX_CHARS", max_chars)
         monkeypatch.setattr(query_finder, "MAX_SCORES", max_scores)
