@@ -23,7 +23,7 @@ from .rows import rows_of_all
 from .shapes import BIGRAMS, EMBEDDING, INTENT_BIAS, LEXICON, WINDOW
 
 # Characters at a time: with more, the activations leave the processor's cache.
-_CHARS_AT_A_TIME = 4096
+_CHARS_AT_A_TIME = 2048
 
 
 class NumpyTagger:
