@@ -31,9 +31,9 @@ _TIMES_THE_STEPS, _RATE_OF_NEW_LABELS = 2, 0.003
 # The shares of what was learnt that may be kept.
 _SHARES = (1.0, 0.8, 0.6, 0.4, 0.2)
 # How much worse the box's check may become: in F1, and in the share of messages without a
-# query in which one is found.
+# query in which one is found (two of its 386).
 _MOST_LOST = 0.005
-_MOST_ALARMS = 0.005
+_MOST_ALARMS = 0.006
 # With fewer queries than this, development data do not choose.
 MIN_DEV_QUERIES = 30
 
