@@ -140,9 +140,10 @@ def _start(parts: Parts, done: List[int]) -> _Start:
 
 
 def _to_do(tables: Sequence[Table], start: _Start, done: List[int]) -> Iterator[Chunk]:
+    # Workers may have done some behind the first one that is not.
+    later = set(done[start.number :])
     for chunk in read_chunks(tables, start.position, start.number):
-        # Workers may have done some behind the first one that is not.
-        if chunk.number not in done[start.number :]:
+        if chunk.number not in later:
             yield chunk
 
 
