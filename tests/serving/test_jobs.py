@@ -62,13 +62,13 @@ def job(trained_path, tmp_path, extractor):
 
         def show(n_bytes, counts):
             progress.append((n_bytes, counts))
-            if kill_after is not None and len(progress) == kill_after:
+            if kill_after is not None and len(progress) == kill_after + 1:
                 raise Killed
 
         report = run(
             sources, settings, extractor, say=said.append, progress=show, **options
         )
-        return report, said, progress
+        return report, said, progress[1:]
 
     return job
 
