@@ -1,4 +1,4 @@
-"""What setup.cfg cannot say: the module that Cython compiles, and archives that are the same
+"""What setup.cfg cannot say: the modules that Cython compiles, and archives that are the same
 whenever and wherever they are built."""
 
 import gzip
@@ -13,27 +13,33 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.sdist import sdist
 
-SHORT_TEXT = Extension(
-    "spacy_musicquery.features.short_text",
-    ["spacy_musicquery/features/short_text.py"],
-    # What debuggers read holds the folder of the build, and is most of the size.
-    extra_compile_args=[] if sys.platform == "win32" else ["-g0"],
-)
+# Their folders, within the package.
+COMPILED = {"short_text": "features", "search": "linking"}
+EXTENSIONS = [
+    Extension(
+        f"spacy_musicquery.{folder}.{name}",
+        [f"spacy_musicquery/{folder}/{name}.py"],
+        # What debuggers read holds the folder of the build, and is most of the size.
+        extra_compile_args=[] if sys.platform == "win32" else ["-g0"],
+    )
+    for name, folder in COMPILED.items()
+]
 DIRECTIVES = {"annotation_typing": False, "wraparound": False}
 
 
 class BuildIfPossible(build_ext):
-    """Where there is no C compiler, Python runs the module as it is, more slowly."""
+    """Where there is no C compiler, Python runs the modules as they are, more slowly."""
 
     def run(self) -> None:
         try:
             super().run()
         except Exception as error:  # whatever compilers fail with
-            self.warn(f"spacy_musicquery goes without its compiled module: {error}")
-            # One from before would be used in place of the source.
-            for path in Path("spacy_musicquery/features").glob("short_text.*"):
-                if path.suffix in (".so", ".pyd"):
-                    path.unlink()
+            self.warn(f"spacy_musicquery goes without its compiled modules: {error}")
+            # Those from before would be used in place of the sources.
+            for name, folder in COMPILED.items():
+                for path in Path("spacy_musicquery", folder).glob(f"{name}.*"):
+                    if path.suffix in (".so", ".pyd"):
+                        path.unlink()
 
 
 class ReproducibleSdist(sdist):
@@ -66,7 +72,7 @@ class ReproducibleSdist(sdist):
 
 setup(
     ext_modules=cythonize(
-        [SHORT_TEXT], build_dir="build", compiler_directives=DIRECTIVES, force=True
+        EXTENSIONS, build_dir="build", compiler_directives=DIRECTIVES, force=True
     ),
     cmdclass={"build_ext": BuildIfPossible, "sdist": ReproducibleSdist},
 )

@@ -244,6 +244,15 @@ class Errors:
         '({error}). Run: pip install "spacy-musicquery[transformers]"'
     )
     MQ052 = "[MQ052] {option} {value}: {problem}."
+    # Linking
+    MQ210 = (
+        "[MQ210] building a link index needs pypinyin, which could not be imported "
+        '({error}). Run: pip install "spacy-musicquery[link]". Linking itself goes without.'
+    )
+    MQ211 = (
+        "[MQ211] link index {path}: {problem}. Build it again: python -m spacy music-query "
+        "link-index TABLE --out INDEX."
+    )
 
 
 class Warnings:
