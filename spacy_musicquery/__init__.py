@@ -3,12 +3,14 @@
 from ._moved import install
 from .saving.atomic import save
 from .tokens.alignment import install_extensions
+from .tokens.links import install_links_extension
 
 __all__ = ["save"]
 
 install()
 # Docs that were annotated elsewhere can be read from bytes once this is imported.
 install_extensions()
+install_links_extension()
 
 
 def __getattr__(name: str) -> str:

@@ -12,6 +12,7 @@ from .errors import errors
 from .evaluate import evaluate
 from .extract import extract
 from .generate import generate
+from .link_index import link_index
 from .names import names
 from .negatives import negatives
 from .pack import pack
@@ -35,6 +36,7 @@ for command in (
     errors,
     names,
     catalogue,
+    link_index,
     generate,
     pack,
     cais_records,

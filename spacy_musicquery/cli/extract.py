@@ -2,7 +2,7 @@ import json
 import sys
 from html import escape
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 import typer
 from spacy import displacy
@@ -13,8 +13,10 @@ from wasabi import msg
 
 from ..data.text_lines import decode_line
 from ..errors import Errors
+from ..linking.index import LinkIndex
 from ..pipeline.load import load_pipeline
 from ..pipeline.music_query import MusicQuery
+from ..pipeline.music_query_linker import MusicQueryLinker
 from ..tokens.intents import LISTEN
 from ._util import MODEL_OPTION, plain_errors
 
@@ -33,6 +35,9 @@ def extract(
     threshold: Optional[float] = typer.Option(
         None, help="Leave out queries with a lower score", min=0.0, max=1.0
     ),
+    index_path: Optional[Path] = typer.Option(
+        None, "--links", help="Index to link the queries to, from link-index"
+    ),
     html_path: Optional[Path] = typer.Option(
         None, "--html", help="Write a page with the queries marked, instead of printing"
     ),
@@ -42,13 +47,16 @@ def extract(
     {"text": ..., "music_query": [{"text", "start", "end", "label", "score"}]}
 
     Offsets are those the model found, whatever tokens the pipeline has. If the pipeline
-    tells whether a message asks to hear music, "listen" says how likely that is.
+    tells whether a message asks to hear music, "listen" says how likely that is. With an
+    index, or a pipeline that has one, "links" in a query are the entries that it may mean.
     """
     with plain_errors():
         nlp = load_pipeline(model)
         if threshold is not None:
             for component in _components(nlp):
                 component.cfg["threshold"] = threshold
+        if index_path is not None:
+            _set_index(nlp, index_path)
         sys.stdout.reconfigure(encoding="utf8")  # type: ignore[union-attr]
         marked: List[Dict[str, Any]] = []
         # A bar on the terminal would run through results printed there.
@@ -78,10 +86,14 @@ def describe(nlp: Language, doc: Doc) -> Dict[str, Any]:
     RETURNS (Dict[str, Any]): Its text and queries, as the command prints them.
     """
     queries = []
+    linkers = _linkers(nlp)
     for key in dict.fromkeys(pipe.cfg["spans_key"] for pipe in _components(nlp)):
         for query in doc.spans[key].attrs["char_spans"]:
             text = doc.text[query["start"] : query["end"]]
-            queries.append({"text": text, **query, "score": round(query["score"], 4)})
+            links = {"links": _links(linkers, text)} if linkers else {}
+            queries.append(
+                {"text": text, **query, "score": round(query["score"], 4), **links}
+            )
     listen = {}
     if any(LISTEN in pipe.intents for pipe in _components(nlp)) and LISTEN in doc.cats:
         listen = {"listen": round(doc.cats[LISTEN], 4)}
@@ -101,6 +113,25 @@ def _as_displacy(nlp: Language, doc: Doc) -> Dict[str, Any]:
 
 def _components(nlp: Language) -> List[MusicQuery]:
     return [pipe for _, pipe in nlp.pipeline if isinstance(pipe, MusicQuery)]
+
+
+def _linkers(nlp: Language) -> List[MusicQueryLinker]:
+    return [pipe for _, pipe in nlp.pipeline if isinstance(pipe, MusicQueryLinker)]
+
+
+def _set_index(nlp: Language, path: Path) -> None:
+    """Link to an index, with the pipeline's own linkers or with a new one."""
+    index = LinkIndex.from_disk(path)
+    if not _linkers(nlp):
+        nlp.add_pipe("music_query_linker")
+    for linker in _linkers(nlp):
+        linker.set_index(index)
+
+
+def _links(linkers: Sequence[MusicQueryLinker], text: str) -> List[Dict[str, Any]]:
+    """What the words of a query may mean."""
+    found = [link for linker in linkers for link in linker.link([text])[0]]
+    return [{**link, "score": round(link["score"], 4)} for link in found]
 
 
 def _stdin_batches(max_length: int) -> Iterator[List[str]]:

@@ -20,6 +20,14 @@ from .sounds import N_CODES, SoundTable, make_sound_table
 # How an entry has a key: as its name, as an alias, or without what stands in brackets.
 NAME, ALIAS, BARE = range(3)
 
+# What an entry of a type is to others; those of other types (mood, language, genre) are at
+# home with all. Whatever has an artist is a work as well.
+ARTIST, WORK = 1, 2
+_ROLES = {
+    **dict.fromkeys(("artist", "singer", "band", "group", "composer"), ARTIST),
+    **dict.fromkeys(("title", "song", "track", "album", "work", "screen", "film"), WORK),
+}
+
 # What it costs to leave out a character: most; particles and the like, which nobody hears;
 # and Latin letters, of which a word has more than one of Chinese has characters.
 _GAP = 0.8
@@ -72,19 +80,18 @@ class Lists:
         self.offsets = offsets
 
     @classmethod
-    def of(cls, owners: Sequence[int], values: Sequence[int], n_lists: int) -> "Lists":
+    def of(cls, owners: np.ndarray, values: np.ndarray, n_lists: int) -> "Lists":
         """Make lists of pairs.
 
-        owners (Sequence[int]): The list of each number.
-        values (Sequence[int]): The numbers.
+        owners (np.ndarray): The list of each number.
+        values (np.ndarray): The numbers.
         n_lists (int): How many lists there are.
         RETURNS (Lists): The lists, in each the numbers in the order given.
         """
-        of_list = np.asarray(owners, dtype="int64")
-        order = np.argsort(of_list, kind="stable")
+        order = np.argsort(owners, kind="stable")
         offsets = np.zeros(n_lists + 1, dtype="uint32")
-        np.cumsum(np.bincount(of_list, minlength=n_lists), out=offsets[1:])
-        return cls(np.asarray(values, dtype="int32")[order], offsets)
+        np.cumsum(np.bincount(owners, minlength=n_lists), out=offsets[1:])
+        return cls(values[order].astype("int32"), offsets)
 
     def __getitem__(self, place: int) -> List[int]:
         return self.values[self.offsets[place] : self.offsets[place + 1]].tolist()
@@ -115,7 +122,7 @@ class LinkIndex:
         self._aliases = self._strings("aliases")
         self._of_key = self._lists("of_key")
         self._artist_keys = self._lists("artist_keys")
-        self._works_of_key = arrays["works_of_key"]
+        self._roles = arrays["roles"]
         self.search = NameSearch(
             units=arrays["units"],
             starts=arrays["starts"],
@@ -168,13 +175,21 @@ class LinkIndex:
         """List whose a title or an album is. RETURNS (List[int]): Keys of artists."""
         return self._artist_keys[entry]
 
-    def has_works(self, key: int) -> bool:
-        """Tell whether a key is that of an artist of titles or albums.
+    def is_artist(self, key: int) -> bool:
+        """Tell whether a key is that of an artist.
 
         key (int): The place of a key; -1 for none.
-        RETURNS (bool): Whether some entry's artist has it.
+        RETURNS (bool): Whether one has it, or a title or an album is by such a one.
         """
-        return key >= 0 and bool(self._works_of_key[key])
+        return key >= 0 and bool(self._roles[key] & ARTIST)
+
+    def is_work(self, key: int) -> bool:
+        """Tell whether a key is that of a title, an album or the like.
+
+        key (int): The place of a key.
+        RETURNS (bool): Whether one has it.
+        """
+        return bool(self._roles[key] & WORK)
 
     def popularity_of(self, entry: int) -> float:
         """Tell how popular an entry is among all that have a popularity.
@@ -302,8 +317,6 @@ class LinkIndex:
 ARTIST_SEPARATOR = " / "
 
 
-
-
 class _IndexBuilder:
     """Makes the arrays of an index."""
 
@@ -321,7 +334,8 @@ class _IndexBuilder:
         artist_owners, artist_keys = self._add_artists()
         units, starts = self._join_keys()
         known = np.array(
-            [np.nan if e.popularity is None else e.popularity for e in entries], dtype="float64"
+            [np.nan if e.popularity is None else e.popularity for e in entries],
+            dtype="float64",
         )
         ranks = _rank(known)
         order = np.argsort(-ranks[of_entry].astype("int64"), kind="stable")
@@ -329,8 +343,15 @@ class _IndexBuilder:
         of_key = Lists.of(owners[order], of_entry[order], n_keys)
         kinds_of_key = Lists.of(owners[order], kinds[order], n_keys)
         of_artists = Lists.of(artist_owners, artist_keys, len(entries))
-        has_works = np.zeros(n_keys, dtype="uint8")
-        has_works[np.asarray(artist_keys, dtype="int64")] = 1
+        entry_types = np.array([type_ids[entry.type] for entry in entries], dtype="uint16")
+        roles_of_type = np.array(
+            [_ROLES.get(name.lower(), 0) for name in types], dtype="uint8"
+        )
+        roles_of_entry = roles_of_type[entry_types]
+        roles_of_entry[[i for i, entry in enumerate(entries) if entry.artists]] |= WORK
+        roles = np.zeros(n_keys, dtype="uint8")
+        np.bitwise_or.at(roles, owners, roles_of_entry[of_entry])
+        roles[artist_keys] |= ARTIST
         postings = make_postings(units, starts, sounds)
         exact, exact_offsets = make_buckets(units, starts, np.arange(n_keys))
         spoken, spoken_offsets = self._spoken(units, starts)
@@ -351,10 +372,10 @@ class _IndexBuilder:
             "of_key": of_key.values,
             "of_key.offsets": of_key.offsets,
             "of_key.kinds": kinds_of_key.values.astype("uint8"),
-            "works_of_key": has_works,
+            "roles": roles,
             "artist_keys": of_artists.values,
             "artist_keys.offsets": of_artists.offsets,
-            "types": np.array([type_ids[entry.type] for entry in entries], dtype="uint16"),
+            "types": entry_types,
             "popularity": ranks,
             "popularities": known,
         }
@@ -373,7 +394,9 @@ class _IndexBuilder:
         places = self._places
         found: Dict[Tuple[int, int], int] = {}
         # All at once, as a million calls would take seconds.
-        lines = fold_text("\n".join(_on_one_line(e.name) for e in self._entries)).split("\n")
+        lines = fold_text("\n".join(_on_one_line(e.name) for e in self._entries)).split(
+            "\n"
+        )
         for i, (line, entry) in enumerate(zip(lines, self._entries)):
             for key, is_bare in spell_name(line):
                 place = places.setdefault(key, len(places))
@@ -382,11 +405,13 @@ class _IndexBuilder:
                 for key, is_bare in spell_name(fold_text(_on_one_line(alias))):
                     place = places.setdefault(key, len(places))
                     found.setdefault((place, i), BARE if is_bare else ALIAS)
-        pairs = np.fromiter(chain.from_iterable(found), "int64", 2 * len(found)).reshape(-1, 2)
+        pairs = np.fromiter(chain.from_iterable(found), "int64", 2 * len(found)).reshape(
+            -1, 2
+        )
         kinds = np.fromiter(found.values(), "int64", len(found))
         return pairs[:, 0], pairs[:, 1], kinds
 
-    def _add_artists(self) -> Tuple[List[int], List[int]]:
+    def _add_artists(self) -> Tuple[np.ndarray, np.ndarray]:
         """Make the keys of the artists of titles. RETURNS (Tuple): Entries, and keys."""
         of_artist: Dict[str, Tuple[int, ...]] = {}
         owners: List[int] = []
@@ -402,7 +427,7 @@ class _IndexBuilder:
                     of_artist[artist] = places
                 owners.extend([i] * len(places))
                 keys.extend(places)
-        return owners, keys
+        return np.array(owners, dtype="int64"), np.array(keys, dtype="int64")
 
     def _join_keys(self) -> Tuple[np.ndarray, np.ndarray]:
         joined = "".join(self._places).encode("utf-16-le", "surrogatepass")
@@ -411,7 +436,9 @@ class _IndexBuilder:
         np.cumsum(lengths, out=starts[1:])
         return np.frombuffer(joined, dtype="<u2"), starts
 
-    def _spoken(self, units: np.ndarray, starts: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    def _spoken(
+        self, units: np.ndarray, starts: np.ndarray
+    ) -> Tuple[np.ndarray, np.ndarray]:
         """The keys of Chinese characters alone, by their initials."""
         initials = self._sounds.initials[units]
         is_spoken = (self._sounds.readings[units, 0] != 0).astype("int64")

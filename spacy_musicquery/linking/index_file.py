@@ -21,7 +21,9 @@ _CHUNK_BYTES = 1 << 22
 Buffer = Union[bytes, mmap.mmap]
 
 
-def write_index(file: BinaryIO, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+def write_index(
+    file: BinaryIO, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> None:
     """Write an index.
 
     file (BinaryIO): Where to; it must be seekable.
@@ -33,7 +35,9 @@ def write_index(file: BinaryIO, facts: Mapping[str, Any], arrays: Mapping[str, n
     for name, array in arrays.items():
         places[name] = {"dtype": array.dtype.str, "shape": array.shape, "at": end}
         end = _aligned(end + array.nbytes)
-    header = json.dumps({"facts": facts, "arrays": places}, ensure_ascii=False).encode("utf8")
+    header = json.dumps({"facts": facts, "arrays": places}, ensure_ascii=False).encode(
+        "utf8"
+    )
     begin = _aligned(_CONTENT + 8 + len(header))
     file.write(_MAGIC + bytes(_DIGEST_BYTES))
     digest = hashlib.sha256()
@@ -102,7 +106,8 @@ def read_index(data: Buffer, path: object) -> Tuple[Dict[str, Any], Dict[str, np
         header = json.loads(data[_CONTENT + 8 : _CONTENT + 8 + size])
         begin = _aligned(_CONTENT + 8 + size)
         arrays = {
-            name: _read_array(data, begin, place) for name, place in header["arrays"].items()
+            name: _read_array(data, begin, place)
+            for name, place in header["arrays"].items()
         }
         return dict(header["facts"]), arrays
     except Exception as error:  # whatever json and numpy make of bytes that are no index

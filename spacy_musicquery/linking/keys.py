@@ -8,7 +8,7 @@ brackets: 晴天 (Live).
 import re
 import unicodedata
 from functools import lru_cache
-from typing import Dict, Iterator, List, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Sequence, Tuple
 
 from ..features.characters import normalization_table
 from .sounds import N_CODES, PRIVATE
@@ -23,7 +23,9 @@ _DIGITS = "零一二三四五六七八九"
 _NUMBER = re.compile(r"[0-9]+")
 _IN_BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】|<[^<>]*>|\{[^{}]*\}")
 # What is said of a recording behind a dash: 晴天 - Live.
-_BEHIND_DASH = re.compile(r"\s[-–—]\s*(?:live|remix|dj|现场|伴奏|翻唱|纯音乐).*$|[-–—]\s*live\b.*$")
+_BEHIND_DASH = re.compile(
+    r"\s[-–—]\s*(?:live|remix|dj|现场|伴奏|翻唱|纯音乐).*$|[-–—]\s*live\b.*$"
+)
 # More than nine digits are a code.
 _MOST_DIGITS = 9
 
@@ -59,7 +61,7 @@ def spell(folded: str) -> Tuple[str, ...]:
         return (_within_plane(folded),)
     ways = [folded]
     if _NUMBER.search(folded):
-        ways = [_NUMBER.sub(lambda n: read(n.group()), folded) for read in _READERS]
+        ways = [_in_words(folded, read) for read in _READERS]
     keys = ("".join(filter(str.isalnum, way)) for way in ways)
     # A name may be nothing but signs: !!!
     keys = (key or "".join(way.split()) for key, way in zip(keys, ways))
@@ -117,6 +119,10 @@ def spell_query(text: str) -> Tuple[List[str], List[int], List[int]]:
     return keys, starts[:size], ends[:size]
 
 
+def _in_words(text: str, read: Callable[[str], str]) -> str:
+    return _NUMBER.sub(lambda number: read(number.group()), text)
+
+
 def _read_digits(digits: str) -> str:
     return "".join(_DIGITS[int(digit)] for digit in digits)
 
@@ -163,4 +169,3 @@ def pinyin_units(spellings: Sequence[str], syllable_ids: Dict[str, int]) -> str:
     RETURNS (str): A character for each, of the plane's private part.
     """
     return "".join(chr(PRIVATE + syllable_ids[s]) for s in spellings)
-

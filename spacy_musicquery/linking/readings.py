@@ -1,7 +1,7 @@
 """What a query may mean: one name, heard rightly or not, or several, as 周杰伦的晴天 is an
 artist and a title."""
 
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
 from .index import LinkIndex
 from .keys import pinyin_units
@@ -16,16 +16,23 @@ _MOST_SPLITS = 4
 _DEAREST = 4.0
 # What is nearer than this needs no search by parts.
 _SURE = 0.3
-# Longer queries are not taken apart.
-_MOST_APART = 24
+# No part is longer.
+_LONGEST_PART = 40
 
 # What a reading of parts costs: for each part, one of a single character, a word that goes
-# without saying, a character that nothing explains, and a title that the artist does not have.
+# without saying, and a character that nothing explains.
 _PART = 0.08
 _SINGLE = 0.5
 _FILLER = 0.03
 _UNEXPLAINED = 0.8
+# A title that the artist does not have, one of which the catalogue does not say whose it is
+# (less if the query does: X的Y), a further name that has nothing to do with the first, and a
+# title that is called a song: 长大的歌 is rather another title.
 _NOT_THEIRS = 0.7
+_NOBODYS = 0.6
+_SAID_TO_BE_THEIRS = 0.1
+_UNRELATED = 1.2
+_TITLE_AS_SONG = 0.6
 # A title that the catalogue does not have, behind an artist that it has.
 _UNKNOWN_TITLE = 1.0
 _BY_INITIALS = 0.35
@@ -34,14 +41,68 @@ _TURNED_ROUND = 0.1
 _AND = "和与跟同"
 
 _FILLERS = frozenset(
-    "的 之 和 与 跟 及 歌 歌曲 音乐 曲 曲子 首 一首 那首 这首 唱 唱的 演唱 演唱的 版 版本 的版本 现场 现场版 live "
-    "live版 伴奏 原唱 翻唱 主题曲 片头曲 片尾曲 插曲 专辑 单曲 新歌 老歌 经典 歌单 里 里的 类 风格 系列 作品 "
-    "排行榜 原声 原声带 的歌 mv dj dj版 by feat".split()
+    [
+        "的",
+        "之",
+        "和",
+        "与",
+        "跟",
+        "及",
+        "歌",
+        "歌曲",
+        "音乐",
+        "曲",
+        "曲子",
+        "首",
+        "一首",
+        "那首",
+        "这首",
+        "唱",
+        "唱的",
+        "演唱",
+        "演唱的",
+        "版",
+        "版本",
+        "的版本",
+        "现场",
+        "现场版",
+        "live",
+        "live版",
+        "伴奏",
+        "原唱",
+        "翻唱",
+        "主题曲",
+        "片头曲",
+        "片尾曲",
+        "插曲",
+        "专辑",
+        "单曲",
+        "新歌",
+        "老歌",
+        "经典",
+        "歌单",
+        "里",
+        "里的",
+        "类",
+        "风格",
+        "系列",
+        "作品",
+        "排行榜",
+        "原声",
+        "原声带",
+        "的歌",
+        "mv",
+        "dj",
+        "dj版",
+        "by",
+        "feat",
+    ]
 )
 _LONGEST_FILLER = max(map(len, _FILLERS))
 _OF = "的"
 # What may stand between an artist and 的.
 _SINGS = ("演唱", "唱", "版")
+_SONGS = ("歌", "曲", "音乐", "曲子")
 
 
 class Part(NamedTuple):
@@ -81,7 +142,7 @@ def find_readings(index: LinkIndex, keys: List[str]) -> List[Reading]:
         return []
     readings = _whole(index, keys)
     size = len(key)
-    if 2 < size <= _MOST_APART:
+    if size > 2:
         known = _known_parts(index, key)
         by_parts = _by_known_parts(index, key, known)
         if by_parts is not None:
@@ -129,7 +190,7 @@ def _known_parts(index: LinkIndex, key: str) -> Dict[Tuple[int, int], int]:
     place_of, size = index.search.place_of, len(key)
     known = {}
     for start in range(size):
-        for end in range(start + 1, size + 1):
+        for end in range(start + 1, min(size, start + _LONGEST_PART) + 1):
             if end - start < size and (place := place_of(key[start:end])) >= 0:
                 known[start, end] = place
     return known
@@ -146,7 +207,7 @@ def _by_known_parts(
     for start in range(size):
         here = costs[start]
         steps = [(start + 1, here + _UNEXPLAINED, -1)]
-        if key[start] == _OF and index.has_works(known.get((0, start), -1)):
+        if key[start] == _OF and index.is_artist(known.get((0, start), -1)):
             steps.append((size, here + _UNKNOWN_TITLE, -1))
         for end in range(start + 1, size + 1):
             place = known.get((start, end), -1)
@@ -167,29 +228,40 @@ def _by_known_parts(
         end = start
     if not parts or costs[size] >= _DEAREST:
         return None
-    cost, agreeing = _agreed(index, parts)
+    cost, agreeing = _agreed(index, key, parts)
+    if len(parts) == 1 and key.endswith(_SONGS) and index.is_work(parts[0].key):
+        cost += _TITLE_AS_SONG
     return Reading(costs[size] + cost, tuple(agreeing))
 
 
-def _agreed(index: LinkIndex, parts: List[Part]) -> Tuple[float, List[Part]]:
-    """Take artists and their titles together. RETURNS (Tuple): What it costs if they do not
-    agree, and the parts, titles of artists first."""
-    artists = [part for part in parts if index.has_works(part.key)]
-    disagree = False
-    for title in parts:
-        whose = {
-            key
-            for entry, _ in index.entries_of(title.key)[:_MOST_ENTRIES]
-            for key in index.artist_keys_of(entry)
-        }
+def _agreed(index: LinkIndex, key: str, parts: List[Part]) -> Tuple[float, List[Part]]:
+    """Take artists and their titles together. RETURNS (Tuple): What it costs that parts do
+    not belong together, and the parts, titles of artists first."""
+    artists = [part for part in parts if index.is_artist(part.key)]
+    works = [part for part in parts if index.is_work(part.key)]
+    related, cost, least = parts, 0.0, _DEAREST
+    for work in works:
+        whose = _artists_of(index, work.key)
         for artist in artists:
-            if artist is title or not whose:
+            if artist is work:
                 continue
+            here, agreed = _NOT_THEIRS if whose else _NOBODYS, work
+            if not whose and key[artist.end : work.start].endswith(_OF):
+                here = _SAID_TO_BE_THEIRS
             if artist.key in whose:
-                rest = [part for part in parts if part is not title]
-                return 0.0, [title._replace(artist=artist.key), *rest]
-            disagree = True
-    return (_NOT_THEIRS if disagree else 0.0), parts
+                here, agreed = 0.0, work._replace(artist=artist.key)
+            if here < least:
+                least = cost = here
+                related = [agreed, *(part for part in parts if part is not work)]
+    n_names = sum(part in artists or part in works for part in parts)
+    n_related = 2 if least < _DEAREST else 1
+    return cost + _UNRELATED * max(0, n_names - n_related), related
+
+
+def _artists_of(index: LinkIndex, key: int) -> Set[int]:
+    """The keys of those whose the titles with a key are."""
+    entries = index.entries_of(key)[:_MOST_ENTRIES]
+    return {artist for entry, _ in entries for artist in index.artist_keys_of(entry)}
 
 
 Stretch = Tuple[int, int]
@@ -216,13 +288,13 @@ def _splits(
         tails = [start for (start, end) in known if end == size and 0 < start < size - 1]
         if heads:
             head = max(heads)
-            if index.has_works(known[0, head]):
+            if index.is_artist(known[0, head]):
                 found[(0, head), (head, size)] = None
             found[(head, size), (0, head)] = None
         if tails:
             tail = min(tails)
             found[(0, tail), (tail, size)] = None
-            if index.has_works(known[tail, size]):
+            if index.is_artist(known[tail, size]):
                 found[(tail, size), (0, tail)] = None
     return list(found)[:_MOST_SPLITS]
 
@@ -239,20 +311,16 @@ def _artist_and_title(
     by_place = search.place_of(by)
     readings = []
     for title_cost, place in titles:
-        whose = {
-            artist_key
-            for entry, _ in index.entries_of(place)[:_MOST_ENTRIES]
-            for artist_key in index.artist_keys_of(entry)
-        }
+        whose = _artists_of(index, place)
         if by_place in whose:
             artist_cost, artist_key = 0.0, by_place
         elif whose:
-            artist_cost, artist_key = min((search.cost(by, other), other) for other in whose)
+            artist_cost, artist_key = min(
+                (search.cost(by, other), other) for other in whose
+            )
         else:
             continue
         cost = title_cost + artist_cost + 2 * _PART
         parts = (Part(place, *title, artist_key), Part(artist_key, *artist))
         readings.append(Reading(cost, parts))
     return readings
-
-

@@ -30,10 +30,12 @@ class Calibration(NamedTuple):
 
 
 CALIBRATION = Calibration(
-    per_cost=5.0, exact=3.0, nothing=-1.0, per_char=0.4, per_tenfold=0.2
+    per_cost=5.06, exact=1.91, nothing=-5.23, per_char=0.58, per_tenfold=0.89
 )
 # Further characters make nothing more certain.
 _MOST_CHARS = 10
+# Nor does a catalogue that is smaller than this: it has less of what could be meant.
+_LEAST_KEYS = 3000
 
 
 def probabilities(
@@ -51,7 +53,7 @@ def probabilities(
     RETURNS (List[float]): The probability of each; together with that of nothing they are 1.
     """
     nothing = calibration.nothing - calibration.per_char * min(n_chars, _MOST_CHARS)
-    nothing += calibration.per_tenfold * log10(max(1, n_keys))
+    nothing += calibration.per_tenfold * log10(max(_LEAST_KEYS, n_keys))
     weights = [
         exp(-calibration.per_cost * cost + (0.0 if cost else calibration.exact))
         for cost in costs

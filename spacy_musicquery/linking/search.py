@@ -15,7 +15,6 @@ import numpy as np
 
 from .buckets import ALL_BITS, PRIME, shift_of
 from .keys import MAX_UNITS
-from .sounds import N_TONES, TONE_BITS
 from .postings import (
     FIRST_LETTER,
     INITIALS,
@@ -28,6 +27,7 @@ from .postings import (
     SHORT,
     SKIPS,
 )
+from .sounds import N_TONES, TONE_BITS
 
 # At most so many postings are read for a query, those of its rarest features.
 _MOST_POSTINGS = 100_000
@@ -194,7 +194,9 @@ class NameSearch:
             if self._starts[place + 1] - begin != size:
                 continue
             i = 0
-            while i < size and self._initials[self._units[begin + i]] == ord(letters[i]) - 96:
+            while (
+                i < size and self._initials[self._units[begin + i]] == ord(letters[i]) - 96
+            ):
                 i += 1
             if i == size:
                 found.append(place)
@@ -348,7 +350,9 @@ class NameSearch:
             cost = min(cost, self._compare_without_order(size, begin, length, work))
         return cost
 
-    def _compare_doublings(self, size: int, begin: int, length: int, work: Workspace) -> float:
+    def _compare_doublings(
+        self, size: int, begin: int, length: int, work: Workspace
+    ) -> float:
         """What it costs more that what was heard twice in a row are two syllables: who
         mishears one does so both times."""
         if size != length:
@@ -358,7 +362,9 @@ class NameSearch:
         for i in range(1, size):
             is_double = self._first_syllable(units[i]) == self._first_syllable(units[i - 1])
             j = begin + i
-            are_double = self._first_syllable(others[j]) == self._first_syllable(others[j - 1])
+            are_double = self._first_syllable(others[j]) == self._first_syllable(
+                others[j - 1]
+            )
             if is_double and not are_double:
                 cost += _DOUBLED
         return cost

@@ -7,7 +7,7 @@ costs least: n/l, f/h, zh/z, ch/c, sh/s, and the endings n/ng. Tones do not coun
 
 import unicodedata
 from functools import lru_cache
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from typing import Container, Dict, List, NamedTuple, Tuple
 
 import numpy as np
 
@@ -251,7 +251,9 @@ def make_sound_table() -> SoundTable:
     folded_other[list(others)] = list(others.values())
     parts = [parse_syllable(s) for s in syllables[1:]]
     distances = np.full((len(syllables), len(syllables)), 255, dtype="uint8")
-    distances[1:, 1:] = [[round(255 * syllable_distance(a, b)) for b in parts] for a in parts]
+    distances[1:, 1:] = [
+        [round(255 * syllable_distance(a, b)) for b in parts] for a in parts
+    ]
     return SoundTable(
         readings,
         folded.astype("uint16"),
@@ -293,20 +295,19 @@ def _split_tone(marked: str) -> Tuple[str, int]:
     return "".join(char for char in letters if char.isascii() and char.isalpha()), tone
 
 
-def split_pinyin(letters: str, syllables: Sequence[str]) -> List[str]:
+def split_pinyin(letters: str, syllables: Container[str]) -> List[str]:
     """Split what was typed in pinyin.
 
     letters (str): Lower-case letters without blanks: zhoujielun.
-    syllables (Sequence[str]): Those that there are.
+    syllables (Container[str]): Those that there are.
     RETURNS (List[str]): The syllables, as few as can be; none if it is no pinyin.
     """
-    known = set(syllables) - {""}
     best: List[List[str]] = [[]]
     for end in range(1, len(letters) + 1):
         ways = [
             [*best[start], letters[start:end]]
             for start in range(max(0, end - 6), end)
-            if letters[start:end] in known and (best[start] or start == 0)
+            if letters[start:end] in syllables and (best[start] or start == 0)
         ]
         best.append(min(ways, key=len, default=[]))
     return best[-1]
