@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import tempfile
 from itertools import chain
 from pathlib import Path
@@ -35,7 +36,8 @@ _PARTICLE_GAP = 0.4
 _LETTER_GAP = 0.4
 _PARTICLES = "的了啊呢吧着得地就都也之一个么吗是在呀哦与和"
 
-# By what names of several artists are joined.
+# What joins several artists in one name.
+_JOINED = re.compile(r"\s*(?:[/、&,，;；＆]|\bfeat\b\.?|\bft\b\.?)\s*", re.IGNORECASE)
 _MOST_INITIALS = 8
 _NO_POPULARITY = 0
 
@@ -412,7 +414,13 @@ class _IndexBuilder:
         return pairs[:, 0], pairs[:, 1], kinds
 
     def _add_artists(self) -> Tuple[np.ndarray, np.ndarray]:
-        """Make the keys of the artists of titles. RETURNS (Tuple): Entries, and keys."""
+        """Make the keys of the artists of titles, with those of their aliases, and of each
+        of several. RETURNS (Tuple): Entries, and keys."""
+        aliases: Dict[str, Tuple[str, ...]] = {
+            entry.name: entry.aliases
+            for entry in self._entries
+            if entry.aliases and _ROLES.get(entry.type.lower()) == ARTIST
+        }
         of_artist: Dict[str, Tuple[int, ...]] = {}
         owners: List[int] = []
         keys: List[int] = []
@@ -420,14 +428,18 @@ class _IndexBuilder:
             for artist in entry.artists:
                 places = of_artist.get(artist)
                 if places is None:
-                    spelt = spell_name(fold_text(_on_one_line(artist)))
-                    places = tuple(
-                        self._places.setdefault(key, len(self._places)) for key, _ in spelt
-                    )
+                    names = [artist, *filter(None, _JOINED.split(artist))]
+                    names.extend(alias for name in names[:] for alias in aliases.get(name, ()))
+                    places = tuple(dict.fromkeys(self._places_of_all(names)))
                     of_artist[artist] = places
                 owners.extend([i] * len(places))
                 keys.extend(places)
         return np.array(owners, dtype="int64"), np.array(keys, dtype="int64")
+
+    def _places_of_all(self, names: Iterable[str]) -> Iterator[int]:
+        for name in names:
+            for key, _ in spell_name(fold_text(_on_one_line(name))):
+                yield self._places.setdefault(key, len(self._places))
 
     def _join_keys(self) -> Tuple[np.ndarray, np.ndarray]:
         joined = "".join(self._places).encode("utf-16-le", "surrogatepass")

@@ -61,12 +61,12 @@ class Workspace:
 
         n_keys (int): The number of keys in the index.
         """
-        self.points = np.zeros(n_keys, dtype="uint16")
-        self.touched = np.zeros(_MOST_POSTINGS, dtype="int32")
-        self.counts = np.zeros(_MOST_POINTS, dtype="int32")
-        self.costs = np.zeros((MAX_UNITS + 1) * (MAX_UNITS + 1))
-        self.table = np.zeros((MAX_UNITS + 1) * (MAX_UNITS + 1))
-        self.units = np.zeros(MAX_UNITS, dtype="uint16")
+        self.points = np.zeros(n_keys, dtype="uint16").data
+        self.touched = np.zeros(_MOST_POSTINGS, dtype="int32").data
+        self.counts = np.zeros(_MOST_POINTS, dtype="int32").data
+        self.costs = np.zeros((MAX_UNITS + 1) * (MAX_UNITS + 1)).data
+        self.table = np.zeros((MAX_UNITS + 1) * (MAX_UNITS + 1)).data
+        self.units = np.zeros(MAX_UNITS, dtype="uint16").data
 
 
 class NameSearch:
@@ -98,23 +98,24 @@ class NameSearch:
         exact, spoken (Tuple[np.ndarray, np.ndarray]): The keys by the hash of their
             characters, and of their initials; see `buckets`.
         """
-        self._units = units
-        self._starts = starts
-        self._postings = postings
-        self._offsets = offsets
-        self._readings = readings.reshape(-1)
+        # memoryviews: Python reads single numbers from them faster than from arrays.
+        self._units = units.data
+        self._starts = starts.data
+        self._postings = postings.data
+        self._offsets = offsets.data
+        self._readings = readings.reshape(-1).data
         self._n_readings = readings.shape[1]
-        self._folded = folded
-        self._initials = initials
-        self._distances = (distances / np.float64(255)).reshape(-1)
+        self._folded = folded.data
+        self._initials = initials.data
+        self._distances = (distances / np.float64(255)).reshape(-1).data
         self._n_syllables = distances.shape[0]
-        self._gaps = gaps
-        self._exact_keys, self._exact_offsets = exact
+        self._gaps = gaps.data
+        self._exact_keys, self._exact_offsets = (array.data for array in exact)
         self._exact_shift = shift_of(exact[1])
-        self._spoken_keys, self._spoken_offsets = spoken
+        self._spoken_keys, self._spoken_offsets = (array.data for array in spoken)
         self._spoken_shift = shift_of(spoken[1])
         self._n_keys = len(starts) - 1
-        self._lengths = np.diff(starts).astype("uint8")
+        self._lengths = np.diff(starts).astype("uint8").data
         self._free: List[Workspace] = []
 
     def find(self, key: str, most: int) -> List[Tuple[float, int]]:
