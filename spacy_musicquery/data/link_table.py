@@ -345,6 +345,24 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
         raise ValueError(Errors.MQ212.format(path=path, problem=problem)) from error
 
 
+def has_types(path: Path) -> bool:
+    """Tell whether a file is a table that says of each row of which type it is.
+
+    path (Path): A file.
+    RETURNS (bool): Whether it is, as far as its first row tells; JSON lines always are.
+    """
+    if path.suffix == ".jsonl":
+        return True
+    if path.suffix not in ENDINGS:
+        return False
+    rows = _csv_rows(path) if path.suffix == ".csv" else _parquet_rows(path)
+    try:
+        _, first = next(rows, (0, BadLine()))
+    except (ValueError, ImportError):
+        return False  # whoever reads it says what is wrong
+    return not isinstance(first, BadLine) and {"type", "name"} <= set(first)
+
+
 def names_by_type(entries: Iterable[Entry]) -> Dict[str, List[str]]:
     """Make a catalogue for `music_query` of entries.
 

@@ -429,7 +429,9 @@ class _IndexBuilder:
                 places = of_artist.get(artist)
                 if places is None:
                     names = [artist, *filter(None, _JOINED.split(artist))]
-                    names.extend(alias for name in names[:] for alias in aliases.get(name, ()))
+                    names.extend(
+                        alias for name in names[:] for alias in aliases.get(name, ())
+                    )
                     places = tuple(dict.fromkeys(self._places_of_all(names)))
                     of_artist[artist] = places
                 owners.extend([i] * len(places))

@@ -38,7 +38,7 @@ class Link(NamedTuple):
     end: int
 
     def to_dict(self) -> Dict[str, Any]:
-        """RETURNS (Dict[str, Any]): The link as `span._.music_query_links` has it."""
+        """Write it as `span._.music_query_links` has it. RETURNS (Dict[str, Any]): By name."""
         return self._asdict()
 
 

@@ -61,11 +61,11 @@ class Workspace:
 
         n_keys (int): The number of keys in the index.
         """
-        self.points = np.zeros(n_keys, dtype="uint16").data
+        self.points: Any = np.zeros(n_keys, dtype="uint16").data
         self.touched = np.zeros(_MOST_POSTINGS, dtype="int32").data
         self.counts = np.zeros(_MOST_POINTS, dtype="int32").data
-        self.costs = np.zeros((MAX_UNITS + 1) * (MAX_UNITS + 1)).data
-        self.table = np.zeros((MAX_UNITS + 1) * (MAX_UNITS + 1)).data
+        self.costs: Any = np.zeros((MAX_UNITS + 1) * (MAX_UNITS + 1)).data
+        self.table: Any = np.zeros((MAX_UNITS + 1) * (MAX_UNITS + 1)).data
         self.units = np.zeros(MAX_UNITS, dtype="uint16").data
 
 

@@ -9,7 +9,9 @@ import srsly
 from spacy import util
 from spacy.language import Language
 from spacy.pipeline import Pipe
+from spacy.scorer import Scorer
 from spacy.tokens import Doc
+from spacy.training import Example
 from spacy.vocab import Vocab
 
 from ..errors import Errors, bad_setting, damaged, excerpt, require_number
@@ -43,7 +45,7 @@ TIES = ("first", "none")
         "labels": None,
         "spans_key": "music_query",
         "save_index": True,
-        "scorer": {"@scorers": "spacy.entity_linker_scorer.v1"},
+        "scorer": {"@scorers": "spacy_musicquery.music_query_links_scorer.v1"},
     },
     default_score_weights={"nel_micro_f": None, "nel_micro_r": None, "nel_micro_p": None},
 )
@@ -79,6 +81,21 @@ def make_music_query_linker(
     if index is not None and not is_made_from_config():
         component.set_index(index)
     return component
+
+
+def links_score(examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
+    """Score what queries have been linked to, as spaCy does it for its entity linker.
+
+    examples (Iterable[Example]): Annotated docs beside what was predicted for them.
+    RETURNS (Dict[str, Any]): "nel_micro_p", "nel_micro_r", "nel_micro_f" and others. A query
+        without an id counts as not linked.
+    """
+    return Scorer.score_links(examples, negative_labels=["", "NIL"], **kwargs)
+
+
+def make_links_scorer() -> Callable:
+    """Make the scoring method, for the registry. RETURNS (Callable): `links_score`."""
+    return links_score
 
 
 class MusicQueryLinker(Pipe):

@@ -44,7 +44,7 @@ def set_kb_ids(doc: Doc, key: str, kb_ids: Dict[Tuple[int, int], str]) -> None:
     group = doc.spans.get(key)
     if group is not None and any(kb_ids.values()):
         spans = [
-            Span(doc, s.start, s.end, s.label, kb_ids.get((s.start, s.end), s.kb_id))
+            Span(doc, s.start, s.end, s.label, kb_id=kb_ids.get((s.start, s.end), s.kb_id))
             for s in group
         ]
         doc.spans[key] = SpanGroup(doc, name=group.name, attrs=group.attrs, spans=spans)

@@ -24,7 +24,9 @@ def test_saved_and_loaded_it_is_the_same(index, tmp_path):
     ):
         assert list(again.entries()) == ENTRIES
         assert again.to_bytes() == index.to_bytes()
-        assert Linker(again).link("周节伦的晴天", 3) == Linker(index).link("周节伦的晴天", 3)
+        assert Linker(again).link("周节伦的晴天", 3) == Linker(index).link(
+            "周节伦的晴天", 3
+        )
     assert [path.name for path in tmp_path.iterdir()] == ["index"]
 
 

@@ -1,6 +1,12 @@
 import pytest
 
-from spacy_musicquery.linking.keys import MAX_UNITS, fold_text, spell, spell_name, spell_query
+from spacy_musicquery.linking.keys import (
+    MAX_UNITS,
+    fold_text,
+    spell,
+    spell_name,
+    spell_query,
+)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +45,9 @@ def test_what_does_not_count(one, other):
     ],
 )
 def test_a_number_is_said_as_a_number(number, words):
-    assert words in spell(number) or words in [key.replace("零十", "零一十") for key in spell(number)]
+    assert words in spell(number) or words in [
+        key.replace("零十", "零一十") for key in spell(number)
+    ]
 
 
 def test_a_number_may_be_read_in_two_ways():
@@ -47,7 +55,10 @@ def test_a_number_may_be_read_in_two_ways():
 
 
 def test_a_name_without_its_brackets_is_a_key_as_well():
-    assert list(spell_name(fold_text("晴天 (Live版)"))) == [("晴天live版", False), ("晴天", True)]
+    assert list(spell_name(fold_text("晴天 (Live版)"))) == [
+        ("晴天live版", False),
+        ("晴天", True),
+    ]
     assert list(spell_name(fold_text("晴天 - Live at 台北"))) == [
         ("晴天liveat台北", False),
         ("晴天", True),
@@ -55,7 +66,9 @@ def test_a_name_without_its_brackets_is_a_key_as_well():
     assert list(spell_name("晴天")) == [("晴天", False)]
 
 
-@pytest.mark.parametrize("text", ["", " ", "!!!", "晴天", "《晴天》 - Live", "30出头", "𠮷野家", "\ud800x"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "!!!", "晴天", "《晴天》 - Live", "30出头", "𠮷野家", "\ud800x"]
+)
 def test_every_character_of_a_key_comes_from_the_text(text):
     keys, starts, ends = spell_query(text)
     assert len(keys[0]) == len(starts) == len(ends)

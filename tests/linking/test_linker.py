@@ -11,7 +11,9 @@ from ..conftest import HARD_TEXTS
 
 
 def found(index, text, most=5):
-    return [(link.id, text[link.start : link.end]) for link in Linker(index).link(text, most)]
+    return [
+        (link.id, text[link.start : link.end]) for link in Linker(index).link(text, most)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,10 @@ def test_of_many_shared_titles_the_right_one():
 
 
 def test_an_artist_of_several_is_found_by_one(index):
-    entries = [Entry("1", "title", "屋顶", artists=("周杰伦", "温岚")), Entry("2", "title", "屋顶", artists=("某人",))]
+    entries = [
+        Entry("1", "title", "屋顶", artists=("周杰伦", "温岚")),
+        Entry("2", "title", "屋顶", artists=("某人",)),
+    ]
     linker = Linker(LinkIndex.build(entries))
     assert linker.link("温岚的屋顶", 1)[0].id == "1"
     assert linker.link("某人的屋顶", 1)[0].id == "2"

@@ -50,7 +50,8 @@ def names():
     lengths = [1, 2, 3, 4, 5, 7, 12]
     return list(
         dict.fromkeys(
-            "".join(generator.choices(CHARS, k=generator.choice(lengths))) for _ in range(300)
+            "".join(generator.choices(CHARS, k=generator.choice(lengths)))
+            for _ in range(300)
         )
     )
 
@@ -66,7 +67,9 @@ def test_compiled_and_interpreted_find_the_same(large, names):
     for name in generator.sample(names, 25):
         heard = name[:-1] + generator.choice(CHARS)
         found = other.find(heard, 20)
-        assert one.find(heard, 20) == [(pytest.approx(cost), place) for cost, place in found]
+        assert one.find(heard, 20) == [
+            (pytest.approx(cost), place) for cost, place in found
+        ]
         assert one.place_of(heard) == other.place_of(heard)
         assert one.spoken_by(heard[:3], 9) == other.spoken_by(heard[:3], 9)
 
@@ -111,7 +114,9 @@ def test_equal_keys_cost_nothing_and_others_something(large, names):
 )
 def test_what_sounds_alike_is_nearer(heard, nearer, farther):
     index = LinkIndex.build([Entry("1", "title", nearer), Entry("2", "title", farther)])
-    near, far = (index.search.cost(heard, index.search.place_of(k)) for k in (nearer, farther))
+    near, far = (
+        index.search.cost(heard, index.search.place_of(k)) for k in (nearer, farther)
+    )
     assert near < far
 
 

@@ -34,7 +34,14 @@ def test_a_syllable_has_four_parts(spelling, parts):
 
 @pytest.mark.parametrize(
     "one, other",
-    [("ni", "li"), ("fa", "hua"), ("zhang", "zang"), ("shi", "si"), ("xin", "xing"), ("cheng", "chen")],
+    [
+        ("ni", "li"),
+        ("fa", "hua"),
+        ("zhang", "zang"),
+        ("shi", "si"),
+        ("xin", "xing"),
+        ("cheng", "chen"),
+    ],
 )
 def test_what_is_confused_is_folded_and_near(one, other):
     assert fold_syllable(one) == fold_syllable(other)
