@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
+from commands import ROOT
 from linking_data import Pair, make_catalogue, project_names, read_pairs
 from tqdm import tqdm
 
@@ -31,6 +32,7 @@ from spacy_musicquery.linking.entries import Entry
 from spacy_musicquery.linking.index import LinkIndex
 from spacy_musicquery.linking.keys import fold_text, spell
 from spacy_musicquery.linking.linker import DEFAULT_THRESHOLD, Linker
+from spacy_musicquery.pipeline.load import box_pipeline
 
 HERE = Path(__file__).resolve().parent
 SYSTEMS = ("ours", "characters", "pinyin", "both", "exact")
@@ -38,6 +40,8 @@ SYSTEMS = ("ours", "characters", "pinyin", "both", "exact")
 MOST_RIGHT = 300
 N_ABSENT = 400
 N_SHARED = 500
+N_PIPE = 100_000
+ROUNDS = 7
 # The names found for a query, the best first, each with its score.
 Found = List[Tuple[str, float]]
 System = Callable[[str], Found]
@@ -58,6 +62,8 @@ def main() -> None:
     for size in options.sizes:
         rows.append({"size": size, "system": "ours", **measure_cost(size, pairs)})
         print(json.dumps(rows[-1]))
+    rows.append({"system": "pipe", **measure_pipe(pairs)})
+    print(json.dumps(rows[-1]))
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "linking.json").write_text(json.dumps(rows, indent=1), encoding="utf8")
 
@@ -186,6 +192,38 @@ def measure_cost(size: int, pairs: List[Pair]) -> Dict[str, float]:
             command, input=said, text=True, capture_output=True, check=True
         )
         return {"build_s": round(built, 1), **json.loads(done.stdout)}
+
+
+def measure_pipe(pairs: List[Pair]) -> Dict[str, float]:
+    """The speed of nlp.pipe with linking to 100,000 entries, as a share of that without: of
+    all messages of the project's own data, in rounds of both, nothing remembered."""
+    records = json.loads((ROOT / "assets" / "train.json").read_text("utf8"))
+    texts = list(dict.fromkeys(record["text"] for record in records))
+    index = LinkIndex.build(
+        make_catalogue(N_PIPE, {pair.name: pair.type for pair in pairs})
+    )
+    nlp = box_pipeline()
+    nlp.add_pipe("music_query_linker")
+    linker = nlp.get_pipe("music_query_linker")
+    linker.set_index(index)
+    n_queries = sum(len(doc.ents) for doc in nlp.pipe(texts))
+    shares = []
+    for _ in range(ROUNDS):
+        times = []
+        for disabled in (["music_query_linker"], []):
+            linker.set_index(index)
+            started = time.process_time()
+            for _ in nlp.pipe(texts, disable=disabled):
+                pass
+            times.append(time.process_time() - started)
+        shares.append(times[0] / times[1])
+    return {
+        "messages": len(texts),
+        "queries": n_queries,
+        "entries": N_PIPE,
+        "speed": round(statistics.median(shares), 3),
+        "us_a_message_without": round(1e6 * times[0] / len(texts), 1),
+    }
 
 
 def measure_one(path: str) -> None:

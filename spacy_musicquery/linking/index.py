@@ -31,7 +31,7 @@ _ROLES = {
 
 # What it costs to leave out a character: most; particles and the like, which nobody hears;
 # and Latin letters, of which a word has more than one of Chinese has characters.
-_GAP = 0.8
+_GAP = 0.9
 _PARTICLE_GAP = 0.4
 _LETTER_GAP = 0.4
 _PARTICLES = "的了啊呢吧着得地就都也之一个么吗是在呀哦与和"

@@ -17,7 +17,7 @@ _BY_KIND = {NAME: 1.0, ALIAS: 0.99, BARE: 0.95}
 _MOST_REMEMBERED = 20_000
 # From this score on a link is one to act on: of names that are not in a catalogue, at most
 # one in twenty gets it (benchmarks/linking.py).
-DEFAULT_THRESHOLD = 0.8
+DEFAULT_THRESHOLD = 0.85
 
 
 class Link(NamedTuple):

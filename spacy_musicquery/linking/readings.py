@@ -32,7 +32,7 @@ _NOT_THEIRS = 0.7
 _NOBODYS = 0.6
 _SAID_TO_BE_THEIRS = 0.1
 _UNRELATED = 1.2
-_TITLE_AS_SONG = 0.6
+_TITLE_AS_SONG = 1.2
 # A title that the catalogue does not have, behind an artist that it has.
 _UNKNOWN_TITLE = 1.0
 _BY_INITIALS = 0.35
