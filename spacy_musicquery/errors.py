@@ -269,6 +269,33 @@ class Errors:
         "fetch it again with `python -m spacy project assets`."
     )
     MQ052 = "[MQ052] {option} {value}: {problem}."
+    # Linking
+    MQ210 = (
+        "[MQ210] building a link index needs pypinyin, which could not be imported "
+        '({error}). Run: pip install "spacy-musicquery[link]". Linking itself goes without.'
+    )
+    MQ211 = (
+        "[MQ211] link index {path}: {problem}. Build it again: python -m spacy music-query "
+        "link-index TABLE --out INDEX."
+    )
+    MQ212 = (
+        "[MQ212] catalogue {path}: {problem}. A table has a column 'name', and may have id, "
+        "type, aliases, artist, artist_id, popularity and deleted; see docs/linking.md."
+    )
+    MQ213 = (
+        "[MQ213] reading a table from a database needs SQLAlchemy, which could not be "
+        'imported ({error}). Run: pip install "spacy-musicquery[sql]"'
+    )
+    MQ214 = (
+        "[MQ214] {name}: there is no index to link to. Name one in the settings (index = "
+        "PATH), or give one to set_index; `python -m spacy music-query link-index TABLE "
+        "--out INDEX` builds it."
+    )
+    MQ215 = (
+        "[MQ215] {name}: an index is a LinkIndex or the path of a file, got {value}. Build "
+        "one with `python -m spacy music-query link-index TABLE --out INDEX`."
+    )
+
     MQ311 = "[MQ311] where shall it be written? Name a file or a folder with --out."
     MQ312 = (
         "[MQ312] {path} has no variable '{name}': nothing was run. Did you mean {known}? The "
