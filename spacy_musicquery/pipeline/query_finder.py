@@ -35,6 +35,7 @@ from ..decoding.emissions import Emissions
 from ..errors import Errors, Warnings, damaged, excerpt
 from ..features.batches import portions, split_by_length
 from ..features.catalogue import require_names
+from ..features.plain_text import plain_text
 from ..locks import fork_safe_lock
 from ..ml.architectures import get_shim, predict, set_parameters
 from ..ml.keras_shim import KerasShim
@@ -188,7 +189,7 @@ class QueryFinder(TrainablePipe):
 
     def find(self, texts: Sequence[str]) -> List[Prediction]:
         """Find the queries of a batch of texts: what `nlp.pipe` finds, without Docs, for
-        services and bulk.
+        services and bulk. What says nothing is not read, see `plain_text`.
 
         texts (Sequence[str]): The texts.
         RETURNS (List[Prediction]): The queries of each text whose score reaches the
@@ -202,14 +203,21 @@ class QueryFinder(TrainablePipe):
             parts = portions(texts, MAX_CHARS, max_texts)
             if len(parts) > 1:
                 return [prediction for part in parts for prediction in self.find(part)]
+        read, places_of = list(texts), {}
+        for i, text in enumerate(texts):
+            if (shorter := plain_text(text)) is not None:
+                read[i], places_of[i] = shorter
         predictor = get_shim(self.model).get_predictor(parameters)
-        spans, probabilities = predictor.find(parameters, list(texts))
+        spans, probabilities = predictor.find(parameters, read)
         labels, intents = parameters.labels, parameters.intents
         found = [
             Prediction([], dict(zip(intents, row)) if text else {})
             for text, row in zip(texts, probabilities)
         ]
         for i, start, end, label, score in spans:
+            if i in places_of:
+                places = places_of[i]
+                start, end = places[start], places[end - 1] + 1
             start, end = strip_blanks(texts[i], start, end)
             if start < end and score >= threshold:
                 found[i].spans.append(FoundSpan(start, end, labels[label], score))

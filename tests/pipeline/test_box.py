@@ -247,3 +247,15 @@ def test_pack(tmp_path):
     packed = spacy.blank("zh")
     packed.add_pipe("music_query", config={"pretrained": str(tmp_path / "out")})
     assert packed.get_pipe("music_query").labels == ("FILM", "MUSIC_QUERY")
+
+
+@pytest.mark.parametrize(
+    "text, query",
+    [
+        ("播放 周杰伦 的 晴天", "周杰伦 的 晴天"),
+        ("我 要 听 晴天[微笑]", "晴天"),
+        ("来一首海阔天空hhhh", "海阔天空"),
+    ],
+)
+def test_offsets_are_those_of_the_whole_text(nlp, text, query):
+    assert [ent.text for ent in nlp(text).ents] == [query]

@@ -1,0 +1,61 @@
+"""What a tagger reads of a text: not the blanks that separate words, as translators and speech
+recognisers write them, and not the stickers and the laughter that it ends with."""
+
+import re
+from typing import Iterator, List, NamedTuple, Optional, Tuple
+
+_HANZI = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_IS_HANZI = re.compile(f"[{_HANZI}]")
+_BETWEEN_WORDS = re.compile(f"(?<=[{_HANZI}])[ \u3000]+(?=[{_HANZI}])")
+# Words have about two characters; who separates sentences has longer ones between blanks.
+_LEAST_BLANKS = 2
+_MOST_CHARS = 2.5
+# [微笑], hhh.
+_AT_END = re.compile(rf"(?<=.)(?:\[[{_HANZI}]{{1,4}}\]|(?<=[{_HANZI}\]])[hH]{{3,}})+$")
+# One of these is in every text of which something is left out.
+_MARKS = re.compile(r"[ \u3000\]hH]")
+
+Stretch = Tuple[int, int]
+
+
+class PlainText(NamedTuple):
+    """A text without what says nothing.
+
+    text (str): The text.
+    places (List[int]): Where each of its characters stands in the whole text.
+    """
+
+    text: str
+    places: List[int]
+
+
+def plain_text(text: str) -> Optional[PlainText]:
+    """Leave out what says nothing of a text.
+
+    text (str): A text.
+    RETURNS (Optional[PlainText]): The text without it; None if there is nothing.
+    """
+    if not _MARKS.search(text):
+        return None
+    left_out = [*_blanks_between_words(text), *_ending(text)]
+    if not left_out:
+        return None
+    places: List[int] = []
+    begin = 0
+    for start, end in [*left_out, (len(text), len(text))]:
+        places += range(begin, start)
+        begin = end
+    return PlainText("".join(text[place] for place in places), places)
+
+
+def _blanks_between_words(text: str) -> List[Stretch]:
+    blanks = [match.span() for match in _BETWEEN_WORDS.finditer(text)]
+    n_chars = len(_IS_HANZI.findall(text))
+    if len(blanks) < _LEAST_BLANKS or n_chars > _MOST_CHARS * (len(blanks) + 1):
+        return []
+    return blanks
+
+
+def _ending(text: str) -> Iterator[Stretch]:
+    if match := _AT_END.search(text):
+        yield match.span()

@@ -1,0 +1,55 @@
+"""What a tagger reads of a text, and where it stands there."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_musicquery.features.plain_text import plain_text
+
+
+@pytest.mark.parametrize(
+    "text, plain",
+    [
+        ("播放 周杰伦 的 晴天", "播放周杰伦的晴天"),
+        ("我 想 听 歌", "我想听歌"),
+        ("播放\u3000周杰伦\u3000的 \u3000晴天", "播放周杰伦的晴天"),
+        ("来一首晴天[微笑]", "来一首晴天"),
+        ("来一首晴天[旺柴][旺柴]", "来一首晴天"),
+        ("来一首晴天hhhh", "来一首晴天"),
+        ("来 一首 晴天 吧[微笑]HHH", "来一首晴天吧"),
+    ],
+)
+def test_what_says_nothing_is_left_out(text, plain):
+    shorter, places = plain_text(text)
+    assert shorter == plain
+    assert "".join(text[place] for place in places) == plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "播放晴天",
+        "周杰伦 晴天",  # an artist and a title
+        "来吧 我等你 一起去吃饭好不好",  # sentences
+        "play Shape of You by Ed Sheeran",
+        "听 Hey Jude",
+        "[微笑]",
+        "hhh",
+        "播放ahhh",
+        "播放[晴天]的歌",
+        "播放hh",
+    ],
+)
+def test_what_is_read_as_it_is(text):
+    assert plain_text(text) is None
+
+
+@given(st.text("听晴天的 \u3000[]hH笑a，", max_size=20))
+def test_characters_keep_their_order_and_place(text):
+    found = plain_text(text)
+    if found is not None:
+        assert found.places == sorted(set(found.places))
+        assert 0 < len(found.text) < len(text)
+        assert "".join(text[place] for place in found.places) == found.text
