@@ -12,6 +12,9 @@ import numpy as np
 from ..types import Floats2d, Ints1d
 from .linear_chain import LinearChain, PackedTexts
 
+# Of the score of a transition, either way: exp of it, and products of a few, are numbers.
+MAX_TRANSITION = 100.0
+
 OUTSIDE = 0
 MISSING = -1
 
@@ -95,10 +98,12 @@ def softmax_chain(n_tags: int) -> LinearChain:
 def crf_chain(transitions: Floats2d) -> LinearChain:
     """A chain of learnt transitions, of which only legal ones are possible.
 
-    transitions (Floats2d): Scores (tags, tags): [before, after].
+    transitions (Floats2d): Scores (tags, tags): [before, after]. Those beyond
+        MAX_TRANSITION count as that.
     RETURNS (LinearChain): The chain.
     """
     allowed = allowed_transitions(len(transitions))
+    transitions = np.clip(transitions, -MAX_TRANSITION, MAX_TRANSITION)
     return LinearChain(np.where(allowed, transitions, -np.inf), learnt=True)
 
 

@@ -5,23 +5,25 @@ times as long for a message, and ahocorasick_rs cannot be saved; none of them ta
 name without being built anew.
 """
 
-import threading
 from itertools import chain, compress, islice
 from typing import Any, Dict, Iterable, List, Mapping, Sequence
 
 import numpy as np
 
-from ..errors import Errors, excerpt
+from ..errors import Errors, excerpt, is_utf8, require_name
+from ..locks import fork_safe_lock
 from ..types import Ints1d
 from .characters import CharInventory
 from .name_index import MAX_TYPES, NameIndex
 from .name_matches import Matches
 
+# The longest that are found: what finds names in a text needs time for each length.
+MAX_NAME = 200
 # Names that are added at a time: with more, what is needed meanwhile takes more memory
 # than the names.
 _AT_A_TIME = 200_000
 # One thread at a time adds names, to whatever catalogue.
-_ADDING = threading.Lock()
+_ADDING = fork_safe_lock()
 
 
 class Catalogue:
@@ -133,7 +135,7 @@ class Catalogue:
 
 
 def require_names(name: str, names: Any) -> None:
-    """Refuse what is no dictionary of lists of strings.
+    """Refuse what is no dictionary of lists of strings, or could not be saved or found.
 
     name (str): Who was given it, for the error.
     names (Any): What should be names by type.
@@ -146,3 +148,16 @@ def require_names(name: str, names: Any) -> None:
     )
     if not is_sound:
         raise ValueError(Errors.MQ016.format(name=name, value=excerpt(repr(names))))
+    for type_name, of_type in names.items():
+        require_name(name, "a type of names", type_name)
+        if not is_utf8("\n".join(of_type)):
+            wrong = next(item for item in of_type if not is_utf8(item))
+            require_name(name, f"a name of the type '{type_name}'", wrong)
+        for item in of_type:
+            # One of several lines is several.
+            if len(item) > MAX_NAME and (n := max(map(len, item.split("\n")))) > MAX_NAME:
+                raise ValueError(
+                    Errors.MQ265.format(
+                        name=name, length=n, most=MAX_NAME, value=excerpt(item)
+                    )
+                )

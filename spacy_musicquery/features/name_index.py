@@ -7,7 +7,7 @@ import numpy as np
 
 from ..types import Ints1d
 from .name_hashes import MaskTable, hashes_of, mixed, running_sums
-from .name_matches import Matches
+from .name_matches import N_COLUMNS, Matches
 
 # As many as a mask has bits.
 MAX_TYPES = 64
@@ -17,6 +17,11 @@ _SLOTS_PER_NAME = 8
 _LEAST_BITS, _MOST_BITS = 14, 26
 # Of the mask of lengths: that of 2, and the one of all that have none of their own.
 _SECOND_LENGTH, _LAST_BIT = 2, 63
+# How many stretches are looked up together, for each character of the texts.
+_AT_A_TIME = 8
+# Where stretches begin that may be names, their hashes, and how long they are.
+Found = Tuple[Ints1d, np.ndarray, int]
+_NO_MATCHES = Matches(*np.zeros((3, 0), dtype="int64"))
 
 
 class NameIndex:
@@ -114,13 +119,17 @@ class NameIndex:
         codes (Ints1d): The code points of all texts in a row, normalised as those of the
             names are.
         sizes (Ints1d): The length of each text.
-        RETURNS (Matches): The names; they may overlap.
+        RETURNS (Matches): The names; they may overlap. Of those that begin with the same
+            character the N_COLUMNS longest, as no character is seen to be in others: at most
+            so many for each character, however many names there are.
         """
         sums, inverse_powers = running_sums(codes)
         is_there, shift = self._filter
         can_begin, can_end, room = _edges(codes, sizes)
         starts = can_begin.nonzero()[0]
-        found: List[Tuple[Ints1d, Ints1d, int]] = []
+        matches = _NO_MATCHES
+        found: List[Found] = []
+        n_found = 0
         for length in self._lengths:
             starts = starts[room[starts] >= length]
             if not len(starts):
@@ -131,26 +140,57 @@ class NameIndex:
             passed = is_there[hashes >> shift].nonzero()[0]
             if len(passed):
                 found.append((here[passed], hashes[passed], length))
-        if not found:
-            return Matches(*np.zeros((3, 0), dtype="int64"))
-        return self._looked_up(
-            np.concatenate([starts for starts, _, _ in found]),
-            np.concatenate([hashes for _, hashes, _ in found]),
-            np.repeat([n for _, _, n in found], [len(starts) for starts, _, _ in found]),
-        )
+                n_found += len(passed)
+            if n_found > _AT_A_TIME * len(codes):
+                matches = self._looked_up(found, matches)
+                found, n_found = [], 0
+        return self._looked_up(found, matches)
 
-    def _looked_up(self, starts: Ints1d, hashes: np.ndarray, lengths: Ints1d) -> Matches:
-        """Those of some stretches that are names, once for each of their types."""
-        masks = self._names.masks_of(hashes)
+    def _looked_up(self, found: List[Found], others: Matches) -> Matches:
+        """Those of some stretches that are names, once for each of their types, and those
+        that have been looked up before; see `find` for what is left out.
+
+        found (List[Tuple[Ints1d, Ints1d, int]]): Starts, hashes and the length of stretches.
+        others (Matches): Names that have been found already.
+        RETURNS (Matches): All of them.
+        """
+        if not found:
+            return others
+        starts = np.concatenate([starts for starts, _, _ in found])
+        hashes = np.concatenate([hashes for _, hashes, _ in found])
+        lengths = np.repeat([n for *_, n in found], [len(here) for here, *_ in found])
+        masks = _first_types(self._names.masks_of(hashes))
         places, types = [], []
         for type_id in range(int(masks.max()).bit_length()):
             of_type = (masks & _bit(type_id)).nonzero()[0]
             places.append(of_type)
             types.append(np.full(len(of_type), type_id))
         if not places:
-            return Matches(*np.zeros((3, 0), dtype="int64"))
+            return others
         rows = np.concatenate(places)
-        return Matches(starts[rows], lengths[rows], np.concatenate(types))
+        here = Matches(starts[rows], lengths[rows], np.concatenate(types))
+        return _longest_of_each_start(Matches(*map(np.concatenate, zip(others, here))))
+
+
+def _first_types(masks: np.ndarray) -> np.ndarray:
+    """The first N_COLUMNS of the types of each name."""
+    others = masks
+    for _ in range(N_COLUMNS):
+        others = others & (others - np.uint64(1))  # all but the first
+    return masks ^ others
+
+
+def _longest_of_each_start(matches: Matches) -> Matches:
+    """The N_COLUMNS longest names that begin with each character; of names of two types the
+    first type's."""
+    starts, lengths, types = matches
+    if len(starts) <= N_COLUMNS or np.bincount(starts).max() <= N_COLUMNS:
+        return matches
+    order = np.lexsort((types, -lengths, starts))
+    ordered = starts[order]
+    is_kept = np.ones(len(order), dtype=bool)
+    is_kept[N_COLUMNS:] = ordered[N_COLUMNS:] != ordered[:-N_COLUMNS]
+    return Matches(*(column[order[is_kept]] for column in matches))
 
 
 def _bit(places: Union[int, Ints1d]) -> np.ndarray:

@@ -8,7 +8,7 @@ from thinc.api import Model
 
 from ..decoding.emissions import EmissionGradients, Emissions
 from ..errors import Errors, bad_setting, require_number
-from ..features.batches import padded_batches
+from ..features.batches import cut, padded_batches
 from ..features.characters import UNK_ID, CharInventory
 from ..features.name_matches import n_features
 from ..types import Floats2d
@@ -20,6 +20,9 @@ from .shapes import TRANSITIONS, NetworkSizes
 
 # Characters in a padded batch: a call to TensorFlow costs more than any padding.
 MAX_TRAIN_CHARS = 16384
+# Of a text that is trained on, characters that the network sees together: its gradient takes
+# TensorFlow a time that grows with the square of their number. Longer ones are cut.
+MAX_TRAIN_LENGTH = 1024
 # What makes training random, each 0 where it is not to be.
 RANDOM_IN_TRAINING = (
     "char_dropout",
@@ -248,10 +251,14 @@ def _forward_in_training(
     intents = np.zeros((len(texts), sizes.n_intents), dtype="float32")
     emissions = Emissions(data, lengths, parameters.chain(), intents)
     backprops = []
-    for batch in padded_batches(ids, lengths, MAX_TRAIN_CHARS, MAX_TRAIN_CHARS):
+    pieces = cut(lengths, MAX_TRAIN_LENGTH)
+    for batch in padded_batches(ids, pieces.lengths, MAX_TRAIN_CHARS, MAX_TRAIN_CHARS):
         inputs = (batch.ids, attrs["dropout_rate"], *map(batch.gather, contexts))
         outputs, backprop_rows = shim.begin_update(inputs)
-        rows, intents[batch.texts] = outputs
+        rows, of_pieces = outputs
+        # The beginning of a text that was cut says what it wants.
+        are_first = pieces.are_first[batch.texts]
+        intents[pieces.texts[batch.texts[are_first]]] = of_pieces[are_first]
         batch.scatter(rows, data)
         backprops.append((batch, backprop_rows))
 
@@ -260,7 +267,9 @@ def _forward_in_training(
             np.zeros_like(intents) if gradients.intents is None else gradients.intents
         )
         for batch, backprop_rows in backprops:
-            backprop_rows(batch.gather(gradients.data), d_intents[batch.texts])
+            d_pieces = d_intents[pieces.texts[batch.texts]]
+            d_pieces[~pieces.are_first[batch.texts]] = 0
+            backprop_rows(batch.gather(gradients.data), d_pieces)
         if gradients.transitions is not None:
             shim.add_gradient(TRANSITIONS, gradients.transitions)
         return []

@@ -9,7 +9,6 @@ Longer than other modules, as thinc's protocol of a shim is one class.
 """
 
 import contextlib
-import threading
 from typing import (
     Any,
     Callable,
@@ -25,6 +24,7 @@ import numpy as np
 from thinc.api import Optimizer
 from thinc.shims import Shim
 
+from ..locks import fork_safe_lock
 from ..types import Floats2d, Floats3d, FloatsXd
 from .learn_rates import LearnRates
 from .load_keras import network_module
@@ -34,7 +34,7 @@ from .saved_weights import read_weights, write_weights
 from .shapes import TRANSITIONS, NetworkSizes, Untrained
 
 # One thread at a time replaces some of what has been learnt.
-_CHANGING = threading.Lock()
+_CHANGING = fork_safe_lock()
 # How far new vectors move apart before they are trained, a standard deviation.
 _SPREAD = 0.1
 

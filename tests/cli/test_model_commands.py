@@ -5,6 +5,8 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
+from html.parser import HTMLParser
 
 import pytest
 import spacy
@@ -12,6 +14,7 @@ import srsly
 from typer.testing import CliRunner
 
 from spacy_musicquery.cli import app
+from spacy_musicquery.serving import extractor
 
 from ..conftest import MESSAGES
 
@@ -91,6 +94,95 @@ def test_extract_survives_bad_bytes_and_any_line_ending(trained_path):
     found = [json.loads(line) for line in result.stdout.decode().splitlines()]
     assert [item["text"] for item in found] == [TEXT, "", "  ", "\ufffd\ufffd", TEXT]
     assert found[0]["music_query"] == found[-1]["music_query"] != []
+
+
+def test_extract_leaves_out_lines_that_are_too_long(trained_path, monkeypatch):
+    nlp = spacy.load(trained_path)
+    nlp.max_length = 20
+    monkeypatch.setattr(extractor, "load_pipeline", lambda path: nlp)
+    texts = [
+        TEXT,
+        "晴" * 20,
+        "晴" * 21,
+        TEXT,
+        "a" * 100_000,
+        "😀" * 3_000_000,
+        TEXT,
+        "b" * 21,
+    ]
+    result = invoke("extract", stdin="\n".join(texts))
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [item["text"] for item in found] == [TEXT, "晴" * 20, TEXT, TEXT]
+    assert all(item["music_query"] for item in found if item["text"] == TEXT)
+    told = [line for line in result.stderr.splitlines() if "standard input" in line]
+    assert [re.search(r"input:(\d+): the line is longer", line)[1] for line in told] == [
+        "3",
+        "5",
+        "6",
+        "8",
+    ]
+    assert result.exit_code == 1
+
+
+class Page(HTMLParser):
+    """What a browser makes of a page: its elements, what they have, and its text."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements, self.texts = Counter(), []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements[(tag, *(name for name, _ in attrs))] += 1
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "'><svg/onload=alert(1)>",
+    "</style></title><script>alert(1)</script>",
+    "&lt;script&gt;",
+    "{{7*7}}<iframe src=//evil.example>",
+]
+
+
+def pages_of(label, name, folder):
+    """The pages of a message with a query of some label, and of one with an error."""
+    nlp = spacy.blank("zh")
+    component = nlp.add_pipe("music_query")
+    component.set_catalogue({"artist": ["周杰伦"]})
+    component.parameters = component.parameters.replace(labels=(label,))
+    nlp.to_disk(folder / "model")
+    text = label + "播放周杰伦的晴天"
+    data = folder / name
+    srsly.write_jsonl(
+        data, [{"text": text, "spans": [{"start": 0, "end": len(text), "label": label}]}]
+    )
+    pages = folder / "errors.html", folder / "extract.html"
+    model = ("--model", folder / "model")
+    for result in (
+        invoke("errors", data, *model, "--html", pages[0]),
+        invoke("extract", text, *model, "--html", pages[1]),
+    ):
+        assert result.exit_code == 0, result.output
+    return [Page(path.read_text(encoding="utf8")) for path in pages]
+
+
+def test_labels_and_texts_are_no_markup_in_any_page(tmp_path):
+    hostile = "".join(HOSTILE)
+    (tmp_path / "plain").mkdir()
+    plain = pages_of("晴" * len(hostile), "plain.jsonl", tmp_path / "plain")
+    pages = pages_of(hostile, "<b onclick=x>.jsonl", tmp_path)
+    for page, other in zip(pages, plain):
+        # Elements of a page whose label is harmless, and no others.
+        assert set(page.elements) <= set(other.elements)
+        assert page.elements[("script",)] == other.elements[("script",)]
+        # Labels and texts stand there as they are.
+        assert "".join(page.texts).count(hostile) >= 2
+    assert "<b onclick=x>.jsonl" in "".join(pages[0].texts)
 
 
 def test_extract_answers_each_line_as_it_comes(trained_path):
@@ -196,3 +288,14 @@ def test_commands_explain_themselves():
     result = invoke("--help")
     for command in ("extract", "convert", "check-data", "vectors", "evaluate"):
         assert command in result.output
+
+
+def test_a_page_in_chinese(tmp_path):
+    page = tmp_path / "pages" / "page.html"
+    result = invoke("extract", TEXT, "--html", page, "--html-lang", "zh")
+    assert result.exit_code == 0, result.output
+    html = page.read_text(encoding="utf8")
+    assert 'lang="zh"' in html and "1 条消息，1 个查询" in html
+    assert re.search(r"周杰伦的晴天<span>MUSIC_QUERY \d+ %</span>", html)
+    result = invoke("extract", TEXT, "--html", page, "--html-lang", "fr")
+    assert result.exit_code == 1 and "MQ003" in result.output

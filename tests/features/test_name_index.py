@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from spacy_musicquery.features.characters import CharInventory
 from spacy_musicquery.features.name_index import NameIndex
-from spacy_musicquery.features.name_matches import split_matches
+from spacy_musicquery.features.name_matches import N_COLUMNS, split_matches
 
 CHARS = "aAb1 .甲乙丙听Ｂİ\x00\ud800😀"
 names = st.lists(st.text(CHARS, min_size=1, max_size=5), max_size=30)
@@ -43,15 +43,18 @@ def names_in(text, types):
         around = text[place - 1 : place + 1]
         return 0 < place < len(text) and around.isascii() and around.isalnum()
 
-    return [
-        (start, length, type_id)
-        for start in range(len(text))
-        for length in range(1, min(5, len(text) - start) + 1)
-        for type_id, of_type in enumerate(types)
-        if text[start : start + length] in of_type
-        and not is_in_word(start)
-        and not is_in_word(start + length)
-    ]
+    def names_at(start):
+        return [
+            (start, length, type_id)
+            for length in range(min(5, len(text) - start), 0, -1)
+            for type_id, of_type in enumerate(types)
+            if text[start : start + length] in of_type
+            and not is_in_word(start)
+            and not is_in_word(start + length)
+        ]
+
+    # The longest few of each start: no others are seen.
+    return sorted(name for at in range(len(text)) for name in names_at(at)[:N_COLUMNS])
 
 
 @settings(deadline=None)

@@ -171,8 +171,8 @@ def test_names_may_be_added_while_others_look():
     for thread in threads:
         thread.start()
     generator = random.Random(0)
-    for _ in range(300):
-        catalogue.add({"artist": ["".join(generator.sample(CHARS, 3)) for _ in range(20)]})
+    for _ in range(60):
+        catalogue.add({"artist": ["".join(generator.sample(CHARS, 3)) for _ in range(100)]})
         catalogue.names()
     stop.set()
     for thread in threads:
@@ -201,6 +201,14 @@ def test_the_longest_names_come_first():
     assert lengths == [5, 5, 4, 3] and len(row) == N_COLUMNS
 
 
+def longest_of_each_start(matches):
+    """No others are seen, and of many texts at once no others are found."""
+    of_start = {}
+    for match in sorted(matches, key=lambda m: (-m[1], m[2])):
+        of_start.setdefault(match[0], []).append(match)
+    return sorted(match for kept in of_start.values() for match in kept[:N_COLUMNS])
+
+
 @given(
     st.lists(st.text("aAb1 .甲乙", max_size=9), max_size=8),
     st.lists(st.text("aAb1 .甲乙", min_size=1, max_size=3), max_size=9),
@@ -209,7 +217,7 @@ def test_matches_are_split_by_text_as_each_has_them(texts, names):
     catalogue = filled(artist=names[::2], title=names)
     sizes = np.array([len(text) for text in texts], dtype="int64")
     together = catalogue.find_all(texts, sizes)
-    alone = [find(catalogue, text) for text in texts]
+    alone = [longest_of_each_start(find(catalogue, text)) for text in texts]
     assert split_matches(together, sizes) == alone
     joined = join_matches(alone, sizes)
     assert sorted(zip(*map(list, joined))) == sorted(zip(*map(list, together)))
