@@ -17,6 +17,8 @@ P = 0x9E3779B97F4A7C15
 MIX = 0xD6E8FEB86659FD93
 _P_INVERSE = pow(P, -1, 1 << 64)
 _HALF = np.uint64(32)
+# Names that are hashed at a time: sums of all would take more memory than the names.
+_AT_A_TIME = 8192
 
 
 def hashes_of(names: Sequence[str], lengths: Ints1d) -> Tuple[np.ndarray, np.ndarray]:
@@ -27,6 +29,17 @@ def hashes_of(names: Sequence[str], lengths: Ints1d) -> Tuple[np.ndarray, np.nda
     RETURNS (Tuple[np.ndarray, np.ndarray]): The hash of each, as uint64, none of them 0; and
         that of its first two characters.
     """
+    parts = [
+        _hashes_of_some(names[i : i + _AT_A_TIME], lengths[i : i + _AT_A_TIME])
+        for i in range(0, len(names), _AT_A_TIME)
+    ]
+    if not parts:
+        return np.zeros(0, dtype="uint64"), np.zeros(0, dtype="uint64")
+    hashes, beginnings = map(np.concatenate, zip(*parts))
+    return hashes, beginnings
+
+
+def _hashes_of_some(names: Sequence[str], lengths: Ints1d) -> Tuple[np.ndarray, np.ndarray]:
     starts = lengths.cumsum() - lengths
     sums, inverse_powers = running_sums(code_points("".join(names)))
     before, inverse = sums[starts], inverse_powers[starts]
