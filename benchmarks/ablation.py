@@ -52,7 +52,7 @@ def main() -> None:
     for task in options.tasks:
         for part in ("train", "valid"):
             source = options.cais / f"{part}.jsonl"
-            run_spacy("music-query", "convert", source, runs / task / f"{part}.spacy",
+            run_spacy("music-query", "convert", source, "--out", runs / task / f"{part}.spacy",
                   "--spans-key", TASKS[task])  # fmt: skip
     tasks = list(product(options.variants, options.tasks, range(options.seeds)))
     with ThreadPoolExecutor(options.jobs) as pool:

@@ -68,7 +68,7 @@ def main() -> None:
     runs = options.out / f"distillation_{options.utterances}_{options.steps}"
     for part in ("train", "valid"):
         source = options.cais / f"{part}.jsonl"
-        run_spacy("music-query", "convert", source, runs / f"{part}.spacy")
+        run_spacy("music-query", "convert", source, "--out", runs / f"{part}.spacy")
     docs = read_docs(runs / "train.spacy")
     random.Random(0).shuffle(docs)
     n_gold = options.utterances or len(docs)

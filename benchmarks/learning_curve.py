@@ -36,9 +36,8 @@ def main() -> None:
     options = parser.parse_args()
     runs = options.out / "learning_curve"
     for part in ("train", "valid"):
-        run_spacy(
-            "music-query", "convert", options.cais / f"{part}.jsonl", runs / f"{part}.spacy"
-        )
+        source = options.cais / f"{part}.jsonl"
+        run_spacy("music-query", "convert", source, "--out", runs / f"{part}.spacy")
     docs = list(DocBin().from_disk(runs / "train.spacy").get_docs(spacy.blank("zh").vocab))
     random.Random(0).shuffle(docs)
     rows: List[Dict[str, Any]] = [{"messages": 0, "from the box": score_box(runs)}]

@@ -9,16 +9,16 @@ from ..errors import Errors
 from ..pipeline.load import load_pipeline
 from ..pipeline.music_query import MusicQuery
 from ..saving.atomic import save
-from ._util import MODEL_ARGUMENT, plain_errors, refuse
+from ._util import MODEL_OPTION, choose_model, plain_errors, refuse
 
 
 def catalogue(
-    model: str = MODEL_ARGUMENT,
-    paths: List[Path] = typer.Argument(
+    inputs: List[str] = typer.Argument(
         ...,
         metavar="FILES...",
         help="Names, one a line: TYPE.txt, .csv, .parquet, or folders",
     ),
+    model: Optional[str] = MODEL_OPTION,
     output_path: Path = typer.Option(..., "--out", "-o", help="Where to save the pipeline"),
     add: bool = typer.Option(
         False, "--add", help="Keep the names that the pipeline has already"
@@ -37,11 +37,16 @@ def catalogue(
     only replaced with --replace.
     """
     with plain_errors():
-        if Path(model).exists() and output_path.resolve() == Path(model).resolve():
+        model, inputs = choose_model(inputs, model)
+        if (
+            model is not None
+            and Path(model).exists()
+            and output_path.resolve() == Path(model).resolve()
+        ):
             refuse("--out", output_path, "this is the pipeline to start from")
         if add and replace:
             refuse("--replace", "", "it cannot go with --add")
-        names = read_catalogue(paths, type_name, column)
+        names = read_catalogue(map(Path, inputs), type_name, column)
         nlp = load_pipeline(model)
         for _, component in nlp.pipeline:
             if isinstance(component, MusicQuery):
@@ -53,10 +58,14 @@ def catalogue(
     msg.good(f"{n_names} names ({', '.join(names)}): {output_path}")
 
 
-def _refuse_to_lose(model: str, component: MusicQuery, names: Dict[str, List[str]]) -> None:
+def _refuse_to_lose(
+    model: Optional[str], component: MusicQuery, names: Dict[str, List[str]]
+) -> None:
     """Stop if there are names that would be replaced."""
     known = component.catalogue
     if any(known.values()):
         types = ", ".join(f"{name} {len(of_type):,}" for name, of_type in known.items())
         n, n_new = sum(map(len, known.values())), sum(map(len, names.values()))
-        raise ValueError(Errors.MQ240.format(model=model, n=n, types=types, n_new=n_new))
+        raise ValueError(
+            Errors.MQ240.format(model=model or "box", n=n, types=types, n_new=n_new)
+        )
