@@ -13,10 +13,10 @@ import numpy as np
 from .buckets import make_buckets
 from .entries import Entry
 from .index_file import Buffer, map_file, read_index, unreadable, write_index
-from .keys import fold_text, spell_name
-from .postings import N_FEATURES, make_postings
+from .keys import MAX_UNITS, fold_text, spell_name
+from .postings import N_FEATURES, N_INITIALS, make_postings
 from .search import NameSearch
-from .sounds import N_CODES, SoundTable, make_sound_table
+from .sounds import N_CODES, N_FOLDED, N_READINGS, N_TONES, SoundTable, make_sound_table
 
 # How an entry has a key: as its name, as an alias, or without what stands in brackets.
 NAME, ALIAS, BARE = range(3)
@@ -39,6 +39,7 @@ _PARTICLES = "的了啊呢吧着得地就都也之一个么吗是在呀哦与和
 # What joins several artists in one name.
 _JOINED = re.compile(r"\s*(?:[/、&,，;；＆]|\bfeat\b\.?|\bft\b\.?)\s*", re.IGNORECASE)
 _MOST_INITIALS = 8
+_STRINGS = ("ids", "names", "artists", "aliases")
 _NO_POPULARITY = 0
 
 
@@ -53,6 +54,8 @@ class Strings:
         """
         self.data = data
         self.offsets = offsets
+        # memoryviews: Python reads a few numbers from them faster than from arrays.
+        self._bytes, self._places = data.data, offsets.data
 
     @classmethod
     def of(cls, strings: Sequence[str]) -> "Strings":
@@ -66,8 +69,8 @@ class Strings:
         return len(self.offsets) - 1
 
     def __getitem__(self, place: int) -> str:
-        begin, end = self.offsets[place], self.offsets[place + 1]
-        return self.data[begin:end].tobytes().decode("utf8", "surrogatepass")
+        begin, end = self._places[place], self._places[place + 1]
+        return self._bytes[begin:end].tobytes().decode("utf8", "surrogatepass")
 
 
 class Lists:
@@ -80,6 +83,7 @@ class Lists:
     def __init__(self, values: np.ndarray, offsets: np.ndarray) -> None:
         self.values = values
         self.offsets = offsets
+        self._numbers, self._places = values.data, offsets.data
 
     @classmethod
     def of(cls, owners: np.ndarray, values: np.ndarray, n_lists: int) -> "Lists":
@@ -96,7 +100,7 @@ class Lists:
         return cls(values[order].astype("int32"), offsets)
 
     def __getitem__(self, place: int) -> List[int]:
-        return self.values[self.offsets[place] : self.offsets[place + 1]].tolist()
+        return self._numbers[self._places[place] : self._places[place + 1]].tolist()
 
 
 class LinkIndex:
@@ -123,8 +127,11 @@ class LinkIndex:
         self._artists = self._strings("artists")
         self._aliases = self._strings("aliases")
         self._of_key = self._lists("of_key")
+        self._kinds_of_key = Lists(arrays["of_key.kinds"], arrays["of_key.offsets"])
         self._artist_keys = self._lists("artist_keys")
-        self._roles = arrays["roles"]
+        self._roles = arrays["roles"].data
+        self._types = arrays["types"].data
+        self._popularity = arrays["popularity"].data
         self.search = NameSearch(
             units=arrays["units"],
             starts=arrays["starts"],
@@ -169,9 +176,7 @@ class LinkIndex:
         RETURNS (List[Tuple[int, int]]): The entries, the most popular first, and how each
             has the key: NAME, ALIAS or BARE.
         """
-        begin, end = self._of_key.offsets[key], self._of_key.offsets[key + 1]
-        kinds = self._arrays["of_key.kinds"][begin:end].tolist()
-        return list(zip(self._of_key.values[begin:end].tolist(), kinds))
+        return list(zip(self._of_key[key], self._kinds_of_key[key]))
 
     def artist_keys_of(self, entry: int) -> List[int]:
         """List whose a title or an album is. RETURNS (List[int]): Keys of artists."""
@@ -199,14 +204,14 @@ class LinkIndex:
         entry (int): The entry.
         RETURNS (float): From 0, the least, to 1; a half if it is not known.
         """
-        rank = int(self._arrays["popularity"][entry])
+        rank = self._popularity[entry]
         return 0.5 if rank == _NO_POPULARITY else (rank - 1) / 254
 
     def describe(self, entry: int) -> Dict[str, str]:
         """Describe an entry. RETURNS (Dict[str, str]): Its id, type, name and artist."""
         return {
             "id": self._ids[entry],
-            "type": self.types[self._arrays["types"][entry]],
+            "type": self.types[self._types[entry]],
             "name": self._names[entry],
             "artist": self._artists[entry],
         }
@@ -306,9 +311,8 @@ class LinkIndex:
     def _read(cls, data: Buffer, source: object) -> "LinkIndex":
         facts, arrays = read_index(data, source)
         try:
+            require_sound_arrays(arrays, n_types=len(facts["types"]))
             index = cls(facts, arrays)
-            if len(arrays["postings.offsets"]) != N_FEATURES + 1:
-                raise ValueError("its features are those of another version")
         except Exception as error:  # whatever a file that is sealed but no index holds
             problem = f"it is damaged ({type(error).__name__}: {error})"
             raise unreadable(source, problem) from error
@@ -461,6 +465,64 @@ class _IndexBuilder:
         n_spoken = sums[starts[1:]] - sums[starts[:-1]]
         fits = (n_spoken == lengths) & (lengths > 1) & (lengths <= _MOST_INITIALS)
         return make_buckets(initials, starts, fits.nonzero()[0])
+
+
+def require_sound_arrays(arrays: Mapping[str, np.ndarray], n_types: int) -> None:
+    """Refuse arrays that point to where nothing is.
+
+    arrays (Mapping[str, np.ndarray]): Those of an index.
+    n_types (int): How many types it has.
+    RAISES (ValueError): If some number is none that it can be.
+    """
+    n_keys = len(arrays["starts"]) - 1
+    n_entries = len(arrays["ids.offsets"]) - 1
+    n_syllables = len(arrays["distances"])
+    in_row = {
+        "postings.offsets": ("postings", N_FEATURES),
+        "starts": ("units", n_keys),
+        "of_key.offsets": ("of_key", n_keys),
+        "artist_keys.offsets": ("artist_keys", n_entries),
+        "exact.offsets": ("exact", None),
+        "spoken.offsets": ("spoken", None),
+        **{f"{name}.offsets": (name, n_entries) for name in _STRINGS},
+    }
+    for name, (values, n) in in_row.items():
+        offsets, end = arrays[name], len(arrays[values])
+        _require(n is None or len(offsets) == n + 1, name)
+        _require(len(offsets) > 0 and offsets[0] == 0 and offsets[-1] == end, name)
+        _require(bool((offsets[1:] >= offsets[:-1]).all()), name)
+    _require(bool((np.diff(arrays["starts"]) <= MAX_UNITS).all()), "starts")
+    limits = {
+        "postings": n_keys,
+        "exact": n_keys,
+        "spoken": n_keys,
+        "artist_keys": n_keys,
+        "of_key": n_entries,
+        "of_key.kinds": BARE + 1,
+        "types": n_types,
+        "folded": N_FOLDED,
+        "initials": N_INITIALS,
+        "readings": n_syllables * N_TONES,
+    }
+    for name, limit in limits.items():
+        values = arrays[name]
+        _require(not values.size or (values.min() >= 0 and values.max() < limit), name)
+    _require(arrays["distances"].shape == (n_syllables, n_syllables), "distances")
+    _require(arrays["readings"].shape == (N_CODES, N_READINGS), "readings")
+    for name in ("folded", "initials", "gaps"):
+        _require(arrays[name].shape == (N_CODES,), name)
+    for name in ("exact.offsets", "spoken.offsets"):
+        n_buckets = len(arrays[name]) - 1
+        _require(n_buckets > 1 and n_buckets & (n_buckets - 1) == 0, name)
+    _require(len(arrays["roles"]) == n_keys, "roles")
+    _require(len(arrays["of_key.kinds"]) == len(arrays["of_key"]), "of_key.kinds")
+    for name in ("types", "popularity", "popularities"):
+        _require(len(arrays[name]) == n_entries, name)
+
+
+def _require(is_sound: bool, name: str) -> None:
+    if not is_sound:
+        raise ValueError(f"its {name} are not those of an index")
 
 
 def _on_one_line(name: str) -> str:
