@@ -1,4 +1,7 @@
-"""The index of a catalogue: its entries, the keys they are found by, and their search."""
+"""The index of a catalogue: its entries, the keys they are found by, and their search.
+
+Longer than other modules, as what is built and what is read are one list of arrays.
+"""
 
 import io
 import os
@@ -13,10 +16,11 @@ import numpy as np
 from .buckets import make_buckets
 from .entries import Entry
 from .index_file import Buffer, map_file, read_index, unreadable, write_index
-from .keys import MAX_UNITS, fold_text, spell_name
-from .postings import N_FEATURES, N_INITIALS, make_postings
+from .keys import fold_text, spell_name
+from .postings import make_postings
 from .search import NameSearch
-from .sounds import N_CODES, N_FOLDED, N_READINGS, N_TONES, SoundTable, make_sound_table
+from .sound_arrays import require_sound_arrays
+from .sounds import N_CODES, SoundTable, make_sound_table
 
 # How an entry has a key: as its name, as an alias, or without what stands in brackets.
 NAME, ALIAS, BARE = range(3)
@@ -39,7 +43,6 @@ _PARTICLES = "的了啊呢吧着得地就都也之一个么吗是在呀哦与和
 # What joins several artists in one name.
 _JOINED = re.compile(r"\s*(?:[/、&,，;；＆]|\bfeat\b\.?|\bft\b\.?)\s*", re.IGNORECASE)
 _MOST_INITIALS = 8
-_STRINGS = ("ids", "names", "artists", "aliases")
 _NO_POPULARITY = 0
 
 
@@ -465,64 +468,6 @@ class _IndexBuilder:
         n_spoken = sums[starts[1:]] - sums[starts[:-1]]
         fits = (n_spoken == lengths) & (lengths > 1) & (lengths <= _MOST_INITIALS)
         return make_buckets(initials, starts, fits.nonzero()[0])
-
-
-def require_sound_arrays(arrays: Mapping[str, np.ndarray], n_types: int) -> None:
-    """Refuse arrays that point to where nothing is.
-
-    arrays (Mapping[str, np.ndarray]): Those of an index.
-    n_types (int): How many types it has.
-    RAISES (ValueError): If some number is none that it can be.
-    """
-    n_keys = len(arrays["starts"]) - 1
-    n_entries = len(arrays["ids.offsets"]) - 1
-    n_syllables = len(arrays["distances"])
-    in_row = {
-        "postings.offsets": ("postings", N_FEATURES),
-        "starts": ("units", n_keys),
-        "of_key.offsets": ("of_key", n_keys),
-        "artist_keys.offsets": ("artist_keys", n_entries),
-        "exact.offsets": ("exact", None),
-        "spoken.offsets": ("spoken", None),
-        **{f"{name}.offsets": (name, n_entries) for name in _STRINGS},
-    }
-    for name, (values, n) in in_row.items():
-        offsets, end = arrays[name], len(arrays[values])
-        _require(n is None or len(offsets) == n + 1, name)
-        _require(len(offsets) > 0 and offsets[0] == 0 and offsets[-1] == end, name)
-        _require(bool((offsets[1:] >= offsets[:-1]).all()), name)
-    _require(bool((np.diff(arrays["starts"]) <= MAX_UNITS).all()), "starts")
-    limits = {
-        "postings": n_keys,
-        "exact": n_keys,
-        "spoken": n_keys,
-        "artist_keys": n_keys,
-        "of_key": n_entries,
-        "of_key.kinds": BARE + 1,
-        "types": n_types,
-        "folded": N_FOLDED,
-        "initials": N_INITIALS,
-        "readings": n_syllables * N_TONES,
-    }
-    for name, limit in limits.items():
-        values = arrays[name]
-        _require(not values.size or (values.min() >= 0 and values.max() < limit), name)
-    _require(arrays["distances"].shape == (n_syllables, n_syllables), "distances")
-    _require(arrays["readings"].shape == (N_CODES, N_READINGS), "readings")
-    for name in ("folded", "initials", "gaps"):
-        _require(arrays[name].shape == (N_CODES,), name)
-    for name in ("exact.offsets", "spoken.offsets"):
-        n_buckets = len(arrays[name]) - 1
-        _require(n_buckets > 1 and n_buckets & (n_buckets - 1) == 0, name)
-    _require(len(arrays["roles"]) == n_keys, "roles")
-    _require(len(arrays["of_key.kinds"]) == len(arrays["of_key"]), "of_key.kinds")
-    for name in ("types", "popularity", "popularities"):
-        _require(len(arrays[name]) == n_entries, name)
-
-
-def _require(is_sound: bool, name: str) -> None:
-    if not is_sound:
-        raise ValueError(f"its {name} are not those of an index")
 
 
 def _on_one_line(name: str) -> str:

@@ -4,10 +4,12 @@ an inverted index, and of these the nearest, by a weighted edit distance.
 
 Cython compiles this module when it is installed where there is a C compiler, with the
 types that search.pxd declares; elsewhere it runs as it stands, slowly, with equal results.
-Compiled it looks at no bounds: `index.require_sound_arrays` has, of whatever comes from a file.
+Compiled it looks at no bounds: `require_sound_arrays` has, of whatever comes from a file.
 
 rapidfuzz, which has the fastest distances there are, knows one cost for all substitutions;
 here what matters is that li costs less than shan for ni.
+
+Longer than other modules, as it is compiled in one piece.
 """
 
 from math import log2
