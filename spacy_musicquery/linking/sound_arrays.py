@@ -53,7 +53,7 @@ def require_sound_arrays(arrays: Mapping[str, np.ndarray], n_types: int) -> None
     }
     for name, limit in limits.items():
         numbers = arrays[name]
-        is_sound = not numbers.size or (0 <= numbers.min() and numbers.max() < limit)
+        is_sound = not numbers.size or (numbers.min() >= 0 and numbers.max() < limit)
         _require(bool(is_sound), name)
     _require(arrays["distances"].shape == (n_syllables, n_syllables), "distances")
     _require(arrays["readings"].shape == (N_CODES, N_READINGS), "readings")
