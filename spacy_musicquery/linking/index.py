@@ -1,4 +1,7 @@
-"""The index of a catalogue: its entries, the keys they are found by, and their search."""
+"""The index of a catalogue: its entries, the keys they are found by, and their search.
+
+Longer than other modules, as what is built and what is read are one list of arrays.
+"""
 
 import io
 import os
@@ -14,8 +17,9 @@ from .buckets import make_buckets
 from .entries import Entry
 from .index_file import Buffer, map_file, read_index, unreadable, write_index
 from .keys import fold_text, spell_name
-from .postings import N_FEATURES, make_postings
+from .postings import make_postings
 from .search import NameSearch
+from .sound_arrays import require_sound_arrays
 from .sounds import N_CODES, SoundTable, make_sound_table
 
 # How an entry has a key: as its name, as an alias, or without what stands in brackets.
@@ -53,6 +57,8 @@ class Strings:
         """
         self.data = data
         self.offsets = offsets
+        # memoryviews: Python reads a few numbers from them faster than from arrays.
+        self._bytes, self._places = data.data, offsets.data
 
     @classmethod
     def of(cls, strings: Sequence[str]) -> "Strings":
@@ -66,8 +72,8 @@ class Strings:
         return len(self.offsets) - 1
 
     def __getitem__(self, place: int) -> str:
-        begin, end = self.offsets[place], self.offsets[place + 1]
-        return self.data[begin:end].tobytes().decode("utf8", "surrogatepass")
+        begin, end = self._places[place], self._places[place + 1]
+        return self._bytes[begin:end].tobytes().decode("utf8", "surrogatepass")
 
 
 class Lists:
@@ -80,6 +86,7 @@ class Lists:
     def __init__(self, values: np.ndarray, offsets: np.ndarray) -> None:
         self.values = values
         self.offsets = offsets
+        self._numbers, self._places = values.data, offsets.data
 
     @classmethod
     def of(cls, owners: np.ndarray, values: np.ndarray, n_lists: int) -> "Lists":
@@ -96,7 +103,7 @@ class Lists:
         return cls(values[order].astype("int32"), offsets)
 
     def __getitem__(self, place: int) -> List[int]:
-        return self.values[self.offsets[place] : self.offsets[place + 1]].tolist()
+        return self._numbers[self._places[place] : self._places[place + 1]].tolist()
 
 
 class LinkIndex:
@@ -123,8 +130,11 @@ class LinkIndex:
         self._artists = self._strings("artists")
         self._aliases = self._strings("aliases")
         self._of_key = self._lists("of_key")
+        self._kinds_of_key = Lists(arrays["of_key.kinds"], arrays["of_key.offsets"])
         self._artist_keys = self._lists("artist_keys")
-        self._roles = arrays["roles"]
+        self._roles = arrays["roles"].data
+        self._types = arrays["types"].data
+        self._popularity = arrays["popularity"].data
         self.search = NameSearch(
             units=arrays["units"],
             starts=arrays["starts"],
@@ -169,9 +179,7 @@ class LinkIndex:
         RETURNS (List[Tuple[int, int]]): The entries, the most popular first, and how each
             has the key: NAME, ALIAS or BARE.
         """
-        begin, end = self._of_key.offsets[key], self._of_key.offsets[key + 1]
-        kinds = self._arrays["of_key.kinds"][begin:end].tolist()
-        return list(zip(self._of_key.values[begin:end].tolist(), kinds))
+        return list(zip(self._of_key[key], self._kinds_of_key[key]))
 
     def artist_keys_of(self, entry: int) -> List[int]:
         """List whose a title or an album is. RETURNS (List[int]): Keys of artists."""
@@ -199,14 +207,14 @@ class LinkIndex:
         entry (int): The entry.
         RETURNS (float): From 0, the least, to 1; a half if it is not known.
         """
-        rank = int(self._arrays["popularity"][entry])
+        rank = self._popularity[entry]
         return 0.5 if rank == _NO_POPULARITY else (rank - 1) / 254
 
     def describe(self, entry: int) -> Dict[str, str]:
         """Describe an entry. RETURNS (Dict[str, str]): Its id, type, name and artist."""
         return {
             "id": self._ids[entry],
-            "type": self.types[self._arrays["types"][entry]],
+            "type": self.types[self._types[entry]],
             "name": self._names[entry],
             "artist": self._artists[entry],
         }
@@ -306,9 +314,8 @@ class LinkIndex:
     def _read(cls, data: Buffer, source: object) -> "LinkIndex":
         facts, arrays = read_index(data, source)
         try:
+            require_sound_arrays(arrays, n_types=len(facts["types"]))
             index = cls(facts, arrays)
-            if len(arrays["postings.offsets"]) != N_FEATURES + 1:
-                raise ValueError("its features are those of another version")
         except Exception as error:  # whatever a file that is sealed but no index holds
             problem = f"it is damaged ({type(error).__name__}: {error})"
             raise unreadable(source, problem) from error

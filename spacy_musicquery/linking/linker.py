@@ -10,6 +10,8 @@ from .score import probabilities
 # Of how many readings entries are listed, and how many entries of a name.
 _MOST_READINGS = 12
 _MOST_OF_KEY = 20
+# As aliases count a little less, so many times the entries that are wanted are looked at.
+_ENOUGH = 2
 # That a name is meant by its alias, or without what stands behind it in brackets, is a
 # little less likely than that one is which is written so.
 _BY_KIND = {NAME: 1.0, ALIAS: 0.99, BARE: 0.95}
@@ -78,6 +80,8 @@ class Linker:
         scores: Dict[int, float] = {}
         parts: Dict[int, Tuple[int, Part]] = {}
         for (_, of_reading), share in zip(readings, shares):
+            if len(scores) >= _ENOUGH * most:
+                break  # those that follow are less likely
             for rank, part in enumerate(of_reading):
                 for entry, kind in self._entries_of(part):
                     if entry not in scores:

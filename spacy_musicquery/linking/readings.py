@@ -99,6 +99,7 @@ _FILLERS = frozenset(
     ]
 )
 _LONGEST_FILLER = max(map(len, _FILLERS))
+_FIRST_OF_FILLERS = frozenset(filler[0] for filler in _FILLERS)
 _OF = "的"
 # What may stand between an artist and 的.
 _SINGS = ("演唱", "唱", "版")
@@ -140,16 +141,21 @@ def find_readings(index: LinkIndex, keys: List[str]) -> List[Reading]:
     key = keys[0]
     if not key:
         return []
-    readings = _whole(index, keys)
     size = len(key)
+    readings: List[Reading] = []
+    known: Dict[Tuple[int, int], int] = {}
     if size > 2:
-        known = _known_parts(index, key)
+        stretches = index.search.known_in(key, _LONGEST_PART)
+        known = {(start, end): place for start, end, place in stretches}
         by_parts = _by_known_parts(index, key, known)
         if by_parts is not None:
             readings.append(by_parts)
-        if min((reading.cost for reading in readings), default=_DEAREST) > _SURE:
-            for artist, title in _splits(index, key, known):
-                readings.extend(_artist_and_title(index, key, artist, title))
+    # Names that are written as they are in the catalogue need no search.
+    if not readings or readings[0].cost > _SURE or index.search.place_of(key) >= 0:
+        readings.extend(_whole(index, keys))
+    if size > 2 and min((r.cost for r in readings), default=_DEAREST) > _SURE:
+        for artist, title in _splits(index, key, known):
+            readings.extend(_artist_and_title(index, key, artist, title))
     best: Dict[Tuple[Part, ...], float] = {}
     for cost, parts in readings:
         if cost < best.get(parts, _DEAREST):
@@ -185,22 +191,16 @@ def _popularity(index: LinkIndex, place: int) -> float:
     return index.popularity_of(entries[0][0]) if entries else 0.0
 
 
-def _known_parts(index: LinkIndex, key: str) -> Dict[Tuple[int, int], int]:
-    """The stretches of a query that are names, less than the whole."""
-    place_of, size = index.search.place_of, len(key)
-    known = {}
-    for start in range(size):
-        for end in range(start + 1, min(size, start + _LONGEST_PART) + 1):
-            if end - start < size and (place := place_of(key[start:end])) >= 0:
-                known[start, end] = place
-    return known
-
-
 def _by_known_parts(
     index: LinkIndex, key: str, known: Dict[Tuple[int, int], int]
 ) -> Optional[Reading]:
     """The cheapest way to make a query of names and words that go without saying."""
+    if not known:
+        return None
     size = len(key)
+    ends: List[List[Tuple[int, int]]] = [[] for _ in key]
+    for (start, end), place in known.items():
+        ends[start].append((end, place))
     costs = [0.0] + [_DEAREST] * size
     # Of each place the part that ends there, or where a filler begins.
     ways: List[Tuple[int, int]] = [(0, -1)] * (size + 1)
@@ -209,13 +209,13 @@ def _by_known_parts(
         steps = [(start + 1, here + _UNEXPLAINED, -1)]
         if key[start] == _OF and index.is_artist(known.get((0, start), -1)):
             steps.append((size, here + _UNKNOWN_TITLE, -1))
-        for end in range(start + 1, size + 1):
-            place = known.get((start, end), -1)
-            if place >= 0:
-                cost = _PART if end - start > 1 else _SINGLE
-                steps.append((end, here + cost, place))
-            if end - start <= _LONGEST_FILLER and key[start:end] in _FILLERS:
-                steps.append((end, here + _FILLER, -1))
+        for end, place in ends[start]:
+            cost = _PART if end - start > 1 else _SINGLE
+            steps.append((end, here + cost, place))
+        if key[start] in _FIRST_OF_FILLERS:
+            for end in range(start + 1, min(size, start + _LONGEST_FILLER) + 1):
+                if key[start:end] in _FILLERS:
+                    steps.append((end, here + _FILLER, -1))
         for end, cost, place in steps:
             if cost < costs[end]:
                 costs[end], ways[end] = cost, (start, place)
@@ -281,7 +281,9 @@ def _splits(
                 if key[:end].endswith(word) and end > len(word):
                     end -= len(word)
                     break
-            found[(0, end), (at + 1, size)] = None
+            # One of them at least must be written as the catalogue has it.
+            if (0, end) in known or (at + 1, size) in known:
+                found[(0, end), (at + 1, size)] = None
     if not found:
         # The longest that begin and end it.
         heads = [end for (start, end) in known if start == 0 and 1 < end < size]

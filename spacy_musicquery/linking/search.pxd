@@ -10,8 +10,8 @@ cdef uint64 PRIME, ALL_BITS
 
 cdef int MAX_UNITS, FIRST_LETTER, N_FOLDED, N_INITIALS, N_LETTERS, SHORT
 cdef int N_TONES, TONE_BITS, PAIRS, SKIPS, PLACED, INITIALS, LETTERS
-cdef int _MOST_POSTINGS, _MOST_CELLS, _POINTS_PER_LENGTH, _MOST_POINTS
-cdef double SAME_SOUND, _STEEPNESS, _SECOND_READING, _OTHER_TONE, _OTHER_LETTER, _SWAP, _DOUBLED, _FAR
+cdef int _MOST_POSTINGS, _MOST_CELLS, _FEW_CELLS, _LEAST_COMPARED, _POINTS_PER_LENGTH, _MOST_POINTS
+cdef double SAME_SOUND, _STEEPNESS, _SECOND_READING, _OTHER_TONE, _OTHER_LETTER, _SWAP, _DOUBLED, _FAR, _TOO_FAR
 cdef double _LEFT_OUT_AT_EDGE, _EACH_MORE_AT_EDGE, _OTHER_ORDER
 
 
@@ -39,10 +39,14 @@ cdef class NameSearch:
     @cython.locals(work=Workspace, size=int)
     cpdef double cost(self, str key, int place) except -1
 
-    @cython.locals(
-        size=int, i=int, total=uint64, bucket=uint64, at=uint32, place=int, begin=uint32
-    )
+    @cython.locals(size=int, i=int, total=uint64)
     cpdef int place_of(self, str key) except -2
+
+    @cython.locals(size=int, i=int, at=uint32, place=int, first=uint32)
+    cdef int _place_in(self, uint64 bucket, str key, int begin, int end) except -2
+
+    @cython.locals(size=int, total=uint64, begin=int, end=int, place=int, found=list)
+    cpdef list known_in(self, str key, int longest)
 
     @cython.locals(
         size=int, i=int, total=uint64, bucket=uint64, at=uint32, place=int,
@@ -54,7 +58,7 @@ cdef class NameSearch:
     cdef int _take(self, str key, Workspace work) except -1
 
     @cython.locals(
-        size=int, n_touched=int, least=int, i=int, place=int, found=list,
+        size=int, n_touched=int, least=int, most=int, i=int, place=int, nearest=double, cost=double, found=list,
     )
     cdef list _find(self, str key, Workspace work)
 
@@ -72,15 +76,19 @@ cdef class NameSearch:
     @cython.locals(length=int, difference=int, worth=int)
     cdef int _points_of(self, int place, int size, uint16[::1] points) except -1
 
-    @cython.locals(i=int, n=int, most=int)
-    cdef int _least_points(self, int n_touched, int size, Workspace work) except -1
+    @cython.locals(i=int, n=int)
+    cdef int _least_points(
+        self, int n_touched, int size, int most, Workspace work
+    ) except -1
 
     @cython.locals(
         begin=int, length=int, i=int, j=int,
         width=int, row=int, above=int, by_one=double, at_edge=double, best=double,
-        swapped=double, cost=double,
+        swapped=double, least=double, cost=double,
     )
-    cdef double _compare(self, int size, int place, Workspace work) except -1
+    cdef double _compare(
+        self, int size, int place, double most, Workspace work
+    ) except -1
 
     @cython.locals(cost=double, i=int, j=int, is_double=bint, are_double=bint)
     cdef double _compare_doublings(

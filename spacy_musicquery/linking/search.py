@@ -1,11 +1,15 @@
+# cython: boundscheck=False
 """Finds the names that a query may mean among very many: those that share sounds with it, by
 an inverted index, and of these the nearest, by a weighted edit distance.
 
 Cython compiles this module when it is installed where there is a C compiler, with the
 types that search.pxd declares; elsewhere it runs as it stands, slowly, with equal results.
+Compiled it looks at no bounds: `require_sound_arrays` has, of whatever comes from a file.
 
 rapidfuzz, which has the fastest distances there are, knows one cost for all substitutions;
 here what matters is that li costs less than shan for ni.
+
+Longer than other modules, as it is compiled in one piece.
 """
 
 from math import log2
@@ -33,7 +37,11 @@ from .sounds import N_TONES, TONE_BITS
 _MOST_POSTINGS = 100_000
 # As many names as this allows, those that share most with the query, are compared with it
 # in full: each takes as many steps as it has characters, for each of the query.
-_MOST_CELLS = 12_000
+_MOST_CELLS = 8_000
+# Of a query that is a name itself, other names are less likely to be meant.
+_FEW_CELLS = 4_000
+# Of more that have equally many points, all are compared if else there were too few.
+_LEAST_COMPARED = 8
 # How much a name loses in the choice of these for each character that it is longer or
 # shorter; a feature counts as many points as it has bits of information.
 _POINTS_PER_LENGTH = 3
@@ -51,6 +59,8 @@ _LEFT_OUT_AT_EDGE = 0.42
 _EACH_MORE_AT_EDGE = 0.26
 _OTHER_ORDER = 0.75
 _FAR = 1e9
+# Nothing that is dearer than the nearest so far by more than this is worth the whole way.
+_TOO_FAR = 1.5
 
 
 class Workspace:
@@ -147,7 +157,7 @@ class NameSearch:
         except IndexError:
             work = Workspace(self._n_keys)
         size = self._take(key, work)
-        cost = self._compare(size, place, work)
+        cost = self._compare(size, place, _FAR, work)
         self._free.append(work)
         return cost
 
@@ -163,18 +173,41 @@ class NameSearch:
         total = 0
         for i in range(size):
             total = ((total ^ (ord(key[i]) & 0xFFFF)) + 1) * PRIME & ALL_BITS
-        bucket = total >> self._exact_shift
+        return self._place_in(total >> self._exact_shift, key, 0, size)
+
+    def _place_in(self, bucket: int, key: str, begin: int, end: int) -> int:
+        """The place of a stretch of a key in a bucket; -1 if it is not there."""
+        size = end - begin
         for at in range(self._exact_offsets[bucket], self._exact_offsets[bucket + 1]):
             place = self._exact_keys[at]
-            begin = self._starts[place]
-            if self._starts[place + 1] - begin != size:
+            if self._lengths[place] != size:
                 continue
+            first = self._starts[place]
             i = 0
-            while i < size and self._units[begin + i] == ord(key[i]):
+            while i < size and self._units[first + i] == ord(key[begin + i]):
                 i += 1
             if i == size:
                 return place
         return -1
+
+    def known_in(self, key: str, longest: int) -> List[Tuple[int, int, int]]:
+        """Look up the stretches of a key.
+
+        key (str): A key.
+        longest (int): How many characters a stretch has at most.
+        RETURNS (List[Tuple[int, int, int]]): Where those that are keys of the index begin
+            and end, and their places; the whole is not among them.
+        """
+        size = len(key)
+        found = []
+        for begin in range(size):
+            total = 0
+            for end in range(begin + 1, min(size, begin + longest) + 1):
+                total = ((total ^ (ord(key[end - 1]) & 0xFFFF)) + 1) * PRIME & ALL_BITS
+                place = self._place_in(total >> self._exact_shift, key, begin, end)
+                if place >= 0 and end - begin < size:
+                    found.append((begin, end, place))
+        return found
 
     def spoken_by(self, letters: str, most: int) -> List[int]:
         """Look up what was typed by initials: zjl for 周杰伦.
@@ -216,13 +249,19 @@ class NameSearch:
     def _find(self, key: str, work: Workspace) -> List[Tuple[float, int]]:
         size = self._take(key, work)
         n_touched = self._collect(self._ranges(size, work), work)
-        least = self._least_points(n_touched, size, work)
+        most = _MOST_CELLS if self.place_of(key) < 0 else _FEW_CELLS
+        most = most // ((size + 1) * (size + 1))
+        least = self._least_points(n_touched, size, most, work)
         points, touched = work.points, work.touched
         found = []
+        nearest = _FAR
         for i in range(n_touched):
             place = touched[i]
             if self._points_of(place, size, points) >= least:
-                found.append((self._compare(size, place, work), place))
+                cost = self._compare(size, place, nearest + _TOO_FAR, work)
+                if cost < _FAR:
+                    found.append((cost, place))
+                    nearest = min(nearest, cost)
         for i in range(n_touched):
             points[touched[i]] = 0
         return found
@@ -299,10 +338,9 @@ class NameSearch:
         worth = points[place] - _POINTS_PER_LENGTH * difference
         return max(0, min(_MOST_POINTS - 1, worth))
 
-    def _least_points(self, n_touched: int, size: int, work: Workspace) -> int:
-        """How many points a key must have to be among those that are compared."""
+    def _least_points(self, n_touched: int, size: int, most: int, work: Workspace) -> int:
+        """How many points a key must have to be among the `most` that are compared."""
         counts, touched, points = work.counts, work.touched, work.points
-        most = _MOST_CELLS // ((size + 1) * (size + 1))
         for i in range(_MOST_POINTS):
             counts[i] = 0
         for i in range(n_touched):
@@ -311,18 +349,16 @@ class NameSearch:
         for i in range(_MOST_POINTS - 1, 0, -1):
             n += counts[i]
             if n > most:
-                return i + 1 if n - counts[i] else i
+                return i + 1 if n - counts[i] >= _LEAST_COMPARED else i
         return 1
 
-    def _compare(self, size: int, place: int, work: Workspace) -> float:
-        """The cost of turning the key in the workspace into one of the index."""
+    def _compare(self, size: int, place: int, most: float, work: Workspace) -> float:
+        """The cost of turning the key in the workspace into one of the index; _FAR if it
+        is sure to be more than `most`."""
         begin = self._starts[place]
         length = self._starts[place + 1] - begin
         units, others, gaps = work.units, self._units, self._gaps
         table, costs = work.table, work.costs
-        for i in range(size):
-            for j in range(length):
-                costs[i * length + j] = self._replace(units[i], others[begin + j])
         width = length + 1
         table[0] = 0.0
         for j in range(length):
@@ -333,7 +369,9 @@ class NameSearch:
             row = (i + 1) * width
             above = row - width
             table[row] = table[above] + gaps[units[i]]
+            least = table[row]
             for j in range(length):
+                costs[i * length + j] = self._replace(units[i], others[begin + j])
                 best = table[above + j] + costs[i * length + j]
                 best = min(best, table[above + j + 1] + gaps[units[i]])
                 best = min(best, table[row + j] + gaps[others[begin + j]])
@@ -342,6 +380,9 @@ class NameSearch:
                     swapped += costs[i * length + j - 1] + costs[(i - 1) * length + j]
                     best = min(best, swapped)
                 table[row + j + 1] = best
+                least = min(least, best)
+            if least > most:
+                return _FAR
         row = size * width
         cost = table[row + length] + self._compare_doublings(size, begin, length, work)
         for j in range(length):

@@ -87,3 +87,30 @@ def test_an_index_without_entries_finds_nothing():
     empty = LinkIndex.build([])
     assert Linker(empty).link("晴天", 5) == ()
     assert LinkIndex.from_bytes(empty.to_bytes()).n_keys == 0
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("postings", 2**30),
+        ("postings", -1),
+        ("postings.offsets", 2**31),
+        ("starts", 2**31),
+        ("exact", 2**30),
+        ("spoken.offsets", 2**31),
+        ("of_key", 2**30),
+        ("artist_keys", -5),
+        ("types", 999),
+        ("readings", 65535),
+        ("folded", 65535),
+        ("names.offsets", 2**31),
+    ],
+)
+def test_numbers_that_point_nowhere_are_refused(index, name, value):
+    """A checksum tells that a file is as it was written, not who wrote it."""
+    arrays = dict(index._arrays)
+    array = arrays[name].copy()
+    array.reshape(-1)[len(array) // 2] = value
+    arrays[name] = array
+    with pytest.raises(SavedModelError, match="MQ211"):
+        LinkIndex.from_bytes(LinkIndex(index._facts, arrays).to_bytes())
