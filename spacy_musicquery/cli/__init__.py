@@ -10,6 +10,7 @@ from .checkpoint_vectors import checkpoint_vectors
 from .convert import convert
 from .errors import errors
 from .evaluate import evaluate
+from .export_onnx import export_onnx
 from .extract import extract
 from .generate import generate
 from .names import names
@@ -40,6 +41,7 @@ for command in (
     catalogue,
     generate,
     pack,
+    export_onnx,
     cais_records,
     open_text,
 ):

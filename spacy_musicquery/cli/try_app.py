@@ -3,6 +3,7 @@ runs this file anew at every click; nothing imports it."""
 
 import sys
 from copy import deepcopy
+from html import escape
 from typing import Any, Dict, List, Optional, cast
 
 import streamlit as st
@@ -108,7 +109,9 @@ def show_queries(doc: Doc, component: MusicQuery) -> None:
         {"query": doc.text[query["start"] : query["end"]], **query}
         for query in doc.spans[component.cfg["spans_key"]].attrs["char_spans"]
     ]
-    marked = {"text": doc.text, "ents": queries, "title": None}
+    # displaCy escapes the text, but not the labels, which come with the model.
+    ents = [{**query, "label": escape(query["label"])} for query in queries]
+    marked = {"text": doc.text, "ents": ents, "title": None}
     st.html(displacy.render(marked, style="ent", manual=True, jupyter=False))
     if queries:
         st.dataframe(queries, column_config={"score": probability_column()})

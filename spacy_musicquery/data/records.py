@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
-from ..errors import Errors, excerpt
+from ..errors import Errors, excerpt, is_name, is_utf8
 from .text_lines import BadLine, Line, read_file_lines
 
 Span = Tuple[int, int, str]
@@ -294,8 +294,12 @@ def _parse(
         raise _Invalid(f"the record has no {wanted}; its keys are {list(item)}")
     _check_spans(text, spans)
     intent = item.get("intent")
-    if intent is not None and not isinstance(intent, str):
-        raise _Invalid(f'"intent" must be a string, not {_type_name(intent)}')
+    if intent is not None and not is_name(intent):
+        shown = excerpt(ascii(intent)) if isinstance(intent, str) else _type_name(intent)
+        raise _Invalid(
+            f'"intent" must be a string that is not empty, not {shown}; leave it out, or '
+            "write null, if the message has none"
+        )
     return Record(row, text, tuple(spans), intent)
 
 
@@ -307,7 +311,7 @@ def _checked_text(item: Dict[str, Any]) -> str:
         raise _Invalid(f'"text" must be a string, not {_type_name(text)}')
     if not text:
         raise _Invalid('"text" is empty; remove the record')
-    if any("\ud800" <= char <= "\udfff" for char in text):
+    if not is_utf8(text):
         raise _Invalid(f'"text" holds half a surrogate pair: {excerpt(text)!a}')
     return text
 
@@ -352,8 +356,10 @@ def _offset_spans(text: str, items: Any, spans_key: str, label: str) -> List[Spa
                 f"the offsets {start} to {end} are not in the text of {len(text)} "
                 "characters (the end is exclusive)"
             )
-        if not isinstance(name, str) or not name:
-            raise _Invalid(f'"label" must be a string that is not empty, not {name!r}')
+        if not is_name(name):
+            raise _Invalid(
+                f'"label" must be a string that is not empty, not {excerpt(ascii(name))}'
+            )
         spans.append((start, end, name))
     return sorted(spans)
 
