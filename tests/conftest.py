@@ -7,6 +7,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pytest
 import spacy
+from hypothesis import settings
 from spacy.cli.train import train
 from spacy.tokens import DocBin
 from spacy.training import Example
@@ -21,6 +22,10 @@ from spacy_musicquery.ml.keras_shim import KerasShim
 from spacy_musicquery.ml.numpy_tagger import NumpyTagger
 from spacy_musicquery.ml.parameters import Parameters
 from spacy_musicquery.ml.shapes import NetworkSizes
+
+# No test measures time, on however busy a machine.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 # Four messages with queries of two labels, one of them twice, and two without any.
 MESSAGES = [
@@ -136,7 +141,7 @@ def fine_tune(request, trained_path, tmp_path):
     def run(output="out", messages=NEW_MESSAGES, **settings):
         docs = [example.reference for example in make_examples(spacy.blank("zh"), messages)]
         DocBin(docs=docs).to_disk(tmp_path / f"{output}.spacy")
-        config = load_config(request.config.rootpath / "configs" / "finetune.cfg")
+        config = load_config(request.config.rootpath / "configs" / "cais.cfg")
         settings = {
             "paths.train": str(tmp_path / f"{output}.spacy"),
             "paths.dev": str(tmp_path / f"{output}.spacy"),
@@ -182,8 +187,11 @@ def project(request, tmp_path):
     return root
 
 
+_CONFIGS = ("vars.config", "vars.cais_config", "vars.labels_config")
+
+
 def run_workflow(project, workflow, **variables):
     """Run a workflow of the project, with a config that trains little."""
-    overrides = dict.fromkeys(["vars.config", "vars.labels_config"], "configs/quick.cfg")
+    overrides = dict.fromkeys(_CONFIGS, "configs/quick.cfg")
     overrides.update({f"vars.{name}": value for name, value in variables.items()})
     project_run(project, workflow, overrides=overrides, capture=True)

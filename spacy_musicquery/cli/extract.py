@@ -1,18 +1,17 @@
 import sys
-from html import escape
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Optional
 
 import typer
-from spacy import displacy
 from spacy.util import minibatch
 from tqdm import tqdm
 from wasabi import msg
 
 from ..data.text_lines import decode_line
 from ..errors import Errors, excerpt
+from ..reports.pages import make_messages_page
 from ..serving.extractor import Extractor, as_line
-from ._util import MODEL_OPTION, plain_errors, refuse
+from ._util import HTML_LANG_OPTION, MODEL_OPTION, plain_errors, refuse
 
 # A character takes no more in UTF-8.
 _MAX_CHAR_BYTES = 4
@@ -33,9 +32,13 @@ def extract(
     threshold: Optional[float] = typer.Option(
         None, help="Leave out queries with a lower score", min=0.0, max=1.0
     ),
+    index_path: Optional[Path] = typer.Option(
+        None, "--links", help="Index to link the queries to, from link-index"
+    ),
     html_path: Optional[Path] = typer.Option(
         None, "--html", help="Write a page with the queries marked, instead of printing"
     ),
+    html_lang: str = HTML_LANG_OPTION,
     output: Optional[str] = typer.Option(
         None,
         "--out",
@@ -64,7 +67,8 @@ def extract(
     {"text": ..., "music_query": [{"text", "start", "end", "label", "score"}]}
 
     Offsets are those the model found, whatever tokens the pipeline has. If the pipeline
-    tells whether a message asks to hear music, "listen" says how likely that is.
+    tells whether a message asks to hear music, "listen" says how likely that is. With an
+    index, or a pipeline that has one, "links" in a query are the entries that it may mean.
 
     With --out, the messages of files get these as columns, and keep the others. Killed and
     started again, it goes on where it was.
@@ -77,11 +81,14 @@ def extract(
                         option, value, "it is for files; say where results go with --out"
                     )
             _require_messages(texts or [])
-            _print_queries(texts, Extractor.load(model, threshold), html_path)
+            extractor = Extractor.load(model, threshold, index_path)
+            _print_queries(texts, extractor, html_path, html_lang)
             return
         if not texts:
             refuse("--out", output, "name the files to read as well")
         if engine is not None:
+            if index_path is not None:
+                refuse("--links", index_path, "save the index with the pipeline (--model)")
             from ..serving.engines import run_engine
 
             run_engine(engine, address, texts, output, model, threshold, column)
@@ -97,6 +104,7 @@ def extract(
             Path(output),
             model=model,
             threshold=threshold,
+            links=index_path,
             column=column,
             encoding=encoding,
             bad=bad,
@@ -116,7 +124,10 @@ def _require_messages(texts: List[str]) -> None:
 
 
 def _print_queries(
-    texts: Optional[List[str]], extractor: Extractor, html_path: Optional[Path]
+    texts: Optional[List[str]],
+    extractor: Extractor,
+    html_path: Optional[Path],
+    html_lang: str,
 ) -> None:
     sys.stdout.reconfigure(encoding="utf8")  # type: ignore[union-attr]
     marked: List[Dict[str, Any]] = []
@@ -124,18 +135,17 @@ def _print_queries(
     # A bar on the terminal would run through results printed there.
     hidden = True if sys.stdout.isatty() else None
     with tqdm(unit=" messages", disable=hidden, leave=False) as progress:
-        lines = _stdin_batches(extractor.max_length, too_long)
-        for batch in [texts] if texts else lines:
+        for batch in [texts] if texts else _stdin_batches(extractor.max_length, too_long):
             for item in _extract(extractor, batch):
                 if html_path is None:
                     print(as_line(item))
                 else:
-                    marked.append(_as_displacy(item))
+                    marked.append(item)
                 progress.update(1)
             sys.stdout.flush()
     if html_path is not None:
-        page = displacy.render(marked, style="ent", manual=True, page=True, jupyter=False)
-        html_path.write_text(page, encoding="utf8")
+        html_path.parent.mkdir(parents=True, exist_ok=True)
+        html_path.write_text(make_messages_page(marked, lang=html_lang), encoding="utf8")
         msg.good(f"{len(marked):,} messages: {html_path}")
     if too_long:
         raise typer.Exit(1)
@@ -144,17 +154,6 @@ def _print_queries(
 def _extract(extractor: Extractor, texts: List[str]) -> Iterator[Dict[str, Any]]:
     for some in minibatch(texts, _TEXTS_AT_ONCE):
         yield from extractor.extract(some)
-
-
-def _as_displacy(item: Dict[str, Any]) -> Dict[str, Any]:
-    """What displaCy draws; its own way of asking a Doc takes no exact offsets."""
-    ents: List[Dict[str, Any]] = []
-    for query in sorted(item["music_query"], key=lambda query: query["start"]):
-        # Those of two components may overlap, which it cannot draw.
-        if not ents or query["start"] >= ents[-1]["end"]:
-            # displaCy escapes the text, but not the labels, which come with the model.
-            ents.append({**query, "label": escape(query["label"])})
-    return {"text": item["text"], "ents": ents}
 
 
 def _stdin_batches(max_length: int, too_long: List[int]) -> Iterator[List[str]]:

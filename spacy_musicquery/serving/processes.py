@@ -91,7 +91,8 @@ def _start(settings: Settings) -> None:
     # Ctrl+C reaches all processes of a terminal; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _worker = Worker(Extractor.load(settings.model, settings.threshold), settings)
+    extractor = Extractor.load(settings.model, settings.threshold, settings.links)
+    _worker = Worker(extractor, settings)
 
 
 def _end_with_parent() -> None:
