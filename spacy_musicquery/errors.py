@@ -409,7 +409,6 @@ class Errors:
     MQ297 = (
         "[MQ297] the token of {where} must have at least {least} characters, and no blanks."
     )
-    MQ298 = "[MQ298] name {number} of type {type!r} is longer than {most} characters."
 
 
 class Warnings:

@@ -138,18 +138,6 @@ def unfinished_directory(directory: Path) -> Iterator[Path]:
             os.close(held)
 
 
-def lock_directory(path: Path) -> Optional[int]:
-    """Lock a directory until the descriptor is closed or the process ends.
-
-    path (Path): The directory.
-    RETURNS (Optional[int]): The descriptor; None if another process has locked it, or the
-        system knows no such locks.
-    """
-    with suppress(OSError):
-        return _lock(path)
-    return None
-
-
 def _remove_leftovers(parent: Path, name: str) -> None:
     """Remove what killed processes have left that were writing a directory."""
     leftovers: List[Path] = []
@@ -160,7 +148,7 @@ def _remove_leftovers(parent: Path, name: str) -> None:
         if match is None or match["name"] != name:
             continue
         with suppress(OSError):  # another process is writing it, or has removed it
-            if (lock := _lock(leftover)) is not None:
+            if (lock := lock_directory(leftover)) is not None:
                 shutil.rmtree(leftover, ignore_errors=True)
                 os.close(lock)
 
@@ -172,7 +160,7 @@ def _make_locked(parent: Path, name: str) -> Tuple[Path, Optional[int]]:
         path = parent / f".{name}.{uuid.uuid4().hex}{_SUFFIX}"
         path.mkdir()
         try:
-            held = _lock(path)
+            held = lock_directory(path)
         except (BlockingIOError, FileNotFoundError):
             continue
         if held is None or _is_at(path, held):
@@ -188,9 +176,13 @@ def _is_at(path: Path, descriptor: int) -> bool:
     return False
 
 
-def _lock(path: Path) -> Optional[int]:
-    """Lock a directory until its descriptor is closed or the process ends; None if the system
-    knows no such locks. Raises a BlockingIOError if another process has locked it."""
+def lock_directory(path: Path) -> Optional[int]:
+    """Lock a directory until a descriptor is closed or the process ends.
+
+    path (Path): The directory.
+    RETURNS (Optional[int]): The descriptor; None if the system knows no such locks.
+    RAISES (BlockingIOError): If another process has locked it.
+    """
     if fcntl is None:
         return None
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

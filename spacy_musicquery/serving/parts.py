@@ -91,11 +91,12 @@ class Parts:
         RAISES (ValueError): If another process holds it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        held = lock_directory(self.folder)
-        if held is None and os.name == "posix":
+        try:
+            held = lock_directory(self.folder)
+        except BlockingIOError as error:
             output = self.folder.name.removeprefix(".").removesuffix(".extract")
             message = Errors.MQ285.format(path=self.folder.with_name(output))
-            raise ValueError(message)
+            raise ValueError(message) from error
         try:
             path = self.folder / "job.json"
             text = json.dumps(job, sort_keys=True)

@@ -24,7 +24,6 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from .. import __version__
-from ..data.catalogue_files import MAX_NAME
 from ..errors import Errors, excerpt
 from .batching import Batcher
 from .extractor import Extractor
@@ -236,11 +235,6 @@ def _check_names(names: Mapping[str, Sequence[str]]) -> None:
         _require_whole(kind, "a type")
         for number, name in enumerate(of_kind, start=1):
             _require_whole(name, f"name {number}")
-            if len(name) > MAX_NAME:
-                message = Errors.MQ298.format(
-                    number=number, type=excerpt(kind), most=MAX_NAME
-                )
-                raise HTTPException(422, message)
 
 
 def _add_names(extractor: Extractor, names: Mapping[str, Sequence[str]]) -> None:

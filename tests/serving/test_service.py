@@ -101,7 +101,7 @@ def test_names_can_be_added_with_the_token():
         assert name in extractor.finders[0].catalogue["artist"]
         for body, problem in (
             ({"planet": ["x"]}, "MQ015"),
-            ({"artist": ["x" * 201]}, "MQ298"),
+            ({"artist": ["x" * 201]}, "MQ265"),
             ({"artist": "x"}, "MQ296"),
             ({"artist": ["\ud83d"]}, "MQ296"),
             ([], "MQ296"),
