@@ -26,6 +26,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any, Dict, List
 
+import numpy as np
 import spacy
 from commands import ROOT
 from plots import draw_lexicon
@@ -158,8 +159,8 @@ def save_with_names(
     component.set_catalogue(names)
     built = time.perf_counter() - began
     nlp.to_disk(path)
-    find = component.parameters.catalogue.find
-    n_found = statistics.mean(len(find(text)) for text in texts)
+    sizes = np.array([len(text) for text in texts])
+    n_found = len(component.parameters.catalogue.find_all(texts, sizes).starts) / len(texts)
     return {"in a message": f"{n_found:.1f}", "build": f"{built:.1f} s"}
 
 

@@ -1,9 +1,10 @@
-"""Compare what extracts with what was trained: ONNX Runtime with Keras, int8 with float32.
+"""Compare what extracts with what was trained: the compiled tagger and the one of numpy with
+Keras.
 
 python benchmarks/parity.py PIPELINE RECORDS
 
 Prints the largest difference of the emissions and how many tag sequences differ, on
-the messages and on random strings; then F1, size and speed of each precision.
+the messages and on random strings; then the speed of each tagger.
 """
 
 import sys
@@ -12,15 +13,16 @@ from pathlib import Path
 
 import numpy as np
 import spacy
-from spacy.training import Example
 
-from spacy_musicquery.data.docs import record_to_doc
 from spacy_musicquery.data.records import read_records
 from spacy_musicquery.decoding.bio import best_tags
+from spacy_musicquery.ml import kernel
 from spacy_musicquery.ml.architectures import forward
-from spacy_musicquery.ml.onnx_graph import graph_weights
+from spacy_musicquery.ml.compiled_tagger import CompiledTagger
+from spacy_musicquery.ml.numpy_tagger import NumpyTagger
 
 LENGTHS = (1, 2, 3, 5, 8, 13, 50, 100, 500, 1000, 2000)
+BATCH_SIZE = 128
 
 
 def random_texts(chars: str, n_each: int = 10) -> list:
@@ -34,51 +36,59 @@ def random_texts(chars: str, n_each: int = 10) -> list:
     ]
 
 
-def compare_with_keras(name: str, model, texts: list) -> None:
-    largest, n_different = 0.0, 0
-    for begin in range(0, len(texts), 64):
-        batch = texts[begin : begin + 64]
+def compare_with_keras(name: str, model, taggers: dict, texts: list) -> None:
+    catalogue = model.shims[0].parameters.catalogue
+    largest, n_different = dict.fromkeys(taggers, 0.0), dict.fromkeys(taggers, 0)
+    for begin in range(0, len(texts), BATCH_SIZE):
+        batch = texts[begin : begin + BATCH_SIZE]
         expected, _ = forward(model, batch, is_train=True)
-        emissions = model.predict(batch)
-        largest = max(largest, float(np.abs(emissions.data - expected.data).max()))
-        different = best_tags(*emissions[:3]) != best_tags(*expected[:3])
-        ends = np.cumsum(emissions.lengths)
-        n_different += len(set(np.searchsorted(ends, different.nonzero()[0], "right")))
-    print(
-        f"{name}: {len(texts)} texts, largest difference {largest:.1e}, "
-        f"{n_different} tag sequences differ"
-    )
+        tags = best_tags(*expected[:3])
+        ends = np.cumsum(expected.lengths)
+        for kind, tagger in taggers.items():
+            data, _ = tagger.emissions(batch, catalogue)
+            difference = float(np.abs(data - expected.data).max())
+            largest[kind] = max(largest[kind], difference)
+            different = best_tags(data, *expected[1:3]) != tags
+            n_different[kind] += len(
+                set(np.searchsorted(ends, different.nonzero()[0], "right"))
+            )
+    for kind in taggers:
+        print(
+            f"{name}, {kind}: {len(texts)} texts, largest difference {largest[kind]:.1e}, "
+            f"{n_different[kind]} tag sequences differ"
+        )
+
+
+def messages_per_second(tagger, catalogue, texts: list) -> float:
+    batches = [texts[i : i + BATCH_SIZE] for i in range(0, len(texts), BATCH_SIZE)]
+    speeds = []
+    for _ in range(5):
+        began = time.perf_counter()
+        for batch in batches:
+            tagger.find(batch, catalogue)
+        speeds.append(len(texts) / (time.perf_counter() - began))
+    return sorted(speeds)[2]
 
 
 def main(path: str, records_path: str) -> None:
     nlp = spacy.load(path)
     model = nlp.get_pipe("music_query").model
     # Neither dropout: the same function is compared.
-    model.attrs.update(dropout_rate=0.0, char_dropout=0.0)
-    records, _ = read_records(Path(records_path))
-    texts = [record.text for record in records]
-    compare_with_keras("messages", model, texts)
-    chars = "".join(model.shims[0].parameters.characters.chars)
-    compare_with_keras("random strings", model, random_texts(chars))
-    for precision in ("float32", "int8"):
-        override = {"components": {"music_query": {"model": {"precision": precision}}}}
-        nlp = spacy.load(path, config=override)
-        docs = [record_to_doc(nlp, record) for record in records]
-        scores = nlp.evaluate([Example(nlp.make_doc(doc.text), doc) for doc in docs])
-        weights = graph_weights(
-            nlp.get_pipe("music_query").model.shims[0].arrays, precision
-        )
-        size = sum(array.nbytes for array in weights.values()) / 1024
-        speeds = []
-        for _ in range(5):
-            began = time.perf_counter()
-            for _ in nlp.pipe(texts * 5):
-                pass
-            speeds.append(len(texts) * 5 / (time.perf_counter() - began))
-        print(
-            f"{precision}: F1 {scores['ents_f']:.2%}, weights {size:.0f} KB, "
-            f"{sorted(speeds)[2]:,.0f} messages/s"
-        )
+    model.attrs.update(dropout_rate=0.0, char_dropout=0.0, catalogue_dropout=0.0)
+    model.attrs.update(name_dropout=0.0, name_distractors=0.0)
+    parameters = model.shims[0].parameters.trained
+    chain = parameters.chain()
+    taggers = {
+        name: CompiledTagger(parameters, chain, name) for name in kernel.instruction_sets()
+    }
+    taggers["numpy"] = NumpyTagger(parameters, chain)
+    texts = [record.text for record in read_records(Path(records_path))[0]]
+    compare_with_keras("messages", model, taggers, texts)
+    chars = "".join(parameters.characters.chars)
+    compare_with_keras("random strings", model, taggers, random_texts(chars))
+    for kind, tagger in taggers.items():
+        speed = messages_per_second(tagger, parameters.catalogue, texts)
+        print(f"{kind}: {speed:,.0f} messages/s")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from importlib import metadata
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any, Dict, List, Sequence, Set
@@ -24,7 +25,13 @@ from tqdm import tqdm
 
 HERE = Path(__file__).parent
 # Enough for a second or so each; BERT would take hours for what the floor needs.
-MESSAGES = {"music_query": 40_000, "floor": 40_000, "crfsuite": 20_000, "bert_base": 64}
+OURS = ("music_query", "box", "find")
+MESSAGES = {
+    **dict.fromkeys((*OURS, "floor"), 40_000),
+    "crfsuite": 20_000,
+    "crfsuite_small": 20_000,
+    "bert_base": 64,
+}
 LATENCIES = {"keras_script": 200, "bert_base": 100}
 SCALED = ("music_query", "floor")
 _THREADS = ("OMP", "OPENBLAS", "MKL", "TF_NUM_INTRAOP", "TF_NUM_INTEROP")
@@ -117,18 +124,18 @@ def measure_rounds(
     return rounds
 
 
-def ratios(rounds: List[Dict[str, Dict[str, float]]]) -> Dict[str, Dict[str, float]]:
-    """Of our pipeline to each peer, the median of what each round gives."""
-    found: Dict[str, Dict[str, float]] = {}
-    for name in rounds[0]:
-        if name != "music_query" and "music_query" in rounds[0]:
-            found[name] = {
-                key: median(m["music_query"][key] / m[name][key] for m in rounds)
-                for key in ("messages", "p50", "cold_start")
-            }
-            found[name]["cold_peak_mb_more"] = median(
-                m["music_query"]["cold_peak_mb"] - m[name]["cold_peak_mb"] for m in rounds
-            )
+def ratios(rounds: List[Dict[str, Dict[str, float]]]) -> List[Dict[str, Any]]:
+    """Of each of ours to each peer, the median of what each round gives."""
+    found: List[Dict[str, Any]] = []
+    peers = [name for name in rounds[0] if name not in OURS]
+    for ours, peer in product([name for name in OURS if name in rounds[0]], peers):
+        row: Dict[str, Any] = {"ours": ours, "peer": peer}
+        for key in ("messages", "p50", "cold_start"):
+            row[key] = median(m[ours][key] / m[peer][key] for m in rounds)
+        row["cold_peak_mb_more"] = median(
+            m[ours]["cold_peak_mb"] - m[peer]["cold_peak_mb"] for m in rounds
+        )
+        found.append(row)
     return found
 
 
@@ -193,12 +200,12 @@ def markdown_table(results: Dict[str, Any]) -> str:
             f"| {m['cold_start']:.2f} s | {m['cold_peak_mb']:.0f} MB "
             f"| {m['install_mb']:.0f} MB | {m['model_mb']:.1f} MB | {trained} |"
         )
-    lines += ["", "| music_query / peer | messages/s | p50 | cold start | peak memory |"]
-    lines.append("|---|---|---|---|---|")
-    for name, ratio in results["ratios"].items():
+    lines += ["", "| | peer | messages/s | p50 | cold start | peak memory |"]
+    lines.append("|---|---|---|---|---|---|")
+    for ratio in results["ratios"]:
         lines.append(
-            f"| {name} | {ratio['messages']:.2f} x | 1/{1 / ratio['p50']:.1f} "
-            f"| {ratio['cold_start']:.2f} x | {ratio['cold_peak_mb_more']:+.0f} MB |"
+            f"| {ratio['ours']} | {ratio['peer']} | {ratio['messages']:.2f} x "
+            f"| {ratio['p50']:.2f} x | {ratio['cold_start']:.2f} x | {ratio['cold_peak_mb_more']:+.0f} MB |"
         )
     return "\n".join(lines)
 

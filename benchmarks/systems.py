@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+from itertools import islice
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Tuple
 
@@ -71,6 +72,38 @@ class MusicQuery(SpacyPipeline):
         # Queries alone, as `spacy project run cais` trains them.
         only_queries = "--components.music_query.learn_intents=false"
         self._train(ROOT / "configs" / "default.cfg", train, dev, path, only_queries)
+
+
+class Box(SpacyPipeline):
+    """The model in the box, with its names."""
+
+    name = "box"
+    packages = ("spacy-musicquery",)
+
+    def load(self, path: Path) -> None:
+        from spacy_musicquery.pipeline.load import box_pipeline
+
+        self.nlp = box_pipeline()
+
+
+class Find(Box):
+    """The same without Docs: `component.find`."""
+
+    name = "find"
+    BATCH_SIZE = 128
+
+    def load(self, path: Path) -> None:
+        super().load(path)
+        self.find = self.nlp.get_pipe("music_query").find
+
+    def one(self, text: str) -> Found:
+        return [(span.start, span.end) for span in self.find([text])[0].spans]
+
+    def many(self, texts: Iterable[str]) -> int:
+        rest, n = iter(texts), 0
+        while batch := list(islice(rest, self.BATCH_SIZE)):
+            n += sum(len(found.spans) for found in self.find(batch))
+        return n
 
 
 class SpacyNer(SpacyPipeline):
@@ -292,6 +325,8 @@ SYSTEMS = {
     system.name: system
     for system in (
         MusicQuery,
+        Box,
+        Find,
         Floor,
         CrfSuite,
         CrfSuiteSmall,

@@ -42,7 +42,10 @@ class Errors:
         "nlp.initialize on data that holds all labels, name them all in [initialize] "
         "(spacy init labels), or take them out of the data."
     )
-    MQ008 = "[MQ008] {name}: a label must be a non-empty string, got {label!r}."
+    MQ008 = (
+        "[MQ008] {name}: {what} must be a non-empty string that UTF-8 can hold (without "
+        "half a surrogate pair), got {value}."
+    )
     MQ009 = (
         "[MQ009] {name}: the text of a predicted and its reference doc differ, so the "
         "gold offsets do not fit: {predicted!r} / {reference!r}. Make the examples with "
@@ -243,6 +246,20 @@ class Errors:
         "[MQ074] an encoder needs transformers and PyTorch, which could not be imported "
         '({error}). Run: pip install "spacy-musicquery[transformers]"'
     )
+    # What predicts
+    MQ200 = (
+        "[MQ200] {name}: its parameters do not belong together: there are {problem}. "
+        "Take characters, pairs, catalogue and weights of one component, or train anew."
+    )
+    MQ201 = (
+        "[MQ201] {name}: an encoder adds to its vectors, which the exported file would not "
+        "hold. Export a pipeline that has been trained without one (encoder = null)."
+    )
+    MQ202 = (
+        "[MQ202] exporting needs onnx, which could not be imported ({error}). Run: pip "
+        'install "spacy-musicquery[onnx]"'
+    )
+    # Public text
     MQ330 = (
         "[MQ330] {path}: no such folder. Fetch the public text with `python -m spacy project "
         "assets`, or name the folder that it is in."
@@ -339,6 +356,33 @@ class Errors:
         "[MQ297] the token of {where} must have at least {least} characters, and no blanks."
     )
     MQ298 = "[MQ298] name {number} of type {type!r} is longer than {most} characters."
+
+    # What would be saved or written, and could not be read again or would do harm
+    MQ260 = (
+        "[MQ260] {name}: nothing was saved, since it could not be read again: {problem} What "
+        "was there before is still there."
+    )
+    MQ261 = (
+        "[MQ261] {path} is in its place, but the system could not write it out to the disk "
+        "({problem}): it may not outlive a loss of power. Check the disk, and save again."
+    )
+    MQ262 = (
+        "[MQ262] {name}: {n:,} labels are more than a component can learn, {most:,}: each two "
+        "of them have scores of their own. Join some, or find them in another way."
+    )
+    MQ263 = (
+        "[MQ263] the names of {type!r} cannot be written to {directory}: a type names its "
+        "file, so it must be a word of letters, digits, blanks, - and _. Give it another "
+        "name with --types FILE.json."
+    )
+    MQ264 = (
+        "[MQ264] {name!r} ({type}) cannot be written to a file of names: it must have one line "
+        "of 1 to {most} characters without tabs, and not begin with '# ' or a blank."
+    )
+    MQ265 = (
+        "[MQ265] {name}: the catalogue has a name of {length:,} characters, and may have "
+        "names of up to {most:,}: {value!r}. Leave it out."
+    )
 
 
 class Warnings:
@@ -464,6 +508,42 @@ def require_number(
         words = [f"{word} {n}" for word, n in bounds.items() if n is not None]
         expected = " ".join([expected, " and ".join(words)]).rstrip()
     raise bad_setting(name, setting, value, expected)
+
+
+def is_name(value: object) -> bool:
+    """Tell whether something can name a part of a model: a label, an intent, a type of
+    names. It is saved as UTF-8, which holds no half of a surrogate pair.
+
+    value (object): Anything.
+    RETURNS (bool): Whether it is a string that is not empty, and can be saved.
+    """
+    return isinstance(value, str) and value != "" and is_utf8(value)
+
+
+def is_utf8(text: str) -> bool:
+    """Tell whether a string can be saved.
+
+    text (str): Any string.
+    RETURNS (bool): Whether UTF-8 can hold it.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def require_name(name: str, what: str, value: object) -> None:
+    """Refuse what cannot name a part of a model, where it comes in.
+
+    name (str): Who was given it.
+    what (str): What it would name, such as "a label".
+    value (object): Anything.
+    RAISES (ValueError): If it is no name.
+    """
+    if not is_name(value):
+        shown = excerpt(ascii(value))
+        raise ValueError(Errors.MQ008.format(name=name, what=what, value=shown))
 
 
 def damaged(name: str, problem: str) -> SavedModelError:

@@ -1,6 +1,7 @@
 """Kinds of damage to a saved pipeline. Each gets the directory of the component, and that of
 another pipeline's, and leaves something that must not load."""
 
+import hashlib
 import json
 import os
 import pickle
@@ -29,9 +30,19 @@ def reseal(directory: Path, name: str, data: bytes) -> None:
     """Write a file with the right checksum, in itself and in the settings."""
     sealed = saving.seal(data)
     (directory / name).write_bytes(sealed)
-    settings = json.loads((directory / CFG).read_text())
-    settings["digests"][name] = saving.digest_of(sealed)
-    (directory / CFG).write_text(json.dumps(settings))
+    digests = json.loads((directory / CFG).read_text())["digests"]
+    change_settings(directory, digests={**digests, name: saving.digest_of(sealed)})
+
+
+def change_settings(directory: Path, **changes: Any) -> None:
+    """Write other settings with the right checksum."""
+    saved = {**json.loads((directory / CFG).read_text()), **changes}
+    digests, none = saved.pop("digests"), "0" * 64
+    if isinstance(digests, dict):
+        digests = {CFG: none, **{k: v for k, v in digests.items() if k != CFG}}
+    data = json.dumps({"digests": digests, **saved})
+    digest = hashlib.sha256(data.encode()).hexdigest()
+    (directory / CFG).write_text(data.replace(none, digest, 1))
 
 
 def unsealed(directory: Path, name: str) -> bytes:
@@ -96,11 +107,7 @@ def names(message: Any) -> Damage:
 def settings(**changes: Any) -> Damage:
     """Other settings."""
 
-    def damage(directory: Path, other: Path) -> None:
-        saved = json.loads((directory / CFG).read_text())
-        (directory / CFG).write_text(json.dumps({**saved, **changes}))
-
-    return damage
+    return lambda directory, other: change_settings(directory, **changes)
 
 
 # Changes to files
@@ -288,7 +295,7 @@ for _name in (CFG, MODEL, CATALOGUE):
             f"{_name} has 900 MB": sparse(_name, 900_000_000),
         }
     )
-for _name in (MODEL, CATALOGUE):
+for _name in (CFG, MODEL, CATALOGUE):
     for _share in (0.0, 0.3, 1.0):
         FILES[f"one bit of {_name} at {_share:.0%}"] = flipped(_name, _share)
 

@@ -62,7 +62,7 @@ def soak(nlp: Language, n_messages: int) -> Tuple[Dict[str, float], List[str]]:
 
 
 def _n_threads() -> int:
-    """All threads of this process, those of ONNX Runtime as well."""
+    """All threads of this process, whoever started them."""
     return len(list(Path("/proc/self/task").iterdir()))
 
 

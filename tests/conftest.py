@@ -4,6 +4,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import numpy as np
 import pytest
 import spacy
 from spacy.cli.train import train
@@ -17,6 +18,7 @@ from spacy_musicquery.data.docs import record_to_doc
 from spacy_musicquery.data.records import Record
 from spacy_musicquery.features.characters import CharInventory
 from spacy_musicquery.ml.keras_shim import KerasShim
+from spacy_musicquery.ml.numpy_tagger import NumpyTagger
 from spacy_musicquery.ml.parameters import Parameters
 from spacy_musicquery.ml.shapes import NetworkSizes
 
@@ -84,6 +86,17 @@ def make_shim(n_chars, n_tags, *, n_bigrams=0, n_intents=0, seed=0, **settings):
     )
     shim.initialize(shim.parameters, sizes, seed=seed)
     return shim
+
+
+def scores_of_rows(parameters, ids, lengths):
+    """What a network makes of padded rows (texts, longest, n), as training encodes them:
+    padded emissions, and scores of intents."""
+    is_char = np.arange(ids.shape[1]) < lengths[:, np.newaxis]
+    tagger = NumpyTagger(parameters, parameters.chain())
+    data, intents = tagger.scores(ids[is_char], lengths)
+    emissions = np.zeros((*is_char.shape, data.shape[1]), dtype="float32")
+    emissions[is_char] = data
+    return emissions, intents
 
 
 def found(doc):

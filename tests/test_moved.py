@@ -13,13 +13,16 @@ from spacy_musicquery._moved import MOVED, RENAMED
 NAMES = json.loads(
     (Path(__file__).parent / "saved" / "0.1.0" / "names.json").read_text(encoding="utf8")
 )
+# What extracted with ONNX Runtime, and a short text in another way than many.
+GONE_MODULES = {"onnx_graph", "onnx_proto", "onnx_session", "short_text"}
+GONE = {"MAX_PREDICT_CHARS", "MAX_PREDICT_PADDING", "MANY_TEXTS", "ONE_LABEL", "Rows"}
 
 
-@pytest.mark.parametrize("old", NAMES)
+@pytest.mark.parametrize("old", sorted(NAMES.keys() - GONE_MODULES))
 def test_every_public_name_is_found_by_its_old_path(old):
     module = importlib.import_module(f"spacy_musicquery.{old}")
     for name in NAMES[old]:
-        if name in vars(module):  # `errors` has not moved
+        if name in GONE or name in vars(module):  # `errors` has not moved
             continue
         new_name = RENAMED.get((old, name), name)
         said = rf"\.{old}\.{name} is now \S+\.{new_name}"

@@ -1,5 +1,7 @@
 """Short versions of the long runs in `stress/`."""
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -12,7 +14,10 @@ from spacy_musicquery import save
 from stress.common import component_of, found_in, make_box, make_variant
 from stress.damage import is_clear, run_damages
 from stress.damages import DAMAGES, HARMLESS
+from stress.flips import flip_bits
 from stress.fuzz import POOLS, fuzz, invalid_entities, make_texts, surrogates
+from stress.hostile import load_hostile
+from stress.isolated import failures_of, run_isolated
 from stress.kills import kill_saves, load_component, save_component
 from stress.soak import soak
 from stress.threads import run_processes, run_threads
@@ -175,3 +180,53 @@ def test_only_the_doc_that_fails_is_handed_to_the_error_handler(box, monkeypatch
     assert found_in(docs[0]) and found_in(docs[1])
     assert [[doc.text for doc in docs] for _, docs, _ in failed] == [["坏"], ["坏坏"]]
     assert all(name == "music_query" and str(e) == "on purpose" for name, _, e in failed)
+
+
+@needs_linux
+def test_bits_that_are_flipped():
+    counts, wrong = flip_bits(33)
+    assert wrong == [] and len(counts) > 8 and sum(map(sum_of, counts.values())) == 33
+    for name in ("cfg", "model", "catalogue"):
+        assert set(counts[f"music_query/{name}"]) == {"refused"}
+
+
+@needs_linux
+def test_hostile_files():
+    counts, wrong, _ = load_hostile(24)
+    assert wrong == [] and sum(map(sum_of, counts.values())) == 24
+    # Some are refused, and some are not.
+    assert {outcome for of_file in counts.values() for outcome in of_file} == {
+        "refused",
+        "loads",
+    }
+
+
+@needs_linux
+def test_isolated_work_can_crash_hang_and_grow():
+    def work(item):
+        if item == "crash":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if item == "hang":
+            signal.alarm(1)
+            signal.pause()
+        if item == "raise":
+            raise ValueError(item)
+        data = bytearray(450_000_000) if item == "grow" else b""
+        return {"size": len(data)}
+
+    items = ["fine", "crash", "raise", "grow", "hang", "fine"]
+    outcomes = run_isolated(items, work, "items")
+    assert [outcome.get("size") for outcome in outcomes] == [
+        0,
+        None,
+        None,
+        450_000_000,
+        None,
+        0,
+    ]
+    told = failures_of(outcomes, items)
+    assert [failure.split(":")[0] for failure in told] == ["crash", "raise", "grow", "hang"]
+
+
+def sum_of(counter):
+    return sum(counter.values())

@@ -12,6 +12,7 @@ from .checkpoint_vectors import checkpoint_vectors
 from .convert import convert
 from .errors import errors
 from .evaluate import evaluate
+from .export_onnx import export_onnx
 from .extract import extract
 from .generate import generate
 from .names import names
@@ -47,6 +48,7 @@ for command in (
     catalogue,
     generate,
     pack,
+    export_onnx,
     cais_records,
     open_text,
 ):

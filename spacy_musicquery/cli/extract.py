@@ -1,6 +1,6 @@
 import sys
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterable, Iterator, List, Optional
 
 import typer
 from spacy.util import minibatch
@@ -123,10 +123,11 @@ def _print_queries(
 ) -> None:
     sys.stdout.reconfigure(encoding="utf8")  # type: ignore[union-attr]
     marked: List[Dict[str, Any]] = []
+    too_long: List[int] = []
     # A bar on the terminal would run through results printed there.
     hidden = True if sys.stdout.isatty() else None
     with tqdm(unit=" messages", disable=hidden, leave=False) as progress:
-        for batch in [texts] if texts else _stdin_batches(extractor.max_length):
+        for batch in [texts] if texts else _stdin_batches(extractor.max_length, too_long):
             for item in _extract(extractor, batch):
                 if html_path is None:
                     print(as_line(item))
@@ -138,6 +139,8 @@ def _print_queries(
         html_path.parent.mkdir(parents=True, exist_ok=True)
         html_path.write_text(make_messages_page(marked, lang=html_lang), encoding="utf8")
         msg.good(f"{len(marked):,} messages: {html_path}")
+    if too_long:
+        raise typer.Exit(1)
 
 
 def _extract(extractor: Extractor, texts: List[str]) -> Iterator[Dict[str, Any]]:
@@ -145,32 +148,39 @@ def _extract(extractor: Extractor, texts: List[str]) -> Iterator[Dict[str, Any]]
         yield from extractor.extract(some)
 
 
-def _stdin_batches(max_length: int) -> Iterator[List[str]]:
+def _stdin_batches(max_length: int, too_long: List[int]) -> Iterator[List[str]]:
     """The lines of standard input, as many at a time as have come in: results follow
-    each line that is typed, and long files are still worked on in batches."""
+    each line that is typed, and long files are still worked on in batches.
+
+    max_length (int): The most characters of a message. A longer line is left out.
+    too_long (List[int]): The rows that were left out are added to it.
+    YIELDS (List[str]): Some messages.
+    """
     row = 1
     unfinished = b""
     stream = sys.stdin.buffer
     while chunk := stream.read1(1 << 20):  # type: ignore[union-attr]
         *lines, unfinished = (unfinished + chunk).split(b"\n")
-        yield [_decode(line, i, max_length) for i, line in enumerate(lines, start=row)]
+        yield list(_decoded(lines, row, max_length, too_long))
         row += len(lines)
-        if len(unfinished) > _MAX_CHAR_BYTES * max_length:
-            raise _too_long(row, max_length)
+        # Of a line that is too long, no more than it takes to tell.
+        unfinished = unfinished[: _MAX_CHAR_BYTES * max_length + 1]
     if unfinished:
-        yield [_decode(unfinished, row, max_length)]
+        yield list(_decoded([unfinished], row, max_length, too_long))
 
 
-def _decode(line: bytes, row: int, max_length: int) -> str:
-    text, problem = decode_line(line, is_first=row == 1)
-    if problem is not None:
-        # The others are waiting: this one is read as well as it can be.
-        typer.echo(f"standard input:{row}: {problem}; read with \ufffd instead", err=True)
-    if len(text) > max_length:
-        raise _too_long(row, max_length)
-    return text
-
-
-def _too_long(row: int, max_length: int) -> ValueError:
-    problem = f"the line is longer than a message may be, {max_length:,} characters"
-    return ValueError(Errors.MQ048.format(path="standard input", row=row, problem=problem))
+def _decoded(
+    lines: Iterable[bytes], row: int, max_length: int, too_long: List[int]
+) -> Iterator[str]:
+    for i, line in enumerate(lines, start=row):
+        text, problem = decode_line(line, is_first=i == 1)
+        # The others are waiting: what can be read is.
+        if len(text) > max_length:
+            too_long.append(i)
+            told = f"longer than a message may be, {max_length:,} characters; left out"
+            typer.echo(f"standard input:{i}: the line is {told}", err=True)
+            continue
+        if problem is not None:
+            told = f"{problem}; read with \ufffd instead"
+            typer.echo(f"standard input:{i}: {told}", err=True)
+        yield text

@@ -1,11 +1,13 @@
 from pathlib import Path
-from typing import Dict, Optional, Set
+from typing import Dict, List, Optional, Set
 
 import typer
 from wasabi import msg
 
 from ..data.annotated_files import read_any_records, stop_at_problems
-from ..data.catalogue_files import catalogue_files, write_catalogue
+from ..data.catalogue_files import catalogue_files, is_one_line, write_catalogue
+from ..errors import excerpt
+from ..features.catalogue import MAX_NAME
 from ._util import (
     DATA_ARGUMENT,
     LABEL_OPTION,
@@ -47,8 +49,18 @@ def names(
                 of_type = span_label if types is None else types.get(span_label)
                 if of_type is not None:
                     found.setdefault(of_type, set()).add(text[start:end])
-        by_type = {of_type: sorted(found[of_type]) for of_type in sorted(found)}
+        by_type: Dict[str, List[str]] = {}
+        left_out: List[str] = []
+        for of_type in sorted(found):
+            for name in sorted(found[of_type]):
+                kept = by_type.setdefault(of_type, []) if is_one_line(name) else left_out
+                kept.append(name)
         paths = write_catalogue(by_type, output_path)
+    if left_out:
+        msg.warn(
+            f"{len(left_out)} names are left out that a line cannot hold, since they are of "
+            f"several or longer than {MAX_NAME} characters, such as {excerpt(left_out[0])!r}"
+        )
     if not paths:
         msg.warn(f"{data_path} holds no names: nothing written to {output_path}")
         return

@@ -12,6 +12,9 @@ _SCRIPT = Path(__file__).with_name("try_app.py")
 # Nobody else's machine can open the page, and nobody is told that it was opened.
 _SETTINGS = [
     "--server.address=127.0.0.1",
+    # Nor can a page of somebody else's, whose name has come to stand for this machine.
+    "--server.allowedHosts=127.0.0.1",
+    "--server.allowedHosts=localhost",
     "--server.headless=true",
     "--server.fileWatcherType=none",
     "--browser.gatherUsageStats=false",

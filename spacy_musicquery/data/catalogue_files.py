@@ -1,17 +1,19 @@
 """Files of names, one a line, to a catalogue."""
 
 import csv
+import re
 import warnings
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
-from ..errors import Errors, Warnings
+from ..errors import Errors, Warnings, is_name, is_utf8
+from ..features.catalogue import MAX_NAME
 from .text_lines import BadLine, read_file_lines
 
 Names = Dict[str, List[str]]
 
-# A longer line is no name: the file is of another kind.
-MAX_NAME = 200
+# A type that names its file, in the folder that was asked for and in no other one.
+_FILE_NAME = re.compile(r"\w([\w -]*\w)?")
 _COMMENT = "# "
 _COLUMN = "name"
 
@@ -54,7 +56,11 @@ def read_catalogue(
     """
     names: Names = {}
     for path in _files(paths):
-        of_type = names.setdefault(type_name or path.name.split(".")[0], [])
+        type_of_file = type_name or path.name.split(".")[0]
+        if not is_name(type_of_file):
+            problem = "its name says no type"
+            raise ValueError(Errors.MQ060.format(path=path, problem=problem))
+        of_type = names.setdefault(type_of_file, [])
         n_before = len(of_type)
         for row, name in _rows(path, column):
             if len(name) > MAX_NAME:
@@ -73,7 +79,17 @@ def write_catalogue(names: Names, directory: Path) -> List[Path]:
     names (Dict[str, List[str]]): The names by type.
     directory (Path): Where to; made if need be.
     RETURNS (List[Path]): The files.
+    RAISES (ValueError): If a type can name no file in that folder, or `read_catalogue` would
+        read other names; then nothing is written.
     """
+    for type_name, of_type in names.items():
+        if not _FILE_NAME.fullmatch(type_name) or not is_utf8(type_name):
+            raise ValueError(Errors.MQ263.format(type=type_name, directory=directory))
+        for name in of_type:
+            if not is_one_line(name):
+                raise ValueError(
+                    Errors.MQ264.format(name=name, type=type_name, most=MAX_NAME)
+                )
     directory.mkdir(parents=True, exist_ok=True)
     paths = []
     for type_name, of_type in names.items():
@@ -83,14 +99,37 @@ def write_catalogue(names: Names, directory: Path) -> List[Path]:
     return paths
 
 
+def is_one_line(name: str) -> bool:
+    """Tell whether a text file of names can hold a name.
+
+    name (str): A name.
+    RETURNS (bool): Whether it is read as it was written.
+    """
+    return (
+        0 < len(name) <= MAX_NAME
+        and name == name.strip()
+        and not name.startswith("\ufeff")
+        and name.splitlines() == [name]
+        and "\t" not in name
+        and not name.startswith(_COMMENT)
+        and is_utf8(name)
+    )
+
+
 def catalogue_files(directory: Path) -> List[Path]:
     """List the files of a folder that hold names.
 
     directory (Path): A folder.
-    RETURNS (List[Path]): The files in it that are read as a catalogue, in order.
+    RETURNS (List[Path]): The files in it that are read as a catalogue, in order: no hidden
+        ones.
     """
     endings = ("txt", "csv", "parquet")
-    return sorted(file for ending in endings for file in directory.glob(f"*.{ending}"))
+    return sorted(
+        file
+        for ending in endings
+        for file in directory.glob(f"*.{ending}")
+        if not file.name.startswith(".")
+    )
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
-from ..errors import Errors, excerpt
+from ..errors import Errors, excerpt, is_name, is_utf8
 from .other_formats import (
     ROW_READERS,
     Invalid,
@@ -289,8 +289,12 @@ def _parse(
         raise Invalid(f"the record has no {wanted}; its keys are {list(item)}")
     _check_spans(text, spans)
     intent = item.get("intent")
-    if intent is not None and not isinstance(intent, str):
-        raise Invalid(f'"intent" must be a string, not {_type_name(intent)}')
+    if intent is not None and not is_name(intent):
+        shown = excerpt(ascii(intent)) if isinstance(intent, str) else _type_name(intent)
+        raise Invalid(
+            f'"intent" must be a string that is not empty, not {shown}; leave it out, or '
+            "write null, if the message has none"
+        )
     return Record(row, text, tuple(spans), intent)
 
 
@@ -302,7 +306,7 @@ def _checked_text(item: Dict[str, Any]) -> str:
         raise Invalid(f'"text" must be a string, not {_type_name(text)}')
     if not text:
         raise Invalid('"text" is empty; remove the record')
-    if any("\ud800" <= char <= "\udfff" for char in text):
+    if not is_utf8(text):
         raise Invalid(f'"text" holds half a surrogate pair: {excerpt(text)!a}')
     return text
 
@@ -354,8 +358,10 @@ def _offset_spans(text: str, items: Any, spans_key: str, label: str) -> List[Spa
                 f"the offsets {start} to {end} are not in the text of {len(text)} "
                 "characters (the end is exclusive)"
             )
-        if not isinstance(name, str) or not name:
-            raise Invalid(f'"label" must be a string that is not empty, not {name!r}')
+        if not is_name(name):
+            raise Invalid(
+                f'"label" must be a string that is not empty, not {excerpt(ascii(name))}'
+            )
         spans.append((start, end, name))
     return sorted(spans)
 

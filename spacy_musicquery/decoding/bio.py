@@ -4,14 +4,16 @@ Tag 0 is O; label k has the tags 2k + 1 (B) and 2k + 2 (I). So a tag is an I-tag
 if it is even and not 0, and the tag before an I-tag must be itself or one less.
 """
 
-import itertools
 from functools import lru_cache
 from typing import Iterable, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
 from ..types import Floats2d, Ints1d
-from .linear_chain import MANY_TEXTS, ONE_LABEL, LinearChain, PackedTexts
+from .linear_chain import LinearChain, PackedTexts
+
+# Of the score of a transition, either way: exp of it, and products of a few, are numbers.
+MAX_TRANSITION = 100.0
 
 OUTSIDE = 0
 MISSING = -1
@@ -96,10 +98,12 @@ def softmax_chain(n_tags: int) -> LinearChain:
 def crf_chain(transitions: Floats2d) -> LinearChain:
     """A chain of learnt transitions, of which only legal ones are possible.
 
-    transitions (Floats2d): Scores (tags, tags): [before, after].
+    transitions (Floats2d): Scores (tags, tags): [before, after]. Those beyond
+        MAX_TRANSITION count as that.
     RETURNS (LinearChain): The chain.
     """
     allowed = allowed_transitions(len(transitions))
+    transitions = np.clip(transitions, -MAX_TRANSITION, MAX_TRANSITION)
     return LinearChain(np.where(allowed, transitions, -np.inf), learnt=True)
 
 
@@ -111,86 +115,25 @@ def decode(emissions: Floats2d, lengths: Ints1d, chain: LinearChain) -> List[Cha
     others, and no I-tag after them.
 
     emissions (Floats2d): Unnormalised tag scores of all characters in a row
-        (total characters, tags).
+        (total characters, tags). In a text where one is NaN or infinite, nothing is found.
     lengths (Ints1d): The length of each text.
     chain (LinearChain): The transitions between tags.
     RETURNS (List[CharSpan]): The spans, in order of text and start.
     """
-    if chain.n_tags != ONE_LABEL:
-        return _decode_together(emissions, lengths, chain)
-    if len(lengths) < MANY_TEXTS:
-        return _decode_each(emissions, lengths, range(len(lengths)), chain)
-    # The few texts that are much longer than the others have nobody to share steps with.
-    shared_steps = np.partition(lengths, -MANY_TEXTS)[-MANY_TEXTS]
-    is_long = lengths > 2 * shared_steps + 32
-    if not is_long.any():
-        return _decode_together(emissions, lengths, chain)
-    long_texts, others = is_long.nonzero()[0].tolist(), (~is_long).nonzero()[0]
-    spans = _decode_each(emissions, lengths, long_texts, chain)
-    of_others = emissions[np.repeat(~is_long, lengths)]
-    for span in _decode_together(of_others, lengths[others], chain):
-        spans.append(span._replace(text=int(others[span.text])))
-    return sorted(spans)
+    is_sound = np.isfinite(emissions).all(axis=1)
+    if is_sound.all():
+        return _decode_sound(emissions, lengths, chain)
+    wrong = np.unique(lengths.cumsum().searchsorted((~is_sound).nonzero()[0], side="right"))
+    others = np.delete(np.arange(len(lengths)), wrong)
+    of_others = emissions[np.repeat(np.isin(np.arange(len(lengths)), others), lengths)]
+    spans = _decode_sound(of_others, lengths[others], chain)
+    return [span._replace(text=int(others[span.text])) for span in spans]
 
 
-def _decode_each(
-    emissions: Floats2d, lengths: Ints1d, texts: Iterable[int], chain: LinearChain
-) -> List[CharSpan]:
-    """`decode`, one text after the other."""
-    ends = list(itertools.accumulate(lengths.tolist()))
-    return [
-        CharSpan(text, *span)
-        for text in texts
-        if lengths[text]
-        for span in _decode_one(
-            emissions[ends[text] - lengths[text] : ends[text]].tolist(), chain
-        )
-    ]
-
-
-def _decode_one(
-    emissions: List[List[float]], chain: LinearChain
-) -> List[Tuple[int, int, int, float]]:
-    """The start, end, label and score of the spans of one text that is not empty."""
-    tags = chain.best_tags_of_one(emissions)
-    if not any(tags):
-        return []
-    n_chars = len(tags)
-    tags.append(OUTSIDE)
-    places = []
-    for start, begin_tag in enumerate(tags):
-        if begin_tag % 2 == 0:
-            continue
-        end = start + 1
-        while tags[end] == begin_tag + 1:
-            end += 1
-        places.append((start, end, begin_tag))
-    # The last character of the first span, and the one after the last span.
-    first, last = places[0][1] - 1, min(places[-1][1], n_chars - 1)
-    weights, forward, backward, scale = chain.forward_backward_of_one(
-        emissions, first, last
-    )
-    factors = chain.factor_rows
-    spans = []
-    for start, end, begin_tag in places:
-        inside_tag = begin_tag + 1
-        score = forward[start][begin_tag]
-        tag = begin_tag
-        for t in range(start + 1, end):
-            score *= factors[tag][inside_tag] * weights[t][inside_tag] / scale[t]
-            tag = inside_tag
-        ending = backward[end - 1 - first][tag]
-        if end < n_chars:
-            longer = factors[tag][inside_tag] * weights[end][inside_tag] / scale[end]
-            ending -= longer * backward[end - first][inside_tag]
-        spans.append((start, end, begin_tag // 2, min(max(score * ending, 0.0), 1.0)))
-    return spans
-
-
-def _decode_together(
+def _decode_sound(
     emissions: Floats2d, lengths: Ints1d, chain: LinearChain
 ) -> List[CharSpan]:
-    """`decode`, the same step of all texts at once."""
+    """`decode` of finite numbers."""
     packed = PackedTexts(lengths)
     scores = packed.pack(emissions)
     tags = chain.best_tags(scores, packed)[packed.position]

@@ -8,13 +8,11 @@ McCallum & Pereira 2001, https://repository.upenn.edu/cis_papers/159/). Without 
 transitions, those that are 0 or, where BIO forbids them, minus infinity make a
 softmax tagger a chain whose every sequence is legal.
 
-Each algorithm is written twice. Over many texts, a step of numpy takes the same
-character of all of them. The usual case, a single message and one label, has too few
-numbers for that to pay: plain Python, written out, needs a tenth of the time.
+A step of numpy takes the same character of all texts of a batch. `ml/csrc/chain.c` has the
+same algorithms for one text after the other.
 """
 
-from math import exp, inf
-from typing import Any, List, NamedTuple, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,13 +21,6 @@ from ..types import Floats1d, Floats2d, Ints1d
 # Added to each weight, of which the greatest is 1: nothing to a probability, and no
 # sequence of weights is ever all zero.
 _LEAST_WEIGHT = 1e-90
-# From this many texts on, numpy is faster than Python.
-MANY_TEXTS = 8
-
-# The tags of one label: O, B, I.
-ONE_LABEL = 3
-
-Rows = Sequence[Sequence[float]]
 
 
 class PackedTexts:
@@ -75,8 +66,7 @@ class PackedTexts:
 
 class ForwardBackward(NamedTuple):
     """What the forward-backward algorithm passes along a chain, scaled so that every
-    forward message sums to 1 (Rabiner 1989, section V.A). Over many texts the arrays
-    are packed, (tags, characters); of one text they are lists of one row a character.
+    forward message sums to 1 (Rabiner 1989, section V.A): packed, (tags, characters).
 
     weights: exp(emissions), up to a factor a character.
     forward: The probability of each tag given the text up to the character.
@@ -84,10 +74,10 @@ class ForwardBackward(NamedTuple):
     scale: The sum that the forward message was divided by, one a character.
     """
 
-    weights: Any
-    forward: Any
-    backward: Any
-    scale: Any
+    weights: Floats2d
+    forward: Floats2d
+    backward: Floats2d
+    scale: Floats1d
 
 
 class LinearChain:
@@ -103,9 +93,6 @@ class LinearChain:
         self.transitions = np.asarray(transitions, dtype="float64")
         self.factors = np.exp(self.transitions)
         self.n_tags = len(self.transitions)
-        # For single texts:
-        self.transition_rows: List[List[float]] = self.transitions.tolist()
-        self.factor_rows: List[List[float]] = self.factors.tolist()
 
     def best_tags(self, scores: Floats2d, packed: PackedTexts) -> Ints1d:
         """The best tag sequence of every text, by the Viterbi algorithm.
@@ -168,100 +155,3 @@ class LinearChain:
         for before, here in packed.following:
             expected += forward[:, before] @ into[:, here].T
         return expected * self.factors
-
-    def best_tags_of_one(self, emissions: Rows) -> List[int]:
-        """`best_tags` of one text that is not empty, for the tags of one label.
-
-        emissions (Sequence[Sequence[float]]): A row a character.
-        RETURNS (List[int]): One tag a character.
-        """
-        (oo, ob, _), (bo, bb, bi), (io, ib, ii) = self.transition_rows
-        o, b, i = emissions[0][0] + oo, emissions[0][1] + ob, -inf
-        came_from = []
-        for emission_o, emission_b, emission_i in emissions[1:]:
-            to_o, source_o = o + oo, 0
-            to_b, source_b = o + ob, 0
-            to_i, source_i = b + bi, 1
-            if b + bo > to_o:
-                to_o, source_o = b + bo, 1
-            if i + io > to_o:
-                to_o, source_o = i + io, 2
-            if b + bb > to_b:
-                to_b, source_b = b + bb, 1
-            if i + ib > to_b:
-                to_b, source_b = i + ib, 2
-            if i + ii > to_i:
-                to_i, source_i = i + ii, 2
-            came_from.append((source_o, source_b, source_i))
-            o, b, i = to_o + emission_o, to_b + emission_b, to_i + emission_i
-        last = (o, b, i)
-        tag = last.index(max(last))
-        tags = [tag]
-        for sources in reversed(came_from):
-            tag = sources[tag]
-            tags.append(tag)
-        tags.reverse()
-        return tags
-
-    def forward_backward_of_one(
-        self, emissions: Rows, first: int, last: int
-    ) -> ForwardBackward:
-        """`forward_backward` of one text that is not empty, for the tags of one label, as far as
-        the characters `first` to `last` need them.
-
-        emissions (Sequence[Sequence[float]]): A row a character.
-        first (int): Rows of `backward` before this character are left out: its first row
-            is that of `first`.
-        last (int): Rows of `forward` and `scale` end with this character.
-        RETURNS (ForwardBackward): Rows of a character each.
-        """
-        (oo, ob, _), (bo, bb, bi), (io, ib, ii) = self.factor_rows
-        weights = []
-        for e_o, e_b, e_i in emissions:
-            top = e_o if e_o > e_b else e_b
-            if e_i > top:
-                top = e_i
-            weights.append(
-                (
-                    exp(e_o - top) + _LEAST_WEIGHT,
-                    exp(e_b - top) + _LEAST_WEIGHT,
-                    exp(e_i - top) + _LEAST_WEIGHT,
-                )
-            )
-        forward, scale = [], []
-        o, b, i = 1.0, 0.0, 0.0
-        for weight_o, weight_b, weight_i in weights[: last + 1]:
-            to_o = (o * oo + b * bo + i * io) * weight_o
-            to_b = (o * ob + b * bb + i * ib) * weight_b
-            to_i = (b * bi + i * ii) * weight_i
-            total = to_o + to_b + to_i
-            o, b, i = to_o / total, to_b / total, to_i / total
-            forward.append((o, b, i))
-            scale.append(total)
-        from_o = from_b = from_i = 1.0
-        for weight_o, weight_b, weight_i in weights[:last:-1]:
-            from_o, from_b, from_i = from_o * weight_o, from_b * weight_b, from_i * weight_i
-            total = from_o + from_b + from_i
-            from_o, from_b, from_i = (
-                (oo * from_o + ob * from_b) / total,
-                (bo * from_o + bb * from_b + bi * from_i) / total,
-                (io * from_o + ib * from_b + ii * from_i) / total,
-            )
-        # Those beyond `last` were not scaled as `forward` would have been.
-        total = o * from_o + b * from_b + i * from_i
-        o, b, i = from_o / total, from_b / total, from_i / total
-        backward = [(o, b, i)]
-        for t in range(last, first, -1):
-            weight_o, weight_b, weight_i = weights[t]
-            total = scale[t]
-            from_o, from_b, from_i = (
-                o * weight_o / total,
-                b * weight_b / total,
-                i * weight_i / total,
-            )
-            o = oo * from_o + ob * from_b
-            b = bo * from_o + bb * from_b + bi * from_i
-            i = io * from_o + ib * from_b + ii * from_i
-            backward.append((o, b, i))
-        backward.reverse()
-        return ForwardBackward(weights, forward, backward, scale)

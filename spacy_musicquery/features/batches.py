@@ -1,6 +1,6 @@
 """Batches of texts of similar length, padded; and back to one row a character."""
 
-from typing import Iterator, List
+from typing import Iterator, List, NamedTuple, Sequence
 
 import numpy as np
 
@@ -67,6 +67,54 @@ def padded_batches(
         rows = rows[: np.searchsorted(padding, max_padding, side="right")]
         yield PaddedBatch(rows, ids, starts[rows], lengths[rows])
         begin += len(rows)
+
+
+class Pieces(NamedTuple):
+    """Texts, cut.
+
+    lengths (Ints1d): The length of each piece, of all texts in a row.
+    texts (Ints1d): Which text each piece is of.
+    are_first (np.ndarray): Which pieces a text begins with.
+    """
+
+    lengths: Ints1d
+    texts: Ints1d
+    are_first: np.ndarray
+
+
+def cut(lengths: Ints1d, max_length: int) -> Pieces:
+    """Cut texts that are too long into as few pieces of about the same length as it takes.
+
+    lengths (Ints1d): The length of each text.
+    max_length (int): The most characters of a piece.
+    RETURNS (Pieces): The pieces; none of an empty text.
+    """
+    n_pieces = -(-lengths // max_length)
+    texts = np.arange(len(lengths)).repeat(n_pieces)
+    place = np.arange(len(texts)) - (n_pieces.cumsum() - n_pieces)[texts]
+    size, n_longer = np.divmod(lengths, np.maximum(n_pieces, 1))
+    return Pieces(size[texts] + (place < n_longer[texts]), texts, place == 0)
+
+
+def portions(texts: Sequence[str], max_chars: int, max_texts: int) -> List[Sequence[str]]:
+    """Divide a batch, so that what is in work at once has a bound.
+
+    texts (Sequence[str]): The texts.
+    max_chars (int): The most characters of a part; a longer text is one by itself.
+    max_texts (int): The most texts of a part; of less than 1, as if it were 1.
+    RETURNS (List[Sequence[str]]): The texts in order; the batch itself if it is small.
+    """
+    ends = np.cumsum([len(text) for text in texts])
+    if len(texts) <= max(1, max_texts) and (not len(ends) or ends[-1] <= max_chars):
+        return [texts]
+    parts = []
+    begin, before = 0, 0
+    while begin < len(texts):
+        fitting = int(ends.searchsorted(before + max_chars, side="right"))
+        end = max(begin + 1, min(fitting, begin + max_texts))
+        parts.append(texts[begin:end])
+        begin, before = end, int(ends[end - 1])
+    return parts
 
 
 def split_by_length(values: np.ndarray, lengths: Ints1d) -> List[np.ndarray]:

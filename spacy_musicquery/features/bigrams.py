@@ -14,9 +14,6 @@ _RIGHT = 0xFFFFFFFF
 class BigramInventory:
     """The pairs of neighbouring characters that a model knows, each with an id. 0 is
     any other pair. At the edges of a text the neighbour is padding.
-
-    id_of_key (Dict[int, int]): The id of every known pair, by the ids of its characters:
-        that of the left one in the upper 32 bits.
     """
 
     def __init__(self, pairs: Ints2d) -> None:
@@ -28,7 +25,6 @@ class BigramInventory:
         self._keys = _keys(self.pairs[:, 0].astype("int64"), self.pairs[:, 1])
         # One more at the end, so that a search past all others finds no equal.
         self._keys_and_end = np.append(self._keys, -1)
-        self.id_of_key = {key: i for i, key in enumerate(self._keys.tolist(), start=1)}
 
     def __len__(self) -> int:
         """The number of ids, the one of unknown pairs included."""
@@ -88,6 +84,15 @@ class BigramInventory:
         RETURNS (Ints1d): The pairs' own ids.
         """
         return self._keys.searchsorted(_keys(pairs[:, 0].astype("int64"), pairs[:, 1])) + 1
+
+    def starts(self, n_chars: int) -> Ints1d:
+        """Where the pairs of each left character stand among all.
+
+        n_chars (int): How many characters there are.
+        RETURNS (Ints1d): The place of the first pair of each character, and the end of
+            the last one's (characters + 1,).
+        """
+        return self.pairs[:, 0].searchsorted(np.arange(n_chars + 1)).astype("int32")
 
     def to_dict(self) -> Dict:
         """Turn the inventory into plain data.

@@ -5,22 +5,25 @@ times as long for a message, and ahocorasick_rs cannot be saved; none of them ta
 name without being built anew.
 """
 
-import threading
-from itertools import compress, islice
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
+from itertools import chain, compress, islice
+from typing import Any, Dict, Iterable, List, Mapping, Sequence
 
-from ..errors import Errors, excerpt
+import numpy as np
+
+from ..errors import Errors, excerpt, is_utf8, require_name
+from ..locks import fork_safe_lock
 from ..types import Ints1d
-from .characters import CharInventory, normalization_table
+from .characters import CharInventory
 from .name_index import MAX_TYPES, NameIndex
-from .name_matches import Match, Matches
-from .short_text import NameFinder
+from .name_matches import Matches
 
+# The longest that are found: what finds names in a text needs time for each length.
+MAX_NAME = 200
 # Names that are added at a time: with more, what is needed meanwhile takes more memory
 # than the names.
 _AT_A_TIME = 200_000
 # One thread at a time adds names, to whatever catalogue.
-_ADDING = threading.Lock()
+_ADDING = fork_safe_lock()
 
 
 class Catalogue:
@@ -55,21 +58,16 @@ class Catalogue:
         )
         # A name a line, as a million strings would take more memory than all else.
         self._lines: Dict[str, List[str]] = {type_name: [] for type_name in types}
-        normal = normalization_table(**self._normalizer.normalization)
-        self._index = NameIndex.empty(normal)
+        self._index = NameIndex.empty()
 
     def __len__(self) -> int:
         """The number of different names."""
         return len(self._index)
 
     @property
-    def finder(self) -> Optional[NameFinder]:
-        """What finds names in short texts.
-
-        RETURNS (Optional[NameFinder]): What finds the names in short texts, as long as
-        none is added; None without names.
-        """
-        return self._index.finder
+    def index(self) -> NameIndex:
+        """What finds the names. RETURNS (NameIndex): Another one whenever one is added."""
+        return self._index
 
     def add(self, names: Mapping[str, Iterable[str]]) -> None:
         """Add names.
@@ -77,23 +75,38 @@ class Catalogue:
         names (Mapping[str, Iterable[str]]): Names by type, one of `types`. Blank ones
             are left out; one of two lines is two.
         """
+        type_ids = {type_name: self.types.index(type_name) for type_name in names}
         with _ADDING:
-            for type_name, of_type in names.items():
-                type_id = self.types.index(type_name)
-                rest = iter(of_type)
-                while some := list(islice(rest, _AT_A_TIME)):
-                    self._add_some(type_name, type_id, some)
+            some: Dict[str, List[str]] = {}
+            n_names = 0
+            for type_name in type_ids:
+                rest = iter(names[type_name])
+                while of_type := list(islice(rest, _AT_A_TIME - n_names)):
+                    some[type_name] = of_type
+                    n_names += len(of_type)
+                    if n_names == _AT_A_TIME:
+                        self._add_some(some)
+                        some, n_names = {}, 0
+            self._add_some(some)
 
-    def _add_some(self, type_name: str, type_id: int, names: List[str]) -> None:
-        # All at once, as a million calls would take seconds.
+    def _add_some(self, names: Mapping[str, List[str]]) -> None:
+        # All at once, as a million calls would take seconds, and each makes tables anew.
+        of_types = [self._normalized(of_type) for of_type in names.values()]
+        type_ids = [self.types.index(type_name) for type_name in names]
+        types = np.repeat(type_ids, list(map(len, of_types)))
+        index, is_new = self._index.joined(list(chain(*of_types)), types)
+        all_new = bool(is_new.all())
+        rest = iter(is_new.tolist())
+        for type_name, of_type in zip(names, of_types):
+            new = of_type if all_new else list(compress(of_type, rest))
+            if new:
+                self._lines[type_name].append("\n".join(new))
+        self._index = index
+
+    def _normalized(self, names: List[str]) -> List[str]:
+        """Different names, as messages are normalised."""
         lines = self._normalizer.normalize("\n".join(names)).split("\n")
-        different = list(dict.fromkeys(filter(None, map(str.strip, lines))))
-        is_new = ~self._index.have_type(different, type_id)
-        new = list(compress(different, is_new.tolist()))
-        if new:
-            index = self._index.joined(new, type_id)
-            self._lines[type_name].append("\n".join(new))
-            self._index = index
+        return list(dict.fromkeys(filter(None, map(str.strip, lines))))
 
     def __getstate__(self) -> Dict[str, Any]:
         with _ADDING:  # the names and what finds them must be of one moment
@@ -120,18 +133,9 @@ class Catalogue:
         """
         return self._index.find(self._normalizer.normal_codes("".join(texts)), sizes)
 
-    def find(self, text: str) -> List[Match]:
-        """`find_all` for one text of fewer than FEW_CHARS characters.
-
-        text (str): The text.
-        RETURNS (List[Match]): The names, by start, length and type.
-        """
-        finder = self.finder
-        return finder.find(str(text)) if finder else []
-
 
 def require_names(name: str, names: Any) -> None:
-    """Refuse what is no dictionary of lists of strings.
+    """Refuse what is no dictionary of lists of strings, or could not be saved or found.
 
     name (str): Who was given it, for the error.
     names (Any): What should be names by type.
@@ -144,3 +148,16 @@ def require_names(name: str, names: Any) -> None:
     )
     if not is_sound:
         raise ValueError(Errors.MQ016.format(name=name, value=excerpt(repr(names))))
+    for type_name, of_type in names.items():
+        require_name(name, "a type of names", type_name)
+        if not is_utf8("\n".join(of_type)):
+            wrong = next(item for item in of_type if not is_utf8(item))
+            require_name(name, f"a name of the type '{type_name}'", wrong)
+        for item in of_type:
+            # One of several lines is several.
+            if len(item) > MAX_NAME and (n := max(map(len, item.split("\n")))) > MAX_NAME:
+                raise ValueError(
+                    Errors.MQ265.format(
+                        name=name, length=n, most=MAX_NAME, value=excerpt(item)
+                    )
+                )

@@ -94,8 +94,9 @@ class CharInventory:
     """The characters a model knows, each with an id. 0 is padding and 1 any
     character that is not in the inventory.
 
-    id_of_char (Dict[str, int]): The id of every known character, and of those that become
-        one by normalisation.
+    id_of_code (Ints1d): The id of every code point up to the last that has one, by itself or
+        by normalisation; and one more for all that come after, so that a clipped index
+        finds 'unknown'.
     """
 
     def __init__(
@@ -120,8 +121,7 @@ class CharInventory:
         self.lowercase = lowercase
         self.simplified = simplified
         self.symbols = symbols
-        self.id_of_char = self._ids_by_char()
-        self._lookup = self._make_lookup()
+        self.id_of_code = self._ids_by_code()
 
     def __len__(self) -> int:
         """The number of ids, padding and unknown included."""
@@ -140,6 +140,14 @@ class CharInventory:
             "symbols": self.symbols,
         }
 
+    @property
+    def normal_table(self) -> np.ndarray:
+        """What normalisation makes of code points.
+
+        RETURNS (np.ndarray): The normal one of each that it may change, as uint32.
+        """
+        return _normal_codes(**self.normalization)
+
     def normalize(self, text: str) -> str:
         """Normalise a text, character by character.
 
@@ -155,8 +163,8 @@ class CharInventory:
         RETURNS (np.ndarray): The code points of `normalize(text)`, as uint32.
         """
         codes = code_points(text)
-        normal = _normal_codes(**self.normalization)
-        return np.where(codes < _END_OF_CASED, normal.take(codes, mode="clip"), codes)
+        normal = self.normal_table.take(codes, mode="clip")
+        return np.where(codes < _END_OF_CASED, normal, codes)
 
     def learnt_from(self, texts: Iterable[str], *, min_count: int) -> "CharInventory":
         """An inventory of the characters of some texts, commonest first.
@@ -195,7 +203,7 @@ class CharInventory:
         """
         codes = code_points("".join(texts))
         lengths = np.fromiter(map(len, texts), dtype="int32", count=len(texts))
-        return self._lookup.take(codes, mode="clip"), lengths
+        return self.id_of_code.take(codes, mode="clip"), lengths
 
     def to_dict(self) -> Dict:
         """Turn the inventory into plain data.
@@ -220,19 +228,15 @@ class CharInventory:
             symbols=data.get("symbols", False),
         )
 
-    def _ids_by_char(self) -> Dict[str, int]:
-        ids = {char: i for i, char in enumerate(self.chars, start=N_RESERVED)}
-        if not ids:  # as of those that only normalise
-            return ids
-        for code, normal in normalization_table(**self.normalization).items():
-            if chr(normal) in ids:
-                ids[chr(code)] = ids[chr(normal)]
-        return ids
-
-    def _make_lookup(self) -> Ints1d:
-        """The id of every code point up to the last known one, and one more row
-        for all that come after, so that a clipped index finds 'unknown'."""
-        codes = list(map(ord, self.id_of_char))
-        lookup = np.full(max(codes, default=0) + 2, UNK_ID, dtype="int32")
-        lookup[codes] = list(self.id_of_char.values())
-        return lookup
+    def _ids_by_code(self) -> Ints1d:
+        if not self.chars:  # as of those that only normalise
+            return np.full(1, UNK_ID, dtype="int32")
+        codes = code_points("".join(self.chars)).astype("int64")
+        ids = np.full(max(codes.max() + 1, _END_OF_CASED) + 1, UNK_ID, dtype="int32")
+        ids[codes] = np.arange(N_RESERVED, len(self), dtype="int32")
+        normal = self.normal_table
+        changed = (normal != np.arange(_END_OF_CASED)).nonzero()[0]
+        of_normal = ids[normal[changed]]
+        is_known = of_normal != UNK_ID
+        ids[changed[is_known]] = of_normal[is_known]
+        return ids[: (ids != UNK_ID).nonzero()[0][-1] + 2].copy()

@@ -19,17 +19,22 @@ _P_INVERSE = pow(P, -1, 1 << 64)
 _HALF = np.uint64(32)
 
 
-def hashes_of(names: Sequence[str], lengths: Ints1d, n_chars: Ints1d) -> np.ndarray:
-    """Hash names, or what they begin with.
+def hashes_of(names: Sequence[str], lengths: Ints1d) -> Tuple[np.ndarray, np.ndarray]:
+    """Hash names.
 
     names (Sequence[str]): Names, none of them empty.
     lengths (Ints1d): The length of each.
-    n_chars (Ints1d): How many characters of each to take, from 1 to its length.
-    RETURNS (np.ndarray): The hash of each, as uint64; none is 0.
+    RETURNS (Tuple[np.ndarray, np.ndarray]): The hash of each, as uint64, none of them 0; and
+        that of its first two characters.
     """
     starts = lengths.cumsum() - lengths
     sums, inverse_powers = running_sums(code_points("".join(names)))
-    return mixed((sums[starts + n_chars] - sums[starts]) * inverse_powers[starts])
+    before, inverse = sums[starts], inverse_powers[starts]
+    beginnings = sums[starts + np.minimum(lengths, 2)]
+    return (
+        mixed((sums[starts + lengths] - before) * inverse),
+        mixed((beginnings - before) * inverse),
+    )
 
 
 def running_sums(codes: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:

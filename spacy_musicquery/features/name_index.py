@@ -1,13 +1,13 @@
-"""Many names, found in many texts at once by numpy, or in a short one by `short_text`."""
+"""Many names, found in many texts at once by numpy; or by the kernel, which reads the tables."""
 
-from typing import Dict, List, Optional, Sequence, Tuple, Union
+from functools import cached_property
+from typing import List, Sequence, Tuple, Union
 
 import numpy as np
 
 from ..types import Ints1d
 from .name_hashes import MaskTable, hashes_of, mixed, running_sums
-from .name_matches import Matches
-from .short_text import FEW_CHARS, NameFinder
+from .name_matches import N_COLUMNS, Matches
 
 # As many as a mask has bits.
 MAX_TYPES = 64
@@ -15,13 +15,17 @@ MAX_TYPES = 64
 # Slots of the filter, for each name: what it lets pass needlessly must be looked up.
 _SLOTS_PER_NAME = 8
 _LEAST_BITS, _MOST_BITS = 14, 26
+# Of the mask of lengths: that of 2, and the one of all that have none of their own.
+_SECOND_LENGTH, _LAST_BIT = 2, 63
+# How many stretches are looked up together, for each character of the texts.
+_AT_A_TIME = 8
+# Where stretches begin that may be names, their hashes, and how long they are.
+Found = Tuple[Ints1d, np.ndarray, int]
+_NO_MATCHES = Matches(*np.zeros((3, 0), dtype="int64"))
 
 
 class NameIndex:
-    """Names and their types. Does not change: `joined` makes another one.
-
-    finder (Optional[NameFinder]): Finds the names in short texts; None without names.
-    """
+    """Names and their types. Does not change: `joined` makes another one."""
 
     def __init__(
         self,
@@ -29,79 +33,84 @@ class NameIndex:
         one_char: MaskTable,
         beginnings: MaskTable,
         lengths: Sequence[int],
-        normal: Dict[int, int],
     ) -> None:
         """Make an index of tables.
 
         names (MaskTable): The types of each name, a bit a type.
         one_char, beginnings (MaskTable): The types of names of one character, and the
-            lengths of longer ones by their first two, as `NameFinder` needs them.
+            lengths of longer ones by their first two: bit n for n + 2, and the last bit
+            for all from there on. The kernel looks for names by them.
         lengths (Sequence[int]): The lengths that names have, in order.
-        normal (Dict[int, int]): What normalisation makes of code points.
         """
-        self.finder: Optional[NameFinder] = None
-        if len(names):
-            self.finder = NameFinder(names, one_char, beginnings, normal)
         self._names = names
         self._one_char = one_char
         self._beginnings = beginnings
         self._lengths = tuple(lengths)
-        self._normal = normal
-        n_bits = (len(names) * _SLOTS_PER_NAME).bit_length()
+
+    @property
+    def tables(self) -> Tuple[MaskTable, MaskTable, MaskTable]:
+        """The tables.
+
+        RETURNS (Tuple[MaskTable, MaskTable, MaskTable]): Of names, of those of one
+            character, and of what longer ones begin with.
+        """
+        return self._names, self._one_char, self._beginnings
+
+    @property
+    def longest(self) -> int:
+        """The length of the longest name. RETURNS (int): 0 without names."""
+        return self._lengths[-1] if self._lengths else 0
+
+    @cached_property
+    def _filter(self) -> Tuple[np.ndarray, np.uint64]:
+        """Where hashes of names are, by their upper bits; and by how much to shift them."""
+        n_bits = (len(self) * _SLOTS_PER_NAME).bit_length()
         n_bits = min(max(n_bits, _LEAST_BITS), _MOST_BITS)
-        self._shift = np.uint64(64 - n_bits)
-        self._filter = np.zeros(1 << n_bits, dtype=bool)
-        self._filter[names.hashes >> self._shift] = True
+        shift = np.uint64(64 - n_bits)
+        is_there = np.zeros(1 << n_bits, dtype=bool)
+        is_there[self._names.hashes >> shift] = True
+        return is_there, shift
 
     @classmethod
-    def empty(cls, normal: Dict[int, int]) -> "NameIndex":
-        """Make an index without names.
-
-        normal (Dict[int, int]): What normalisation makes of code points.
-        RETURNS (NameIndex): An index without names.
-        """
+    def empty(cls) -> "NameIndex":
+        """Know no name. RETURNS (NameIndex): An index without names."""
         none = MaskTable.empty()
-        return cls(none, none, none, (), normal)
+        return cls(none, none, none, ())
 
     def __len__(self) -> int:
         """The number of different names."""
         return len(self._names)
 
     def __reduce__(self) -> Tuple:
-        tables = (self._names, self._one_char, self._beginnings)
-        return NameIndex, (*tables, self._lengths, self._normal)
+        return NameIndex, (*self.tables, self._lengths)
 
-    def have_type(self, names: Sequence[str], type_id: int) -> np.ndarray:
-        """Tell which names are known, and of a type.
-
-        names (Sequence[str]): Names, normalised, none of them empty.
-        type_id (int): A type.
-        RETURNS (np.ndarray): Whether each is in the index and has this type.
-        """
-        lengths = _lengths_of(names)
-        return self._names.masks_of(hashes_of(names, lengths, lengths)) & _bit(type_id) != 0
-
-    def joined(self, names: Sequence[str], type_id: int) -> "NameIndex":
+    def joined(self, names: Sequence[str], types: Ints1d) -> Tuple["NameIndex", np.ndarray]:
         """Add names.
 
-        names (Sequence[str]): Further names, normalised, none of them empty.
-        type_id (int): Their type.
-        RETURNS (NameIndex): An index of these and the names of this one.
+        names (Sequence[str]): Further names, normalised, none of them empty, and none twice
+            with one type.
+        types (Ints1d): The type of each.
+        RETURNS (Tuple[NameIndex, np.ndarray]): An index of these and the names of this one;
+            and which were not in this one with their type.
         """
-        lengths = _lengths_of(names)
-        hashes = hashes_of(names, lengths, lengths)
-        beginnings = hashes_of(names, lengths, np.minimum(lengths, 2))
-        types = np.full(len(names), _bit(type_id))
-        is_one_char = lengths == 1
-        # Longer ones are in no short text.
-        is_short = (lengths > 1) & (lengths < FEW_CHARS)
-        return NameIndex(
-            self._names.joined(hashes, types),
-            self._one_char.joined(hashes[is_one_char], types[is_one_char]),
-            self._beginnings.joined(beginnings[is_short], _bit(lengths[is_short] - 2)),
-            sorted({*self._lengths, *np.unique(lengths).tolist()}),
-            self._normal,
+        lengths = np.fromiter(map(len, names), "int64", len(names))
+        hashes, beginnings = hashes_of(names, lengths)
+        masks = _bit(types)
+        is_new = self._names.masks_of(hashes) & masks == 0
+        if not is_new.any():
+            return self, is_new
+        lengths, hashes, beginnings, masks = (
+            array[is_new] for array in (lengths, hashes, beginnings, masks)
         )
+        is_longer = lengths > 1
+        bits = _bit(np.minimum(lengths[is_longer] - _SECOND_LENGTH, _LAST_BIT))
+        index = NameIndex(
+            self._names.joined(hashes, masks),
+            self._one_char.joined(hashes[~is_longer], masks[~is_longer]),
+            self._beginnings.joined(beginnings[is_longer], bits),
+            sorted({*self._lengths, *np.bincount(lengths).nonzero()[0].tolist()}),
+        )
+        return index, is_new
 
     def find(self, codes: Ints1d, sizes: Ints1d) -> Matches:
         """Find the names in a batch of texts. In the middle of a word of Latin letters or
@@ -110,12 +119,17 @@ class NameIndex:
         codes (Ints1d): The code points of all texts in a row, normalised as those of the
             names are.
         sizes (Ints1d): The length of each text.
-        RETURNS (Matches): The names; they may overlap.
+        RETURNS (Matches): The names; they may overlap. Of those that begin with the same
+            character the N_COLUMNS longest, as no character is seen to be in others: at most
+            so many for each character, however many names there are.
         """
         sums, inverse_powers = running_sums(codes)
+        is_there, shift = self._filter
         can_begin, can_end, room = _edges(codes, sizes)
         starts = can_begin.nonzero()[0]
-        found: List[Tuple[Ints1d, Ints1d, int]] = []
+        matches = _NO_MATCHES
+        found: List[Found] = []
+        n_found = 0
         for length in self._lengths:
             starts = starts[room[starts] >= length]
             if not len(starts):
@@ -123,33 +137,60 @@ class NameIndex:
             here = starts[can_end[starts + length]]
             stretches = (sums[here + length] - sums[here]) * inverse_powers[here]
             hashes = mixed(stretches)
-            passed = self._filter[hashes >> self._shift].nonzero()[0]
+            passed = is_there[hashes >> shift].nonzero()[0]
             if len(passed):
                 found.append((here[passed], hashes[passed], length))
-        if not found:
-            return Matches(*np.zeros((3, 0), dtype="int64"))
-        return self._looked_up(
-            np.concatenate([starts for starts, _, _ in found]),
-            np.concatenate([hashes for _, hashes, _ in found]),
-            np.repeat([n for _, _, n in found], [len(starts) for starts, _, _ in found]),
-        )
+                n_found += len(passed)
+            if n_found > _AT_A_TIME * len(codes):
+                matches = self._looked_up(found, matches)
+                found, n_found = [], 0
+        return self._looked_up(found, matches)
 
-    def _looked_up(self, starts: Ints1d, hashes: np.ndarray, lengths: Ints1d) -> Matches:
-        """Those of some stretches that are names, once for each of their types."""
-        masks = self._names.masks_of(hashes)
+    def _looked_up(self, found: List[Found], others: Matches) -> Matches:
+        """Those of some stretches that are names, once for each of their types, and those
+        that have been looked up before; see `find` for what is left out.
+
+        found (List[Tuple[Ints1d, Ints1d, int]]): Starts, hashes and the length of stretches.
+        others (Matches): Names that have been found already.
+        RETURNS (Matches): All of them.
+        """
+        if not found:
+            return others
+        starts = np.concatenate([starts for starts, _, _ in found])
+        hashes = np.concatenate([hashes for _, hashes, _ in found])
+        lengths = np.repeat([n for *_, n in found], [len(here) for here, *_ in found])
+        masks = _first_types(self._names.masks_of(hashes))
         places, types = [], []
         for type_id in range(int(masks.max()).bit_length()):
             of_type = (masks & _bit(type_id)).nonzero()[0]
             places.append(of_type)
             types.append(np.full(len(of_type), type_id))
         if not places:
-            return Matches(*np.zeros((3, 0), dtype="int64"))
+            return others
         rows = np.concatenate(places)
-        return Matches(starts[rows], lengths[rows], np.concatenate(types))
+        here = Matches(starts[rows], lengths[rows], np.concatenate(types))
+        return _longest_of_each_start(Matches(*map(np.concatenate, zip(others, here))))
 
 
-def _lengths_of(names: Sequence[str]) -> Ints1d:
-    return np.fromiter(map(len, names), "int64", len(names))
+def _first_types(masks: np.ndarray) -> np.ndarray:
+    """The first N_COLUMNS of the types of each name."""
+    others = masks
+    for _ in range(N_COLUMNS):
+        others = others & (others - np.uint64(1))  # all but the first
+    return masks ^ others
+
+
+def _longest_of_each_start(matches: Matches) -> Matches:
+    """The N_COLUMNS longest names that begin with each character; of names of two types the
+    first type's."""
+    starts, lengths, types = matches
+    if len(starts) <= N_COLUMNS or np.bincount(starts).max() <= N_COLUMNS:
+        return matches
+    order = np.lexsort((types, -lengths, starts))
+    ordered = starts[order]
+    is_kept = np.ones(len(order), dtype=bool)
+    is_kept[N_COLUMNS:] = ordered[N_COLUMNS:] != ordered[:-N_COLUMNS]
+    return Matches(*(column[order[is_kept]] for column in matches))
 
 
 def _bit(places: Union[int, Ints1d]) -> np.ndarray:

@@ -14,6 +14,9 @@ N_LENGTHS = 5
 # Where in a name a character stands: first, inside, last. That of one is the first.
 N_PLACES = 3
 FIRST, INSIDE, LAST = range(N_PLACES)
+# Of names that are encoded together, for each character of the texts: what is needed
+# meanwhile grows with the texts, not with the names in them.
+_AT_A_TIME = 4
 
 # A name that occurs in a text: its first character, how many it has, its type.
 Match = Tuple[int, int, int]
@@ -56,7 +59,32 @@ def encode_matches(matches: Matches, n_chars: int, offset: int = 0) -> Ints2d:
         return np.zeros((n_chars, 0), dtype="int32")
     # The longest names first; then each character finds its own in this order.
     order = np.lexsort((types, starts, -sizes))
-    starts, sizes, types = starts[order], sizes[order], types[order]
+    matches = Matches(starts[order], sizes[order], types[order])
+    features = np.zeros((n_chars, N_COLUMNS), dtype="int32")
+    n_names = np.zeros(n_chars, dtype="int64")
+    while len(matches.starts):
+        # Some at a time: names have many characters, of which few are in no longer ones.
+        ends = np.cumsum(matches.lengths)
+        n = max(1, int(ends.searchsorted(_AT_A_TIME * n_chars, side="right")))
+        some = Matches(*(column[:n] for column in matches))
+        _write_features(some, n_names, features, offset)
+        matches = Matches(*(column[n:] for column in matches))
+        if len(matches.starts):
+            room = np.append(0, np.cumsum(n_names < N_COLUMNS))
+            has_room = room[matches.starts + matches.lengths] > room[matches.starts]
+            matches = Matches(*(column[has_room] for column in matches))
+    return features[:, : n_names.max()]
+
+
+def _write_features(matches: Matches, n_names: Ints1d, out: Ints2d, offset: int) -> None:
+    """Write the features of some names, no longer than those before.
+
+    matches (Matches): The names, in order.
+    n_names (Ints1d): How many columns of each character have been written; added to.
+    out (Ints2d): The features (characters, N_COLUMNS); written to.
+    offset (int): Added to every feature.
+    """
+    starts, sizes, types = matches
     ends = np.cumsum(sizes)
     place = np.arange(ends[-1]) - np.repeat(ends - sizes, sizes)
     chars = np.repeat(starts, sizes) + place
@@ -69,11 +97,10 @@ def encode_matches(matches: Matches, n_chars: int, offset: int = 0) -> Ints2d:
     chars, feature = chars[order], feature[order]
     is_new = np.append(True, chars[1:] != chars[:-1])
     first = np.flatnonzero(is_new)
-    column = np.arange(len(chars)) - first[np.cumsum(is_new) - 1]
+    column = np.arange(len(chars)) - first[np.cumsum(is_new) - 1] + n_names[chars]
     kept = column < N_COLUMNS
-    features = np.zeros((n_chars, column[kept].max() + 1), dtype="int32")
-    features[chars[kept], column[kept]] = feature[kept]
-    return features
+    out[chars[kept], column[kept]] = feature[kept]
+    n_names += np.bincount(chars[kept], minlength=len(n_names))
 
 
 def join_matches(matches: Sequence[Sequence[Match]], lengths: Ints1d) -> Matches:

@@ -1,6 +1,6 @@
 """Registered model builders: a tagger as a thinc Model from texts to emissions."""
 
-from typing import Callable, List, Optional, Sequence, Tuple, Union, cast, get_args
+from typing import Callable, List, Literal, Optional, Sequence, Tuple, Union, cast
 
 import numpy as np
 from spacy.tokens import Doc
@@ -8,24 +8,21 @@ from thinc.api import Model
 
 from ..decoding.emissions import EmissionGradients, Emissions
 from ..errors import Errors, bad_setting, require_number
-from ..features.batches import padded_batches
+from ..features.batches import cut, padded_batches
 from ..features.characters import UNK_ID, CharInventory
 from ..features.name_matches import n_features
-from ..features.short_text import FEW_CHARS
 from ..types import Floats2d
 from ..vectors.encoder import FrozenEncoder
 from .keras_shim import KerasShim
-from .onnx_graph import Precision
 from .parameters import Parameters, require_network
-from .rows import Perturbation, rows_of_all, rows_of_one
+from .rows import Perturbation, rows_of_all
 from .shapes import TRANSITIONS, NetworkSizes
 
-# Characters in a padded batch. Predicting, the activations of larger ones leave the
-# processor's cache, and another call costs no more than this much padding; training,
-# a call to TensorFlow costs more than any padding.
-MAX_PREDICT_CHARS = 1024
-MAX_PREDICT_PADDING = 32
+# Characters in a padded batch: a call to TensorFlow costs more than any padding.
 MAX_TRAIN_CHARS = 16384
+# Of a text that is trained on, characters that the network sees together: its gradient takes
+# TensorFlow a time that grows with the square of their number. Longer ones are cut.
+MAX_TRAIN_LENGTH = 1024
 # What makes training random, each 0 where it is not to be.
 RANDOM_IN_TRAINING = (
     "char_dropout",
@@ -35,7 +32,6 @@ RANDOM_IN_TRAINING = (
 )
 
 _NAME = "spacy_musicquery.CharBiLSTM.v1"
-_NO_INTENTS = np.zeros((1, 0), dtype="float32")
 
 
 def build_char_bilstm(
@@ -54,7 +50,7 @@ def build_char_bilstm(
     lowercase: bool = True,
     simplified: bool = False,
     symbols: bool = False,
-    precision: Precision = "float32",
+    precision: Literal["float32", "int8"] = "float32",
     threads: int = 1,
     spinning: bool = False,
     encoder: Optional[str] = None,
@@ -91,10 +87,9 @@ def build_char_bilstm(
         is loaded keeps what it was trained with.
     symbols (bool): Treat all emoji and other symbols as one, since few of them are frequent
         enough to be learnt. What is loaded keeps what it was trained with.
-    precision (str): Of the LSTM's weights when predicting: "float32" or "int8". What
-        is trained and saved is float32 in any case.
-    threads (int): Threads that one prediction may use.
-    spinning (bool): Whether idle prediction threads wait actively.
+    threads (int): Threads that a large batch may use.
+    precision, spinning: Of no effect, and here for the configs of 0.1.0: the kernel computes
+        in single precision, faster than ONNX Runtime did in 8 bits, and no thread waits.
     encoder (Optional[str]): The folder of a BERT or ALBERT model whose contextual
         vectors of the characters are projected and added to their embedding; it is
         frozen, and extraction needs it as well. None for none.
@@ -111,8 +106,6 @@ def build_char_bilstm(
     require_number(_NAME, "bigram_min_count", bigram_min_count, at_least=0, whole=True)
     if type(window) is not int or window < 0 or (window and window % 2 == 0):
         raise bad_setting(_NAME, "window", window, "0 or an odd number")
-    if precision not in get_args(Precision):
-        raise bad_setting(_NAME, "precision", precision, "float32 or int8")
     for setting, share in {
         "char_dropout": char_dropout,
         "catalogue_dropout": catalogue_dropout,
@@ -131,9 +124,7 @@ def build_char_bilstm(
         **sizes,
         window=window,
         crf=crf,
-        precision=precision,
         threads=threads,
-        spinning=spinning,
     )
     return Model(
         "char_bilstm",
@@ -234,30 +225,7 @@ def predict(
     RETURNS (Emissions): The scores of all their characters.
     RAISES (ValueError): If nothing has been learnt yet.
     """
-    predictor = get_shim(model).get_predictor(parameters)
-    few_chars = len(texts) == 1 and 0 < len(texts[0]) < FEW_CHARS
-    if few_chars and not predictor.sizes.context_width:
-        # A chatbot's usual call: one message needs no batching.
-        ids = rows_of_one(parameters, predictor.layout, texts[0])
-        lengths = np.array([len(ids)], dtype="int32")
-        rows, *of_texts = predictor((ids[np.newaxis], lengths))
-        of_text = of_texts[0] if of_texts else _NO_INTENTS
-        return Emissions(rows[0], lengths, predictor.chain, of_text)
-    chars, lengths = parameters.characters.encode(texts)
-    ids = rows_of_all(parameters, predictor.layout, texts, chars, lengths)
-    # The widest of what follows, so it is padded batch by batch.
-    contexts: List[Floats2d] = []
-    if predictor.sizes.context_width:
-        contexts = [cast(FrozenEncoder, parameters.encoder)(texts, cache=False)]
-    data = np.empty((len(ids), predictor.sizes.n_tags), dtype="float32")
-    intents = np.zeros((len(texts), predictor.sizes.n_intents), dtype="float32")
-    for batch in padded_batches(ids, lengths, MAX_PREDICT_CHARS, MAX_PREDICT_PADDING):
-        context = map(batch.gather, contexts)
-        rows, *of_texts = predictor((batch.ids, batch.lengths, *context))
-        batch.scatter(rows, data)
-        if of_texts:
-            intents[batch.texts] = of_texts[0]
-    return Emissions(data, lengths, predictor.chain, intents)
+    return get_shim(model).get_predictor(parameters).emissions(parameters, texts)
 
 
 def _forward_in_training(
@@ -283,10 +251,14 @@ def _forward_in_training(
     intents = np.zeros((len(texts), sizes.n_intents), dtype="float32")
     emissions = Emissions(data, lengths, parameters.chain(), intents)
     backprops = []
-    for batch in padded_batches(ids, lengths, MAX_TRAIN_CHARS, MAX_TRAIN_CHARS):
+    pieces = cut(lengths, MAX_TRAIN_LENGTH)
+    for batch in padded_batches(ids, pieces.lengths, MAX_TRAIN_CHARS, MAX_TRAIN_CHARS):
         inputs = (batch.ids, attrs["dropout_rate"], *map(batch.gather, contexts))
         outputs, backprop_rows = shim.begin_update(inputs)
-        rows, intents[batch.texts] = outputs
+        rows, of_pieces = outputs
+        # The beginning of a text that was cut says what it wants.
+        are_first = pieces.are_first[batch.texts]
+        intents[pieces.texts[batch.texts[are_first]]] = of_pieces[are_first]
         batch.scatter(rows, data)
         backprops.append((batch, backprop_rows))
 
@@ -295,7 +267,9 @@ def _forward_in_training(
             np.zeros_like(intents) if gradients.intents is None else gradients.intents
         )
         for batch, backprop_rows in backprops:
-            backprop_rows(batch.gather(gradients.data), d_intents[batch.texts])
+            d_pieces = d_intents[pieces.texts[batch.texts]]
+            d_pieces[~pieces.are_first[batch.texts]] = 0
+            backprop_rows(batch.gather(gradients.data), d_pieces)
         if gradients.transitions is not None:
             shim.add_gradient(TRANSITIONS, gradients.transitions)
         return []

@@ -9,16 +9,13 @@ Longer than other modules, as thinc's protocol of a shim is one class.
 """
 
 import contextlib
-import threading
 from typing import (
     Any,
     Callable,
     Dict,
     Iterator,
-    List,
     Mapping,
     Optional,
-    Sequence,
     Tuple,
     cast,
 )
@@ -27,17 +24,17 @@ import numpy as np
 from thinc.api import Optimizer
 from thinc.shims import Shim
 
+from ..locks import fork_safe_lock
 from ..types import Floats2d, Floats3d, FloatsXd
 from .learn_rates import LearnRates
 from .load_keras import network_module
-from .onnx_graph import Precision
 from .parameters import Parameters, require_network
 from .predictor import Predictor
 from .saved_weights import read_weights, write_weights
 from .shapes import TRANSITIONS, NetworkSizes, Untrained
 
 # One thread at a time replaces some of what has been learnt.
-_CHANGING = threading.Lock()
+_CHANGING = fork_safe_lock()
 # How far new vectors move apart before they are trained, a standard deviation.
 _SPREAD = 0.1
 
@@ -58,9 +55,7 @@ class KerasShim(Shim):
         depth: int,
         window: int = 0,
         crf: bool = False,
-        precision: Precision = "float32",
         threads: int = 1,
-        spinning: bool = False,
     ) -> None:
         """Make a shim.
 
@@ -71,10 +66,7 @@ class KerasShim(Shim):
         depth (int): Number of bidirectional LSTMs.
         window (int): Width of the convolution from the embedding to the tags; 0 for none.
         crf (bool): Whether transitions between tags are learnt.
-        precision (str): Of the weights that predict: "float32" or "int8". What is
-            trained and saved is float32 in any case.
         threads (int): Threads that one prediction may use.
-        spinning (bool): Whether idle prediction threads wait actively.
         """
         super().__init__(None)
         self.parameters = parameters
@@ -86,9 +78,7 @@ class KerasShim(Shim):
             "window": window,
             "crf": int(crf),
         }
-        self.precision = precision
         self.threads = threads
-        self.spinning = spinning
         self.learn_rates = LearnRates({}, component=self.component, depth=depth)
         self._n_steps = 0
         # Made from the above when needed:
@@ -147,13 +137,7 @@ class KerasShim(Shim):
         """
         predictor = self._predictor
         if predictor is None or not predictor.is_of(parameters):
-            predictor = Predictor(
-                parameters,
-                self.component,
-                precision=self.precision,
-                threads=self.threads,
-                spinning=self.spinning,
-            )
+            predictor = Predictor(parameters, self.component, threads=self.threads)
             self._predictor = predictor
         return predictor
 
@@ -253,22 +237,13 @@ class KerasShim(Shim):
             frozen=frozen if trainable else (*frozen, name),
         )
 
-    def predict(self, inputs: Sequence[np.ndarray]) -> List[FloatsXd]:
-        """Compute emissions and scores of intents, without TensorFlow.
-
-        inputs (Sequence[np.ndarray]): See `Predictor`.
-        RETURNS (List[FloatsXd]): See `Predictor`.
-        RAISES (ValueError): If nothing has been learnt yet.
-        """
-        return self.get_predictor(self.parameters)(inputs)
-
     def begin_update(
         self, inputs: Tuple[Any, ...]
     ) -> Tuple[Tuple[Floats3d, Floats2d], Callable[[Floats3d, Floats2d], None]]:
         """Compute emissions and scores of intents for training.
 
         inputs (Tuple[Any, ...]): Padded rows (texts, longest, n), the dropout; and
-            contextual vectors as a `Predictor` takes them.
+            contextual vectors (texts, longest, width) if the network takes them.
         RETURNS (Tuple[Tuple[Floats3d, Floats2d], Callable]): Emissions (texts, longest,
             tags) and scores of intents (texts, intents); and a callback that takes the
             gradients with respect to both and adds to the gradients of the arrays,

@@ -6,7 +6,6 @@ import numpy as np
 
 from ..features.name_matches import encode_matches, join_matches, perturb, split_matches
 from ..features.row_layout import RowLayout
-from ..features.short_text import encode_short
 from ..types import Ints1d, Ints2d
 from .parameters import Parameters
 
@@ -51,20 +50,3 @@ def rows_of_all(
     # Features count from 1.
     names = encode_matches(matches, int(lengths.sum()), layout.names - 1)
     return np.concatenate([rows, names], axis=1)
-
-
-def rows_of_one(parameters: Parameters, layout: RowLayout, text: str) -> Ints2d:
-    """Encode one short text, as `rows_of_all` would.
-
-    parameters (Parameters): The characters, pairs and names that are known.
-    layout (RowLayout): Where the vectors stand.
-    text (str): The text, neither empty nor as long as FEW_CHARS.
-    RETURNS (Ints2d): Rows of the stack (characters, n); 0 for nothing.
-    """
-    return encode_short(
-        str(text),
-        parameters.characters.id_of_char,
-        parameters.bigrams.id_of_key,
-        layout,
-        parameters.catalogue.finder,
-    )

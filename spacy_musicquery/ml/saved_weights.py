@@ -15,6 +15,8 @@ _FORMAT = 5
 _FORMAT_WITH_GRAPHS = 4
 # Of any side of an array: what is larger is damage, and no arithmetic overflows.
 _MAX_SIZE = 1 << 31
+# No training comes near, and no product or sum of a few such numbers overflows.
+_MAX_WEIGHT = 1e6
 
 
 class Weights(NamedTuple):
@@ -125,6 +127,9 @@ def _checked_arrays(arrays: Any, sizes: NetworkSizes) -> Dict[str, FloatsXd]:
             f"the array '{name}' does not have the shape {shape}",
         )
         require_sound(bool(np.isfinite(array).all()), f"the array '{name}' is not finite")
+        most = float(max(array.max(initial=0), -array.min(initial=0)))
+        problem = f"the array '{name}' has the weight {most:g}, larger than {_MAX_WEIGHT:g}"
+        require_sound(most <= _MAX_WEIGHT, problem)
     return {name: np.array(array, dtype="float32") for name, array in arrays.items()}
 
 

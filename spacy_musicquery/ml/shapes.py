@@ -1,7 +1,7 @@
 """The arrays of a tagger: what they are called and how large they are.
 
 They are all that is saved and all that extraction needs; the Keras network that
-is trained and the ONNX graph that extracts are both made from them.
+is trained, the taggers that extract and the ONNX graph are made from them.
 """
 
 from typing import Dict, NamedTuple, Tuple

@@ -32,7 +32,7 @@ from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from ..data.box_messages import rehearsal_texts
 from ..data.corpus import make_text_corpus
 from ..decoding.emissions import EmissionGradients, Emissions
-from ..errors import Errors, Warnings, bad_setting, excerpt, require_number
+from ..errors import Errors, Warnings, bad_setting, excerpt, require_name, require_number
 from ..features.catalogue import require_names
 from ..ml.architectures import set_parameters
 from ..ml.growth import grow, grow_chars, grow_output
@@ -63,6 +63,9 @@ from .query_finder import READING, QueryFinder
 from .scorer import music_query_score
 
 logger = logging.getLogger("spacy.music_query")
+
+# With more, the scores of each tag behind each other one fill the memory.
+MAX_LABELS = 1000
 
 default_model_config = """
 [model]
@@ -305,7 +308,8 @@ class MusicQuery(QueryFinder):
             the component is pretrained.
         teacher (Optional[Teacher]): Saved pipelines to learn from as well, such as
             `spacy_musicquery.Teacher.v1` gives; the saved component does not need them.
-        RAISES (ValueError): If there is no label to learn, or a setting does not fit.
+        RAISES (ValueError): If there is no label to learn, or too many; something cannot
+            name a label, an intent or a type; or a setting does not fit.
         """
         validate_get_examples(get_examples, "MusicQuery.initialize")
         if isinstance(labels, str):
@@ -348,8 +352,9 @@ class MusicQuery(QueryFinder):
             types = [*known_names, *sorted(set(new_names) - set(known_names))]
             parameters = self._shim.parameters.replace(
                 labels=tuple(dict.fromkeys(map(self._checked_label, wanted))),
-                intents=tuple(dict.fromkeys(intents)),
+                intents=tuple(dict.fromkeys(map(self._checked_intent, intents))),
             )
+            self._require_few(parameters.labels)
             catalogue_of_all = parameters.new_catalogue(types, known_names)
             catalogue_of_all.add(new_names)
             parameters = parameters.replace(catalogue=catalogue_of_all)
@@ -584,12 +589,13 @@ class MusicQuery(QueryFinder):
 
         label (str): The label.
         RETURNS (int): 0 if the label is already present, otherwise 1.
-        RAISES (ValueError): If it is no label.
+        RAISES (ValueError): If it is no label, or there are MAX_LABELS.
         """
         self._read_pretrained()
         if self._checked_label(label) in self.labels:
             return 0
         parameters = self.parameters.replace(labels=(*self.labels, label))
+        self._require_few(parameters.labels)
         if parameters.sizes is not None:
             self._labels_to_learn.append(label)
             self._grow(grow_output(parameters))
@@ -598,10 +604,18 @@ class MusicQuery(QueryFinder):
         return 1
 
     def _checked_label(self, label: str) -> str:
-        if not isinstance(label, str) or not label:
-            raise ValueError(Errors.MQ008.format(name=self.name, label=label))
+        require_name(self.name, "a label", label)
         self.vocab.strings.add(label)
         return label
+
+    def _require_few(self, labels: Sequence[str]) -> None:
+        if len(labels) > MAX_LABELS:
+            message = Errors.MQ262.format(name=self.name, n=len(labels), most=MAX_LABELS)
+            raise ValueError(message)
+
+    def _checked_intent(self, intent: str) -> str:
+        require_name(self.name, "an intent", intent)
+        return intent
 
     def _grow_chars(self, texts: List[str]) -> None:
         """Let the characters of texts become known, in the middle of training."""

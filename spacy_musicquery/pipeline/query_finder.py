@@ -5,7 +5,6 @@ Longer than other modules, as it is one class, in the order of spaCy's own compo
 """
 
 import logging
-import threading
 from functools import partial
 from pathlib import Path
 from typing import (
@@ -25,7 +24,6 @@ from typing import (
 )
 
 import numpy as np
-import srsly
 from spacy import util
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
@@ -33,10 +31,11 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 
 from ..decoding import bio
-from ..decoding.emissions import Emissions, probability_rows
+from ..decoding.emissions import Emissions
 from ..errors import Errors, Warnings, damaged, excerpt
-from ..features.batches import split_by_length
+from ..features.batches import portions, split_by_length
 from ..features.catalogue import require_names
+from ..locks import fork_safe_lock
 from ..ml.architectures import get_shim, predict, set_parameters
 from ..ml.keras_shim import KerasShim
 from ..ml.parameters import Parameters
@@ -62,9 +61,16 @@ logger = logging.getLogger("spacy.music_query")
 
 # One thread at a time reads what is pretrained or puts something else in its place, as
 # components cannot carry locks to other processes.
-READING = threading.RLock()
+READING = fork_safe_lock()
 # And one at a time counts.
-_COUNTING = threading.Lock()
+_COUNTING = fork_safe_lock()
+# Docs of which `pipe` keeps what was found: more are no faster, and leave the processor's
+# cache before they are annotated.
+_MOST_DOCS = 64
+# What is in work at once: characters, unless a single text has more; and, of as many texts,
+# the scores of each tag behind each other one.
+MAX_CHARS = 1 << 17
+MAX_SCORES = 1 << 25
 
 
 class Prediction(NamedTuple):
@@ -188,22 +194,25 @@ class QueryFinder(TrainablePipe):
         RETURNS (List[Prediction]): The queries of each text whose score reaches the
             threshold, if it asks to hear music, and its intents.
         """
-        found = [Prediction([], {}) for _ in texts]
         if not any(texts):
-            return found
+            return [Prediction([], {}) for _ in texts]
         parameters, threshold = self.parameters, self.cfg["threshold"]
-        emissions = predict(self.model, parameters, list(texts))
-        labels = parameters.labels
-        spans = bio.decode(emissions.data, emissions.lengths, emissions.chain)
+        if len(texts) > 1:
+            max_texts = MAX_SCORES // (parameters.n_tags or 1) ** 2
+            parts = portions(texts, MAX_CHARS, max_texts)
+            if len(parts) > 1:
+                return [prediction for part in parts for prediction in self.find(part)]
+        predictor = get_shim(self.model).get_predictor(parameters)
+        spans, probabilities = predictor.find(parameters, list(texts))
+        labels, intents = parameters.labels, parameters.intents
+        found = [
+            Prediction([], dict(zip(intents, row)) if text else {})
+            for text, row in zip(texts, probabilities)
+        ]
         for i, start, end, label, score in spans:
             start, end = strip_blanks(texts[i], start, end)
             if start < end and score >= threshold:
                 found[i].spans.append(FoundSpan(start, end, labels[label], score))
-        if emissions.intents.size:
-            probabilities = probability_rows(emissions.intents)
-            for text, prediction, row in zip(texts, found, probabilities):
-                if text:
-                    prediction.cats.update(zip(parameters.intents, row))
         listen_threshold = self.cfg["listen_threshold"]
         if listen_threshold and LISTEN in parameters.intents:
             for prediction in found:
@@ -240,12 +249,12 @@ class QueryFinder(TrainablePipe):
         """Apply the component to a stream of documents.
 
         stream (Iterable[Doc]): The documents.
-        batch_size (int): How many to predict at a time.
+        batch_size (int): How many to predict at a time, if they are few.
         YIELDS (Doc): The documents in order, each modified in place.
         """
         error_handler = self.get_error_handler()
         install_extensions()
-        for docs in util.minibatch(stream, size=batch_size):
+        for docs in util.minibatch(stream, size=min(batch_size, _MOST_DOCS)):
             batch = self._predicted(docs, error_handler)
             # Annotate each only when it is asked for, and let go of it then: the more
             # objects are alive, the longer Python's garbage collector takes.
@@ -380,16 +389,13 @@ class QueryFinder(TrainablePipe):
 
         exclude (Iterable[str]): Names of serialization fields to leave out.
         RETURNS (bytes): The serialized component.
+        RAISES (ValueError): If it could not be read again.
         """
-        parameters = self.parameters
-        settings = {**self.cfg, **self.label_data}
-        writers = {
-            "cfg": lambda: srsly.json_dumps(settings),
+        written = self._written(self.cfg, exclude)
+        writers: Dict[str, Callable[[], bytes]] = {
             "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
-            "model": lambda: write_model(self.model, parameters),
+            **{name: partial(bytes, data) for name, data in written.items()},
         }
-        if parameters.catalogue.types:
-            writers["catalogue"] = lambda: _write_names(parameters)
         return util.to_bytes(writers, exclude)
 
     def from_bytes(
@@ -418,19 +424,16 @@ class QueryFinder(TrainablePipe):
 
         path (Union[str, Path]): The directory; made if need be.
         exclude (Iterable[str]): Names of serialization fields to leave out.
+        RAISES (ValueError): If it could not be read again.
         """
-        parameters = self.parameters
-        sealed: Dict[str, bytes] = {}
-        if "model" not in exclude:
-            sealed["model"] = write_model(self.model, parameters)
-        if "catalogue" not in exclude and parameters.catalogue.types:
-            sealed["catalogue"] = _write_names(parameters)
-        digests = {name: sealed_files.digest_of(data) for name, data in sealed.items()}
-        settings = {**self._settings_to_save(), "digests": digests}
+        # Settings that were changed after the component was made: the config holds the
+        # others, and whoever loads it may override them.
+        before = self._configured
+        changed = {k: v for k, v in self.cfg.items() if v != before.get(k)}
+        written = self._written(changed, exclude)
         writers: Dict[str, Callable[[Path], Any]] = {
-            "cfg": lambda p: srsly.write_json(p, settings),
             "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
-            **{name: partial(_write, data) for name, data in sealed.items()},
+            **{name: partial(_write, data) for name, data in written.items()},
         }
         with atomic.complete_files(util.ensure_path(path)) as directory:
             util.to_disk(directory, writers, exclude)
@@ -465,6 +468,34 @@ class QueryFinder(TrainablePipe):
         self._install(saved)
         return self
 
+    def _written(
+        self, settings: Mapping[str, Any], exclude: Iterable[str]
+    ) -> Dict[str, bytes]:
+        """Settings, with the labels and intents, and what else is saved but the vocabulary,
+        by name, once it has been read again: whatever a component holds, nothing takes the
+        place of what was saved before that does not load."""
+        parameters, name = self.parameters, self.name
+        labels, intents = list(parameters.labels), list(parameters.intents)
+        sealed: Dict[str, bytes] = {}
+        try:
+            if "model" not in exclude:
+                sealed["model"] = write_model(self.model, parameters)
+            if "catalogue" not in exclude and parameters.catalogue.types:
+                names = parameters.catalogue.names()
+                sealed["catalogue"] = sealed_files.write_names(names)
+            sealed_files.require_room(sealed)
+            settings = {**settings, "labels": labels, "intents": intents}
+            cfg = sealed_files.write_settings(settings, sealed)
+            check_settings(name, {**self.cfg, **sealed_files.read_settings(cfg, name)})
+            if "model" in sealed:
+                model, data = self.model, sealed["model"]
+                read_model(model, data, component=name, labels=labels, intents=intents)
+            if "catalogue" in sealed:
+                sealed_files.read_names(sealed["catalogue"], name)
+        except ValueError as error:
+            raise ValueError(Errors.MQ260.format(name=name, problem=error)) from error
+        return {"cfg": cfg, **sealed}
+
     def _install(self, saved: Mapping[str, Any]) -> None:
         """Take over what was saved, once all of it has been read and agrees: of "cfg" the
         settings, of "model" the bytes, and of "catalogue" what reads its bytes, since only
@@ -472,6 +503,7 @@ class QueryFinder(TrainablePipe):
         with READING:
             settings, labels = self.cfg, self.label_data
             if "cfg" in saved:
+                sealed_files.require_known(saved["cfg"], self.cfg, self.name)
                 labels = {key: saved["cfg"].get(key, []) for key in labels}
                 settings = {**settings, **saved["cfg"]}
                 for other in ("digests", *labels):
@@ -510,16 +542,6 @@ class QueryFinder(TrainablePipe):
             catalogue = parameters.new_catalogue(types, before.catalogue.names())
             parameters = parameters.replace(catalogue=catalogue)
         return parameters
-
-    def _settings_to_save(self) -> Dict[str, Any]:
-        """The labels and intents, and settings that were changed after the component was made:
-        the config holds the others, and whoever loads it may override them."""
-        changed = {k: v for k, v in self.cfg.items() if v != self._configured.get(k)}
-        return {**changed, **self.label_data}
-
-
-def _write_names(parameters: Parameters) -> bytes:
-    return sealed_files.write_names(parameters.catalogue.names())
 
 
 def _write(data: bytes, path: Path) -> None:

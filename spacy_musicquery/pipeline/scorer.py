@@ -7,6 +7,7 @@ from spacy.scorer import PRFScore, Scorer
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from ..tokens.alignment import is_found_group
 from ..tokens.gold import CHECK
 from ..tokens.intents import best_intent
 
@@ -168,11 +169,11 @@ def _entities(doc: Doc, labels: Optional[Sequence[str]]) -> Set[CharSpan]:
 
 def _queries(doc: Doc, key: str, labels: Optional[Sequence[str]]) -> Set[CharSpan]:
     """What a model found, by exact offsets."""
-    if key not in doc.spans:
+    if key not in doc.spans or not is_found_group(doc.spans[key]):
         return set()
     return {
         (span["start"], span["end"], span["label"])
-        for span in doc.spans[key].attrs.get("char_spans", ())
+        for span in doc.spans[key].attrs["char_spans"]
         if labels is None or span["label"] in labels
     }
 

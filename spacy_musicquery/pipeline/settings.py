@@ -2,7 +2,7 @@
 
 from typing import Any, Dict, get_args
 
-from ..errors import bad_setting, require_number
+from ..errors import bad_setting, is_name, require_number
 from ..tokens.alignment import AlignmentMode
 
 
@@ -23,7 +23,7 @@ def check_settings(name: str, settings: Dict[str, Any]) -> None:
         if type(settings[switch]) is not bool:
             raise bad_setting(name, switch, settings[switch], "true or false")
     key = settings["spans_key"]
-    if not isinstance(key, str) or not key:
+    if not is_name(key):
         raise bad_setting(name, "spans_key", key, "a string that is not empty")
     mode = settings["alignment_mode"]
     if mode not in get_args(AlignmentMode):

@@ -4,12 +4,13 @@ moment, leaves what was there before or what was saved, and never half of each."
 import ctypes
 import errno
 import os
+import re
 import shutil
 import time
 import uuid
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator, Optional, Set, Union
+from typing import TYPE_CHECKING, Any, Iterator, List, Optional, Set, Tuple, Union
 
 import srsly
 
@@ -24,6 +25,12 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _SUFFIX = ".saving"
+# Ours have 32 digits: a folder of somebody else's has not.
+_LEFTOVER = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{32}\.saving", re.DOTALL)
+# What systems and file systems say that cannot write out a directory, or not on demand.
+_CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF}
+# How often another process may take the directory that is being made for a leftover.
+_ATTEMPTS = 100
 # What `Language.to_disk` writes besides the components.
 _PARTS = {"config.cfg", "meta.json", "tokenizer", "vocab"}
 _AT_FDCWD = -100
@@ -44,7 +51,9 @@ def save(nlp: "Language", path: Union[str, Path]) -> None:
     nlp (Language): The pipeline.
     path (Union[str, Path]): The directory; made if need be. Files in it that are no part of
         a pipeline stay.
-    RAISES (ValueError): If it is there and holds something else than a pipeline.
+    RAISES (ValueError): If it is there and holds something else than a pipeline, or if what
+        is saved could not be read again; the old one then is still there.
+    RAISES (OSError): If it cannot be written, or not be written out to the disk.
     """
     directory = Path(os.path.realpath(path))
     others = _others(directory)
@@ -71,6 +80,7 @@ def _others(directory: Path) -> Set[str]:
         components = srsly.read_json(directory / "meta.json").get("components")
     if not isinstance(components, list):
         components = []
+    names -= {name for name in names if _LEFTOVER.fullmatch(name)}  # of a killed save
     return names - _PARTS - {name for name in components if isinstance(name, str)}
 
 
@@ -106,25 +116,20 @@ def unfinished_directory(directory: Path) -> Iterator[Path]:
     directory (Path): The other one.
     YIELDS (Path): The new one, which is locked: no other process takes it for a leftover.
         What is there in the end is removed.
+    RAISES (PermissionError): If nothing can be made in either.
     """
     parent = directory.parent
     parent.mkdir(parents=True, exist_ok=True)
-    if not os.access(parent, os.W_OK):
+    if directory.is_dir() and not os.access(parent, os.W_OK):
         parent = directory
-    for leftover in parent.glob(f".{directory.name}.*{_SUFFIX}"):
-        if (lock := lock_directory(leftover)) is not None:
-            shutil.rmtree(leftover, ignore_errors=True)
-            os.close(lock)
-    unfinished = parent / f".{directory.name}.{uuid.uuid4().hex}{_SUFFIX}"
+    _remove_leftovers(parent, directory.name)
     try:
-        unfinished.mkdir()
+        unfinished, held = _make_locked(parent, directory.name)
     except PermissionError:
         # On Windows, `os.access` says of every directory that it can be written.
         if parent == directory or not directory.is_dir():
             raise
-        unfinished = directory / unfinished.name
-        unfinished.mkdir()
-    held = lock_directory(unfinished)
+        unfinished, held = _make_locked(directory, directory.name)
     try:
         yield unfinished
     finally:
@@ -140,15 +145,62 @@ def lock_directory(path: Path) -> Optional[int]:
     RETURNS (Optional[int]): The descriptor; None if another process has locked it, or the
         system knows no such locks.
     """
+    try:
+        return _lock(path)
+    except OSError:
+        return None
+
+
+def _remove_leftovers(parent: Path, name: str) -> None:
+    """Remove what killed processes have left that were writing a directory."""
+    leftovers: List[Path] = []
+    with suppress(PermissionError):  # what can be written cannot always be listed
+        leftovers = list(parent.iterdir())
+    for leftover in leftovers:
+        match = _LEFTOVER.fullmatch(leftover.name)
+        if match is None or match["name"] != name:
+            continue
+        with suppress(OSError):  # another process is writing it, or has removed it
+            if (lock := _lock(leftover)) is not None:
+                shutil.rmtree(leftover, ignore_errors=True)
+                os.close(lock)
+
+
+def _make_locked(parent: Path, name: str) -> Tuple[Path, Optional[int]]:
+    """Make a directory that is locked, if the system has locks. Before it is, another
+    process may take it for a leftover: then another one is made."""
+    for _ in range(_ATTEMPTS):
+        path = parent / f".{name}.{uuid.uuid4().hex}{_SUFFIX}"
+        path.mkdir()
+        try:
+            held = _lock(path)
+        except (BlockingIOError, FileNotFoundError):
+            continue
+        if held is None or _is_at(path, held):
+            return path, held
+        os.close(held)
+    raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(parent))
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Whether a directory that was opened is still where it was."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    return False
+
+
+def _lock(path: Path) -> Optional[int]:
+    """Lock a directory until its descriptor is closed or the process ends; None if the system
+    knows no such locks. Raises a BlockingIOError if another process has locked it."""
     if fcntl is None:
         return None
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
-        return None
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
+        os.close(descriptor)
+        raise
+    except OSError:  # a file system without locks
         os.close(descriptor)
         return None
     return descriptor
@@ -160,7 +212,9 @@ def replace_directory(directory: Path, new: Path) -> None:
     directory (Path): The place. What is there, if anything is, is removed.
     new (Path): What is to be there, complete; beside it or in it. Afterwards it is gone, or
         is the old one.
+    RAISES (OSError): If it cannot be done, or the system cannot write it out to the disk.
     """
+    _keep_modes(directory, new)
     _sync(new)
     try:
         if not directory.exists():
@@ -180,7 +234,20 @@ def replace_directory(directory: Path, new: Path) -> None:
         if error.errno not in (errno.EBUSY, errno.EXDEV, errno.EINVAL):
             raise
         _move_files(directory, new)  # a mount point
-    _sync_one(directory.parent)
+    try:
+        _sync_one(directory.parent)
+    except OSError as error:
+        problem = Errors.MQ261.format(path=directory, problem=error.strerror)
+        raise OSError(error.errno, problem) from error
+
+
+def _keep_modes(directory: Path, new: Path) -> None:
+    """Let whoever could read and write what is replaced do so with what replaces it."""
+    for path in (new, *new.rglob("*")):
+        old = directory / path.relative_to(new)
+        if not path.is_symlink() and not old.is_symlink() and old.exists():
+            with suppress(PermissionError):  # of somebody else, linked from there
+                shutil.copymode(old, path)
 
 
 def _rename(source: Path, target: Path) -> None:
@@ -248,16 +315,21 @@ def _sync(directory: Path) -> None:
     """See to it that a directory outlives a loss of power."""
     for folder, _, files in os.walk(directory):
         for name in files:
-            _sync_one(Path(folder, name))
+            if Path(folder, name).is_file():  # pipes and links to nothing hold no data
+                _sync_one(Path(folder, name))
         _sync_one(Path(folder))
 
 
 def _sync_one(path: Path) -> None:
-    # Some systems open no directories, and what is linked may not be readable.
-    with suppress(OSError):
+    try:
         # Windows writes out only what is open for writing.
         descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    except PermissionError:
+        return  # some systems open no directories, and what is linked may not be readable
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise
+    finally:
+        os.close(descriptor)

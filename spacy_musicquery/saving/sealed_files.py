@@ -1,17 +1,18 @@
 """Saved components: read with clear errors, whatever the files hold."""
 
 import hashlib
+import json
 import os
 import stat
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Dict, Iterator, List, Optional
+from typing import IO, Any, Collection, Dict, Iterator, List, Mapping, Optional, Union
 
 import srsly
 import srsly.msgpack
 
-from ..errors import Errors, SavedModelError, damaged
+from ..errors import Errors, SavedModelError, damaged, excerpt, is_name
 from . import limited_msgpack
 
 # No model of ours comes near.
@@ -21,8 +22,14 @@ _MAX_SETTINGS_BYTES = 1 << 24
 _LARGE_FILE_BYTES = 1 << 24
 _CHUNK_BYTES = 1 << 20
 
+# What is sealed beside the settings; and the settings themselves, whose digest is of all of
+# their file with this in the place of the digest.
+_SEALED = {"model", "catalogue"}
+_SETTINGS = "cfg"
+_NO_DIGEST = "0" * 64
+
 # A small file must not fill the memory when it is inflated: names shrink to a half, or to a
-# tenth where they are numbered.
+# tenth where they are numbered. Those that shrink to less are not compressed.
 _MAX_INFLATION = 32
 _ALWAYS_INFLATED = 1 << 20
 
@@ -50,6 +57,20 @@ def unseal(sealed: bytes, component: str, name: str = "model") -> bytes:
     if hashlib.sha256(data).digest() != digest:
         raise damaged(component, f"its {name}'s checksum is wrong")
     return data
+
+
+def require_room(sealed: Mapping[str, bytes]) -> None:
+    """Refuse to write what is too large to be read.
+
+    sealed (Mapping[str, bytes]): Sealed files, by name.
+    RAISES (ValueError): If one is.
+    """
+    for name, data in sealed.items():
+        if len(data) > _MAX_FILE_BYTES:
+            raise ValueError(
+                f"the file '{name}' would have {len(data):,} bytes, and may have "
+                f"{_MAX_FILE_BYTES:,}."
+            )
 
 
 def digest_of(sealed: bytes) -> str:
@@ -129,6 +150,28 @@ def read_message(data: bytes, component: str) -> Dict[str, bytes]:
     return message
 
 
+def write_settings(settings: Mapping[str, Any], sealed: Mapping[str, bytes]) -> bytes:
+    """Write a component's settings.
+
+    settings (Mapping[str, Any]): The settings, in what JSON can hold.
+    sealed (Mapping[str, bytes]): The files that are saved with them, sealed, by name.
+    RETURNS (bytes): What `read_settings` reads: JSON, with the checksums of the files and
+        of itself.
+    RAISES (ValueError): If there is something that JSON cannot hold, or too much.
+    """
+    digests = {name: digest_of(data) for name, data in sealed.items()}
+    message = {"digests": {_SETTINGS: _NO_DIGEST, **digests}, **settings}
+    try:
+        text = json.dumps(message, ensure_ascii=False, allow_nan=False, indent=2)
+        data = text.encode()
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"its settings: {error}.") from error
+    if len(data) > _MAX_SETTINGS_BYTES:
+        problem = f"{len(data):,} bytes, and may have {_MAX_SETTINGS_BYTES:,}"
+        raise ValueError(f"its settings would have {problem}.")
+    return data.replace(_NO_DIGEST.encode(), hashlib.sha256(data).hexdigest().encode(), 1)
+
+
 def read_settings_file(path: Path, component: str) -> Dict[str, Any]:
     """Read the settings of a saved component.
 
@@ -141,10 +184,27 @@ def read_settings_file(path: Path, component: str) -> Dict[str, Any]:
         return read_settings(file.read(_MAX_SETTINGS_BYTES), component)
 
 
-def read_settings(data: bytes, component: str) -> Dict[str, Any]:
+def require_known(settings: Mapping[str, Any], known: Collection[str], name: str) -> None:
+    """Refuse settings without a checksum that no version without one has written: a bit of
+    the checksum's own name may have been lost.
+
+    settings (Mapping[str, Any]): What `read_settings` returned.
+    known (Collection[str]): The names of the settings, without labels and intents.
+    name (str): The component's name, for the error.
+    RAISES (SavedModelError): If there is something else.
+    """
+    if _SETTINGS in settings["digests"]:
+        return
+    unknown = {*settings} - {*known, "labels", "intents", "digests"}
+    unknown |= {*settings["digests"]} - _SEALED
+    if unknown:
+        raise damaged(name, f"its settings are unknown: {excerpt(ascii(sorted(unknown)))}")
+
+
+def read_settings(data: Union[bytes, str], component: str) -> Dict[str, Any]:
     """Read a component's saved settings.
 
-    data (bytes): JSON.
+    data (Union[bytes, str]): JSON. What versions before 0.2 wrote has no checksum of itself.
     component (str): The component's name, for the error.
     RETURNS (Dict[str, Any]): The settings; labels and intents are among them, and
         "digests", the checksums of the files that were saved with them.
@@ -161,6 +221,12 @@ def read_settings(data: bytes, component: str) -> Dict[str, Any]:
     digests = settings.setdefault("digests", {})
     if not isinstance(digests, dict) or not _is_names(list(digests.values())):
         raise damaged(component, "its settings hold no checksums")
+    if _SETTINGS in digests:
+        digest = digests[_SETTINGS].encode()
+        data = data.encode() if isinstance(data, str) else data
+        blank = data.replace(digest, _NO_DIGEST.encode(), 1)
+        if hashlib.sha256(blank).hexdigest().encode() != digest:
+            raise damaged(component, "the checksum of its settings is wrong")
     return settings
 
 
@@ -170,7 +236,11 @@ def write_names(names: Dict[str, List[str]]) -> bytes:
     names (Dict[str, List[str]]): Names by type.
     RETURNS (bytes): What `read_names` reads: msgpack, compressed and sealed.
     """
-    return seal(zlib.compress(srsly.msgpack_dumps(names), 9))
+    message = srsly.msgpack_dumps(names)
+    compressed = zlib.compress(message, 9)
+    if len(message) > _max_inflated(compressed):
+        compressed = zlib.compress(message, 0)
+    return seal(compressed)
 
 
 def read_names(data: bytes, component: str) -> Dict[str, List[str]]:
@@ -182,16 +252,20 @@ def read_names(data: bytes, component: str) -> Dict[str, List[str]]:
     RAISES (SavedModelError): If they are damaged.
     """
     compressed = unseal(data, component, "catalogue")
-    max_bytes = max(len(compressed) * _MAX_INFLATION, _ALWAYS_INFLATED)
     try:
         inflater = zlib.decompressobj()
-        message = inflater.decompress(compressed, max_bytes)
+        message = inflater.decompress(compressed, _max_inflated(compressed))
         if not inflater.eof:
             raise ValueError("it is cut short, or larger than any catalogue")
         return _unpack_names(message)
     except Exception as error:  # whatever msgpack makes of damaged bytes
         problem = f"its catalogue is damaged ({type(error).__name__}: {error})"
         raise damaged(component, problem) from error
+
+
+def _max_inflated(compressed: bytes) -> int:
+    """How many bytes a catalogue may have."""
+    return max(len(compressed) * _MAX_INFLATION, _ALWAYS_INFLATED)
 
 
 def _unpack_names(message: bytes) -> Dict[str, List[str]]:
@@ -220,7 +294,7 @@ def _is_names(value: Any) -> bool:
     """Whether it is a list of different strings, none of them empty."""
     return (
         isinstance(value, list)
-        and all(isinstance(item, str) and item for item in value)
+        and all(map(is_name, value))
         and len(set(value)) == len(value)
     )
 

@@ -2,7 +2,17 @@
 
 import logging
 from collections import Counter
-from typing import Any, Collection, Dict, List, Literal, NamedTuple, Sequence, Tuple
+from typing import (
+    Any,
+    Collection,
+    Dict,
+    List,
+    Literal,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from spacy.tokens import Doc, Span, SpanGroup
 
@@ -15,6 +25,9 @@ AlignmentMode = Literal["strict", "contract", "expand", "split"]
 # What happens to queries that begin or end inside a token.
 Change = Literal["widened", "cut", "dropped"]
 CHANGES: Tuple[Change, ...] = ("widened", "cut", "dropped")
+
+# What `attrs["char_spans"]` says of each query.
+_CHAR_SPAN = {"start", "end", "label", "score"}
 
 SCORE_EXTENSION = "music_query_score"
 
@@ -82,6 +95,8 @@ def align(doc: Doc, found: Sequence[FoundSpan], mode: AlignmentMode) -> Aligned:
     spans = aligned.spans
     for start, end, label, score in found:
         span = doc.char_span(start, end, label=label, alignment_mode=mode)
+        if span is not None and mode == "contract":
+            span = _without_blanks(span)
         if span is None or (spans and span.start < spans[-1].end):
             changes["dropped"] += 1
             continue
@@ -92,11 +107,24 @@ def align(doc: Doc, found: Sequence[FoundSpan], mode: AlignmentMode) -> Aligned:
     return aligned
 
 
+def _without_blanks(span: Span) -> Optional[Span]:
+    """What is left of a span without the tokens at its edges that begin or end with a blank,
+    as no entity may; None if that is nothing."""
+    start, end = 0, len(span)
+    while start < end and span[start].text[:1].isspace():
+        start += 1
+    while start < end and span[end - 1].text[-1:].isspace():
+        end -= 1
+    if start == end:
+        return None
+    return Span(span.doc, span.start + start, span.start + end, span.label)
+
+
 def _tokens_are_chars(doc: Doc) -> bool:
     """Whether every token is one character with no blank behind it, so that offsets
     of characters are offsets of tokens: true if the last one begins where it then must."""
     last = doc[-1]
-    return last.idx == len(doc) - 1 and len(last.text_with_ws) == 1
+    return last.idx == len(doc) - 1 and len(last) == 1 and not last.whitespace_
 
 
 def set_group(
@@ -122,7 +150,7 @@ def set_group(
         char_spans.append({"start": start, "end": end, "label": label, "score": score})
     # What is behind the proxy, since every message comes here.
     old = doc.spans.data.get(key)
-    if old is not None and "char_spans" in old.attrs:
+    if old is not None and is_found_group(old):
         scored = [
             (span, score)
             for span, score in _scored_spans(doc, old)
@@ -134,6 +162,34 @@ def set_group(
         char_spans = sorted([*others, *char_spans], key=_place_of_char_span)
     attrs = {"scores": scores, "char_spans": char_spans}
     doc.spans.data[key] = SpanGroup(doc, name=key, spans=spans, attrs=attrs)
+
+
+def is_found_group(group: SpanGroup) -> bool:
+    """Tell whether a group is one that `set_group` has written: another component, or who
+    loads Docs, may have put anything under its key.
+
+    group (SpanGroup): Any group.
+    RETURNS (bool): Whether it has "scores" and "char_spans" as they are written.
+    """
+    char_spans, scores = group.attrs.get("char_spans"), group.attrs.get("scores")
+    return (
+        isinstance(char_spans, (list, tuple))
+        and isinstance(scores, (list, tuple))
+        and all(map(_is_char_span, char_spans))
+        and all(isinstance(score, (int, float)) for score in scores)
+    )
+
+
+def _is_char_span(found: Any) -> bool:
+    return (
+        isinstance(found, dict)
+        and found.keys() >= _CHAR_SPAN
+        and isinstance(found["label"], str)
+        and isinstance(found["score"], (int, float))
+        and type(found["start"]) is int
+        and type(found["end"]) is int
+        and 0 <= found["start"] < found["end"]
+    )
 
 
 def _scored_spans(doc: Doc, group: SpanGroup) -> List[Tuple[Span, float]]:

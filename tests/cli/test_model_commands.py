@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from html.parser import HTMLParser
 
 import pytest
 import spacy
@@ -91,6 +92,96 @@ def test_extract_survives_bad_bytes_and_any_line_ending(trained_path):
     found = [json.loads(line) for line in result.stdout.decode().splitlines()]
     assert [item["text"] for item in found] == [TEXT, "", "  ", "\ufffd\ufffd", TEXT]
     assert found[0]["music_query"] == found[-1]["music_query"] != []
+
+
+def test_extract_leaves_out_lines_that_are_too_long(trained_path, monkeypatch):
+    nlp = spacy.load(trained_path)
+    nlp.max_length = 20
+    module = sys.modules["spacy_musicquery.cli.extract"]  # the command has its name
+    monkeypatch.setattr(module, "load_pipeline", lambda path: nlp)
+    texts = [
+        TEXT,
+        "晴" * 20,
+        "晴" * 21,
+        TEXT,
+        "a" * 100_000,
+        "😀" * 3_000_000,
+        TEXT,
+        "b" * 21,
+    ]
+    result = invoke("extract", stdin="\n".join(texts))
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [item["text"] for item in found] == [TEXT, "晴" * 20, TEXT, TEXT]
+    assert all(item["music_query"] for item in found if item["text"] == TEXT)
+    told = [line for line in result.stderr.splitlines() if "standard input" in line]
+    assert [re.search(r"input:(\d+): the line is longer", line)[1] for line in told] == [
+        "3",
+        "5",
+        "6",
+        "8",
+    ]
+    assert result.exit_code == 1
+
+
+# Every element of a page, and what it may be.
+PLAIN = {
+    "html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "ul", "li", "small",
+    "br", "span", "div", "mark", "table", "tr", "th", "td", "figure",
+}  # fmt: skip
+
+
+class Page(HTMLParser):
+    """What a browser makes of a page: its elements, what they have, and its text."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements, self.attributes, self.texts = set(), set(), []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "'><svg/onload=alert(1)>",
+    "</style></title><script>alert(1)</script>",
+    "&lt;script&gt;",
+    "{{7*7}}<iframe src=//evil.example>",
+]
+
+
+def test_labels_and_texts_are_no_markup_in_any_page(tmp_path):
+    hostile = "".join(HOSTILE)
+    nlp = spacy.blank("zh")
+    component = nlp.add_pipe("music_query")
+    component.set_catalogue({"artist": ["周杰伦"]})
+    component.parameters = component.parameters.replace(labels=(hostile,))
+    nlp.to_disk(tmp_path / "model")
+    text = hostile + "播放周杰伦的晴天"
+    spans = [{"start": len(hostile), "end": len(text), "label": hostile}]
+    data = tmp_path / "<b onclick=x>.jsonl"
+    srsly.write_jsonl(data, [{"text": text, "spans": spans}])
+    pages = tmp_path / "errors.html", tmp_path / "extract.html"
+    model = ("--model", tmp_path / "model")
+    for result in (
+        invoke("errors", tmp_path / "model", data, "--html", pages[0]),
+        invoke("extract", text, *model, "--html", pages[1]),
+    ):
+        assert result.exit_code == 0, result.output
+    for path in pages:
+        page = Page(path.read_text(encoding="utf8"))
+        assert page.elements <= PLAIN
+        assert not any(name.startswith("on") or name == "src" for name in page.attributes)
+        # Labels and texts stand there as they are.
+        shown = "".join(page.texts)
+        assert shown.count(hostile) >= 2
+    assert "<b onclick=x>.jsonl" in "".join(Page(pages[0].read_text()).texts)
 
 
 def test_extract_answers_each_line_as_it_comes(trained_path):

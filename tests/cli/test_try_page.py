@@ -11,6 +11,7 @@ from urllib.request import urlopen
 
 import pytest
 import spacy
+import srsly
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -80,8 +81,8 @@ def answers(server, port):
 
 
 @pytest.fixture
-def browser(port, tmp_path):
-    """A browser that shows the page."""
+def empty_browser(tmp_path):
+    """A browser that shows nothing yet."""
     if not (BROWSER and DRIVER):
         pytest.skip("chromium and chromedriver are not on this machine")
     options = webdriver.ChromeOptions()
@@ -101,10 +102,16 @@ def browser(port, tmp_path):
         options.add_argument(f"--{flag}")
     browser = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
     try:
-        browser.get(f"http://127.0.0.1:{port}")
         yield browser
     finally:
         browser.quit()
+
+
+@pytest.fixture
+def browser(port, empty_browser):
+    """A browser that shows the page."""
+    empty_browser.get(f"http://127.0.0.1:{port}")
+    return empty_browser
 
 
 def wait_for(browser, condition):
@@ -183,6 +190,37 @@ def test_nothing_is_cut_off_and_everybody_can_use_it(browser, width):
     assert faults == []
 
 
+@pytest.mark.slow
+def test_pages_of_hostile_labels_run_nothing_in_a_browser(empty_browser, tmp_path):
+    run = "window.ran=1;document.title='ran'"
+    label = (
+        f'<script>{run}</script><img src=x onerror="{run}"><svg/onload="{run}">'
+        f'</style></mark></span><iframe src="javascript:{run}"></iframe>'
+    )
+    nlp = spacy.blank("zh")
+    component = nlp.add_pipe("music_query")
+    component.parameters = component.parameters.replace(labels=(label,))
+    nlp.to_disk(tmp_path / "model")
+    text = label + MESSAGE
+    record = {"text": text, "spans": [{"start": 0, "end": len(label), "label": label}]}
+    srsly.write_jsonl(tmp_path / "data.jsonl", [record])
+    pages = tmp_path / "errors.html", tmp_path / "extract.html"
+    model = str(tmp_path / "model")
+    for command in (
+        ["errors", model, str(tmp_path / "data.jsonl"), "--html", str(pages[0])],
+        ["extract", text, "--model", model, "--html", str(pages[1])],
+    ):
+        assert CliRunner().invoke(app, command).exit_code == 0
+    for path in pages:
+        empty_browser.get(path.as_uri())
+        shown = empty_browser.execute_script("return document.body.textContent")
+        assert label in shown and "周杰伦的晴天" in shown
+        for what in ("script", "img", "iframe", "mark svg"):
+            assert empty_browser.find_elements(By.CSS_SELECTOR, what) == []
+        assert empty_browser.execute_script("return window.ran") is None
+        assert empty_browser.title != "ran"
+
+
 def test_nobody_else_is_served(port):
     """As the kernel tells it: addresses in hexadecimal, 0A for a socket that listens."""
     tables = [path for path in map(Path, SOCKETS) if path.exists()]
@@ -192,6 +230,31 @@ def test_nobody_else_is_served(port):
     listening = [fields[1] for fields in sockets if fields[3] == "0A"]
     of_port = [address for address in listening if address.endswith(f":{port:04X}")]
     assert of_port == [f"0100007F:{port:04X}"]
+
+
+def shake_hands(port, host, origin):
+    """The answer to a browser that wants to open a WebSocket, as a page does."""
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
+        lines = (
+            "GET /_stcore/stream HTTP/1.1",
+            f"Host: {host}",
+            f"Origin: http://{origin}",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            "Sec-WebSocket-Version: 13",
+        )
+        connection.sendall("".join(f"{line}\r\n" for line in (*lines, "")).encode())
+        return int(connection.recv(1024).split()[1])
+
+
+def test_only_the_page_itself_is_answered(port):
+    for host in ("127.0.0.1", "localhost"):
+        assert shake_hands(port, f"{host}:{port}", f"{host}:{port}") == 101
+    # A name of somebody else's that has come to stand for this machine.
+    for host in ("evil.example", "127.0.0.1.evil.example", "localhost.evil.example"):
+        assert shake_hands(port, f"{host}:{port}", f"{host}:{port}") == 403
+    assert shake_hands(port, f"127.0.0.1:{port}", "evil.example") == 403
 
 
 @pytest.fixture
@@ -272,6 +335,17 @@ def test_messages_are_no_html(open_page):
     say_there(page, "<b>我想听</b>晴天")
     (html,) = results(page)
     assert "&lt;b&gt;" in html and "<b>" not in html
+
+
+def test_labels_are_no_html(open_page, tmp_path):
+    nlp = spacy.blank("zh")
+    component = nlp.add_pipe("music_query")
+    label = "<script>alert(1)</script>"
+    component.parameters = component.parameters.replace(labels=(label,))
+    nlp.to_disk(tmp_path)
+    page = open_page(tmp_path)
+    html = page.get("html")[0].proto.body
+    assert "&lt;script&gt;" in html and "<script" not in html
 
 
 def test_a_pipeline_of_ones_own_without_a_catalogue(open_page, trained_path):

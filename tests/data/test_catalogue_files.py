@@ -1,7 +1,10 @@
 import json
+from contextlib import suppress
 
 import pytest
 import spacy
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from spacy_musicquery.cli import app
@@ -162,3 +165,89 @@ def test_config_takes_a_catalogue(tmp_path):
     again = spacy.util.load_model_from_config(nlp.config.merge(settings))
     again.initialize(lambda: make_examples(again))
     assert again.get_pipe("music_query").catalogue == {"artist": ["周杰伦"]}
+
+
+@pytest.mark.parametrize(
+    "type_name",
+    [
+        "/etc/passwd",
+        "../out",
+        "..",
+        ".",
+        "a/b",
+        "a\\b",
+        "a.b",
+        ".txt",
+        "",
+        " a",
+        "a\n",
+        "C:x",
+    ],
+)
+def test_a_type_names_a_file_in_the_folder_or_none(tmp_path, type_name):
+    folder = tmp_path / "in" / "here"
+    with pytest.raises(ValueError, match="MQ263"):
+        write_catalogue({"artist": ["周杰伦"], type_name: ["晴天"]}, folder)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("type_name", ["artist", "歌手 2", "a-b_c", "MUSIC_QUERY"])
+def test_types_are_read_as_they_were_written(tmp_path, type_name):
+    write_catalogue({type_name: ["晴天"]}, tmp_path)
+    assert read_catalogue([tmp_path]) == {type_name: ["晴天"]}
+
+
+ANY_NAME = st.text('a甲# \t\n\r\x0b\x85\u2028\ufeff\ud800\x00,"', max_size=4)
+
+
+@given(ANY_NAME | st.just("a" * 200) | st.just("a" * 201))
+def test_a_name_is_read_as_it_was_written_or_refused(tmp_path_factory, name):
+    folder = tmp_path_factory.mktemp("names")
+    try:
+        write_catalogue({"title": [name, "晴天"]}, folder)
+    except ValueError as error:
+        assert "MQ264" in str(error) and not any(folder.iterdir())
+        # What a line can hold is not refused.
+        lines = f"{name}\n晴天\n".encode(errors="replace")
+        (folder / "title.txt").write_bytes(lines)
+        with suppress(ValueError):
+            assert read_catalogue([folder])["title"] != [name, "晴天"]
+    else:
+        assert read_catalogue([folder]) == {"title": [name, "晴天"]}
+
+
+def test_a_file_without_a_type_is_told(tmp_path):
+    write(tmp_path / "title.txt", "晴天\n")
+    for hidden in (".txt", ".title.txt", "._title.txt"):
+        write(tmp_path / hidden, "七里香\n")
+        # Hidden files are no part of a folder of names.
+        assert read_catalogue([tmp_path]) == {"title": ["晴天"]}
+        with pytest.raises(ValueError, match=r"MQ060.*says no type"):
+            read_catalogue([tmp_path / hidden])
+        assert read_catalogue([tmp_path / hidden], "title") == {"title": ["七里香"]}
+
+
+def test_names_command_writes_nowhere_else(tmp_path):
+    spans = [{"start": 2, "end": 4, "label": "/outside"}]
+    data = write(tmp_path / "a.json", json.dumps([{"text": "播放晴天", "spans": spans}]))
+    for label in (str(tmp_path / "outside"), "../outside"):
+        spans[0]["label"] = label
+        write(data, json.dumps([{"text": "播放晴天", "spans": spans}]))
+        result = run("names", data, tmp_path / "out")
+        assert result.exit_code == 1 and "MQ263" in result.output
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json"]
+    types = write(tmp_path / "types.json", json.dumps({label: "title"}))
+    assert run("names", data, tmp_path / "out", "--types", types).exit_code == 0
+    assert read_catalogue([tmp_path / "out"]) == {"title": ["晴天"]}
+
+
+def test_names_command_leaves_out_what_no_line_can_hold(tmp_path):
+    text = "播放晴\n天和七里香"
+    spans = [
+        {"start": 2, "end": 5, "label": "title"},
+        {"start": 6, "end": 9, "label": "title"},
+    ]
+    data = write(tmp_path / "a.json", json.dumps([{"text": text, "spans": spans}]))
+    result = run("names", data, tmp_path / "out")
+    assert result.exit_code == 0 and "1 names are left out" in result.output
+    assert read_catalogue([tmp_path / "out"]) == {"title": ["七里香"]}

@@ -194,6 +194,12 @@ def test_prodigy_records_are_read_and_only_accepted_ones_kept(tmp_path):
             "overlaps",
         ),
         ({"text": "放红豆", "music_query": "红豆", "intent": 3}, "intent"),
+        ({"text": "放红豆", "music_query": "红豆", "intent": ""}, "not empty"),
+        ({"text": "放红豆", "music_query": "红豆", "intent": "\ud800"}, "ud800"),
+        (
+            {"text": "放红豆", "spans": [{"start": 1, "end": 3, "label": "a\udfff"}]},
+            "udfff",
+        ),
         (["放红豆", "红豆"], "a list"),
         ("放红豆", "a string"),
         (None, "null"),

@@ -9,6 +9,7 @@ from spacy.training import Example
 from thinc.api import Adam
 
 from spacy_musicquery.features.catalogue import Catalogue
+from spacy_musicquery.ml.predictor import Predictor
 from spacy_musicquery.pipeline import query_finder
 from spacy_musicquery.training.distillation import load_teacher
 from spacy_musicquery.training.rehearsal import make_rehearsal
@@ -125,19 +126,19 @@ def test_a_first_message_does_not_take_a_set_up_back(from_trained, monkeypatch):
     go_on.set()
     message.join()
     set_up.join()
-    assert "诵" in component(nlp).parameters.characters.id_of_char
+    assert "诵" in component(nlp).parameters.characters.chars
 
 
 def test_a_message_is_read_with_the_labels_of_its_weights(trained_path, monkeypatch):
     nlp = spacy.load(trained_path)
-    pipe, predict = component(nlp), query_finder.predict
+    pipe, find = component(nlp), Predictor.find
 
-    def exchange_meanwhile(model, parameters, texts):
-        emissions = predict(model, parameters, texts)
+    def exchange_meanwhile(predictor, parameters, texts):
+        spans = find(predictor, parameters, texts)
         pipe.parameters = parameters.replace(labels=("A", "B"))
-        return emissions
+        return spans
 
-    monkeypatch.setattr(query_finder, "predict", exchange_meanwhile)
+    monkeypatch.setattr(Predictor, "find", exchange_meanwhile)
     assert found(nlp(TEXT)) == SPANS
     assert pipe.labels == ("A", "B")
 

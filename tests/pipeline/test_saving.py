@@ -1,16 +1,18 @@
 import errno
-import json
 import shutil
 
+import numpy as np
 import pytest
 import spacy
 import srsly
 
+from spacy_musicquery import save
 from spacy_musicquery.errors import SavedModelError
+from spacy_musicquery.features.characters import CharInventory
 from spacy_musicquery.pipeline import query_finder
 from spacy_musicquery.saving import atomic
 from spacy_musicquery.saving import sealed_files as saving
-from stress.damages import reseal
+from stress.damages import change_settings, reseal
 
 from ..conftest import MESSAGES, found
 
@@ -26,10 +28,6 @@ def saved(trained_path, tmp_path):
 
 def truncate(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def change_settings(path, **changes):
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
 def change_model(path, change):
@@ -67,7 +65,7 @@ DAMAGES = {
     "cfg is a list": (lambda d: (d / "cfg").write_text("[]"), "no list of labels"),
     "labels are gone": (lambda d: (d / "cfg").write_text("{}"), "no list of labels"),
     "intents are no list": (
-        lambda d: change_settings(d / "cfg", intents="Play"),
+        lambda d: change_settings(d, intents="Play"),
         "no list of intents",
     ),
     "another label": (
@@ -75,7 +73,7 @@ DAMAGES = {
         "for 5 tags, but there are 3",
     ),
     "an intent too many": (
-        lambda d: change_settings(d / "cfg", intents=["Play"]),
+        lambda d: change_settings(d, intents=["Play"]),
         "for 0 intents, but there are 1",
     ),
     "another format": (
@@ -174,8 +172,7 @@ def test_failed_first_save_leaves_nothing_that_loads(trained_path, tmp_path, mon
     ],
 )
 def test_wrong_saved_setting_gives_a_clear_error(saved, setting, message):
-    cfg = saved / "music_query" / "cfg"
-    cfg.write_text(srsly.json_dumps({**srsly.read_json(cfg), **setting}))
+    change_settings(saved / "music_query", **setting)
     with pytest.raises(ValueError, match=message):
         spacy.load(saved)
 
@@ -236,3 +233,86 @@ def test_exclude(trained, tmp_path):
     assert srsly.msgpack_loads(data).keys() == {"cfg"}
     other.from_bytes(component.to_bytes(exclude=["vocab"]), exclude=["vocab"])
     assert found(other(trained.make_doc(TEXT))) == SPANS
+
+
+# What a component may hold that could not be read again, and where it comes in.
+UNREADABLE = {
+    "a setting": lambda c: c.cfg.update(threshold="x"),
+    "a setting that is no JSON": lambda c: c.cfg.update(spans_key=b"x"),
+    "a label with half a surrogate": lambda c: replace(c, labels=("\ud800",)),
+    "a label twice": lambda c: replace(c, labels=c.labels[:1] * len(c.labels)),
+    "an intent too many": lambda c: replace(c, intents=(*c.intents, "X")),
+    "characters with half a surrogate": lambda c: replace(
+        c, characters=CharInventory("\ud800" + "".join(c.parameters.characters.chars[1:]))
+    ),
+    "weights that are not finite": lambda c: spoil(c, float("nan")),
+    "weights that overflow": lambda c: spoil(c, 1e30),
+}
+
+
+def replace(component, **changes):
+    component.parameters = component.parameters.replace(**changes)
+
+
+def spoil(component, value):
+    arrays = dict(component.parameters.arrays)
+    arrays["output.bias"] = np.full_like(arrays["output.bias"], value)
+    replace(component, arrays=arrays)
+
+
+@pytest.mark.parametrize("change", UNREADABLE)
+def test_what_could_not_be_read_is_not_saved(trained_path, saved, change):
+    nlp = spacy.load(trained_path)
+    component = nlp.get_pipe("music_query")
+    UNREADABLE[change](component)
+    for save_it in (
+        lambda: component.to_disk(saved / "music_query", exclude=["vocab"]),
+        lambda: component.to_bytes(),
+        lambda: save(nlp, saved),
+    ):
+        with pytest.raises(ValueError):
+            save_it()
+    with pytest.raises(ValueError, match="MQ260"):
+        component.to_bytes()
+    assert found(spacy.load(saved)(TEXT)) == SPANS
+
+
+def test_a_file_that_is_too_large_to_be_read_is_not_saved(trained, saved, monkeypatch):
+    monkeypatch.setattr(saving, "_MAX_FILE_BYTES", 1000)
+    with pytest.raises(ValueError, match="the file 'model' would have"):
+        trained.get_pipe("music_query").to_disk(saved / "music_query", exclude=["vocab"])
+    monkeypatch.undo()
+    assert found(spacy.load(saved)(TEXT)) == SPANS
+
+
+def test_bytes_have_checksums(trained):
+    component = trained.get_pipe("music_query")
+    message = srsly.msgpack_loads(component.to_bytes())
+    for old, new in ((b"FILM", b"FILN"), (b'"digests"', b'"digestr"'), (b"cfg", b"cfh")):
+        cfg = bytes(message["cfg"]).replace(old, new)
+        assert cfg != message["cfg"]
+        other = spacy.blank("zh").add_pipe("music_query")
+        with pytest.raises(SavedModelError, match="settings"):
+            other.from_bytes(srsly.msgpack_dumps({**message, "cfg": cfg}))
+
+
+def test_bytes_of_versions_without_checksums_are_read(trained):
+    component = trained.get_pipe("music_query")
+    message = srsly.msgpack_loads(component.to_bytes())
+    settings = {**component.cfg, **component.label_data}
+    message["cfg"] = srsly.json_dumps(settings)
+    other = spacy.blank("zh").add_pipe("music_query")
+    other.from_bytes(srsly.msgpack_dumps(message))
+    assert found(other(trained.make_doc(TEXT))) == SPANS
+
+
+def test_a_catalogue_of_many_alike_names_is_loaded(tmp_path):
+    nlp = spacy.blank("zh")
+    component = nlp.add_pipe("music_query")
+    names = {"title": ["一千零一夜的故事" * 4 + f"第{i}集" for i in range(20_000)]}
+    component.set_catalogue(names)
+    save(nlp, tmp_path / "pipeline")
+    again = spacy.load(tmp_path / "pipeline").get_pipe("music_query")
+    assert again.catalogue["title"] == names["title"]
+    again.from_bytes(component.to_bytes())
+    assert again.catalogue["title"] == names["title"]

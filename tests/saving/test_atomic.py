@@ -82,9 +82,132 @@ def test_a_save_that_fails_leaves_the_old_pipeline(nlp, tmp_path, monkeypatch):
     assert tree(path) == before and [p.name for p in tmp_path.iterdir()] == ["pipeline"]
 
 
+@pytest.mark.parametrize("where", ["its files", "its parent"])
+def test_what_is_not_on_the_disk_is_said(nlp, tmp_path, monkeypatch, where):
+    path = tmp_path / "pipeline"
+    save(nlp, path)
+    nlp.meta["description"] = "new"
+    fsync = os.fsync
+
+    def fail(descriptor):
+        is_parent = os.path.samestat(os.fstat(descriptor), tmp_path.stat())
+        if is_parent == (where == "its parent"):
+            raise OSError(errno.EIO, "Input/output error")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="Input/output error") as told:
+        save(nlp, path)
+    # Before it is in its place, what was there stays there.
+    is_in_place = where == "its parent"
+    assert ("MQ261" in str(told.value)) == is_in_place
+    assert spacy.load(path).meta["description"] == ("new" if is_in_place else "")
+    assert [p.name for p in tmp_path.iterdir()] == ["pipeline"]
+
+
+def test_systems_that_cannot_write_out_on_demand(nlp, tmp_path, monkeypatch):
+    def refuse(descriptor):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    save(nlp, tmp_path / "pipeline")
+    assert spacy.load(tmp_path / "pipeline").pipe_names == ["sentencizer"]
+
+
+def test_leftovers_in_a_pipeline_do_not_survive(nlp, tmp_path):
+    path = tmp_path / "pipeline"
+    save(nlp, path)
+    leftover = path / f".sentencizer.{'0' * 32}.saving"
+    (leftover / "half").mkdir(parents=True)
+    save(nlp, path)
+    assert not leftover.exists()
+
+
+@pytest.mark.parametrize(
+    "theirs", [".p[1].backup.saving", f".p1.{'0' * 32}.saving", f"p[1].{'0' * 32}.saving"]
+)
+def test_what_is_no_leftover_of_ours_stays(nlp, tmp_path, theirs):
+    ours = tmp_path / f".p[1].{'0' * 32}.saving"
+    for folder in (tmp_path / theirs, ours):
+        folder.mkdir()
+        (folder / "file").touch()
+    save(nlp, tmp_path / "p[1]")
+    assert (tmp_path / theirs / "file").exists() and not ours.exists()
+    assert spacy.load(tmp_path / "p[1]").pipe_names == ["sentencizer"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_who_may_read_and_write_stays(nlp, tmp_path):
+    path = tmp_path / "pipeline"
+    save(nlp, path)
+    modes = {path: 0o700, path / "vocab": 0o750, path / "meta.json": 0o600}
+    for part, mode in modes.items():
+        part.chmod(mode)
+    nlp.meta["description"] = "new"
+    save(nlp, path)
+    assert {part: part.stat().st_mode & 0o777 for part in modes} == modes
+    assert spacy.load(path).meta["description"] == "new"
+
+
+def test_a_parent_that_cannot_be_written_is_told(nlp, tmp_path, monkeypatch):
+    mkdir = Path.mkdir
+
+    def refuse(path, *args, **kwargs):
+        if path.parent == tmp_path:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        mkdir(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(PermissionError, match="Permission denied"):
+        save(nlp, tmp_path / "new")
+
+
+@pytest.mark.skipif(atomic.fcntl is None, reason="there are no such locks")
+@pytest.mark.parametrize("by_another", ["locked", "removed"])
+def test_what_another_process_takes_for_a_leftover_is_made_anew(
+    tmp_path, monkeypatch, by_another
+):
+    flock, taken = atomic.fcntl.flock, []
+
+    def take_the_first(descriptor, how):
+        if not taken:
+            (unfinished,) = tmp_path.iterdir()
+            taken.append(unfinished)
+            if by_another == "locked":
+                raise BlockingIOError(errno.EWOULDBLOCK, "Resource unavailable")
+            unfinished.rmdir()
+        flock(descriptor, how)
+
+    monkeypatch.setattr(atomic.fcntl, "flock", take_the_first)
+    with atomic.unfinished_directory(tmp_path / "out") as unfinished:
+        assert unfinished.is_dir() and unfinished not in taken
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_processes_that_save_in_one_place_leave_each_other_alone(tmp_path):
+    def write_often():
+        for _ in range(50):
+            with atomic.unfinished_directory(tmp_path / "out") as unfinished:
+                (unfinished / "file").touch()
+
+    children = []
+    for _ in range(4):
+        child = os.fork()
+        if not child:
+            code = 1
+            try:
+                write_often()
+                code = 0
+            finally:
+                os._exit(code)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
+
+
 def test_leftovers_are_removed_unless_somebody_is_writing_there(nlp, tmp_path):
     path = tmp_path / "pipeline"
-    leftover = tmp_path / ".pipeline.0123.saving"
+    leftover = tmp_path / f".pipeline.{'0' * 32}.saving"
     (leftover / "vocab").mkdir(parents=True)
     with atomic.unfinished_directory(path) as of_another:
         (of_another / "file").touch()

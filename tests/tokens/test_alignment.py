@@ -11,8 +11,11 @@ from typing import get_args
 import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
+from spacy.training import Example
 
+from spacy_musicquery.cli.extract import describe
 from spacy_musicquery.pipeline.query_finder import Prediction
+from spacy_musicquery.pipeline.scorer import music_query_score
 from spacy_musicquery.tokens.alignment import AlignmentMode, FoundSpan, strip_blanks
 
 from ..conftest import FROM_SCRATCH
@@ -265,3 +268,66 @@ def test_a_group_of_somebody_else_is_replaced():
     doc.spans["music_query"] = [doc[0:2]]
     make_component().set_annotations([doc], [Prediction(QUERIES, {})])
     assert texts(doc.spans["music_query"]) == ["晴天", "雨天"]
+
+
+def test_contract_leaves_no_blank_at_an_edge():
+    component = make_component("contract")
+    for words in (
+        ["放七", "\n", "里", "\n", "香听"],
+        ["放七", "\u3000", "里", "\t ", "香听"],
+    ):
+        doc = Doc(NLP.vocab, words, [False] * len(words))
+        found = [FoundSpan(1, doc.text.index("香") + 1, "SONG", 0.9)]
+        component.set_annotations([doc], [Prediction(found, {})])
+        assert texts(doc.ents) == texts(doc.spans["music_query"]) == ["里"]
+        assert doc.ents[0].label_ == "SONG"
+    # Nothing is left but a blank, and a token that ends with one.
+    doc = Doc(NLP.vocab, ["放七", "\n", "里香"], [False] * 3)
+    component.set_annotations([doc], [Prediction([FoundSpan(1, 4, "SONG", 0.9)], {})])
+    assert doc.ents == () and char_spans(doc) == [(1, 4, "SONG", 0.9)]
+    doc = Doc(NLP.vocab, ["放", "七里\n", "香听"], [False] * 3)
+    component.set_annotations([doc], [Prediction([FoundSpan(1, 5, "SONG", 0.9)], {})])
+    assert doc.ents == ()
+
+
+FOREIGN = [
+    {},
+    {"char_spans": []},
+    {"scores": [0.5]},
+    {"char_spans": 7, "scores": 7},
+    {"char_spans": [7], "scores": [0.5]},
+    {"char_spans": [{"start": 0, "end": 1}], "scores": [0.5]},
+    {
+        "char_spans": [{"start": "0", "end": 1, "label": "A", "score": 0.5}],
+        "scores": [0.5],
+    },
+    {"char_spans": [{"start": 0, "end": 1, "label": "A", "score": None}], "scores": [None]},
+    {"char_spans": [{"start": 0, "end": 1, "label": 7, "score": 0.5}], "scores": ["0.5"]},
+]
+
+
+@pytest.mark.parametrize("attrs", FOREIGN)
+def test_a_group_of_somebody_elses_under_the_same_key(attrs):
+    component = make_component()
+    doc = make_doc(WORDS)
+    doc.spans["music_query"] = [doc[0:1]]
+    doc.spans["music_query"].attrs.update(attrs)
+    before = Example(make_doc(WORDS), doc)
+    assert music_query_score([before])["music_query_f"] in (None, 0.0)
+    component.set_annotations([doc], [Prediction(QUERIES, {})])
+    assert char_spans(doc) == QUERIES
+    # A component behind it puts its own there.
+    doc.spans["music_query"] = [doc[0:1]]
+    doc.spans["music_query"].attrs.update(attrs)
+    nlp = spacy.blank("zh")
+    nlp.add_pipe("music_query", config=FROM_SCRATCH)
+    assert describe(nlp, doc)["music_query"] == []
+
+
+def test_a_group_of_ours_that_was_changed():
+    component = make_component()
+    doc = annotate(component, WORDS, QUERIES)
+    doc.spans["music_query"].attrs["scores"] = [0.5]
+    other = make_component(labels=("FILM",))
+    other.set_annotations([doc], [Prediction([FoundSpan(0, 1, "FILM", 0.7)], {})])
+    assert (0, 1, "FILM", 0.7) in char_spans(doc)

@@ -1,0 +1,146 @@
+"""Flip single bits in every file of a saved pipeline: a component must not load, and no file
+may crash the process or hang it.
+
+python -m stress.flips --flips 2000
+
+What spaCy itself reads (its config, meta.json, the vocabulary, the tokenizer) has no
+checksums: there, what loads may find something else, which is counted.
+"""
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any, Callable, Dict, List, NamedTuple, Tuple
+
+import spacy
+from spacy.language import Language
+
+from spacy_musicquery.errors import SavedModelError
+
+from .common import component_of, found_in, make_box, make_messages, report
+from .isolated import Outcome, failures_of, run_isolated
+
+COMPONENT = "music_query"
+TEXTS = list(make_messages(20))
+
+
+class Flip(NamedTuple):
+    """A bit of a file, which is named from the pipeline's directory on."""
+
+    file: str
+    place: int
+    bit: int
+
+
+def choose_flips(path: Path, n: int, seed: int = 0) -> List[Flip]:
+    """path (Path): A saved pipeline.
+    n (int): How many, about as many in each file that is not empty.
+    seed (int): Seeds them.
+    RETURNS (List[Flip]): Different bits.
+    """
+    rng = random.Random(seed)
+    files = [file for file in sorted(path.rglob("*")) if file.is_file()]
+    files = [file for file in files if file.stat().st_size]
+    flips: List[Flip] = []
+    for i, file in enumerate(files):
+        n_bits = 8 * file.stat().st_size
+        share = (n - len(flips)) // (len(files) - i)
+        name = file.relative_to(path).as_posix()
+        for place in sorted(rng.sample(range(n_bits), min(share, n_bits))):
+            flips.append(Flip(name, place // 8, place % 8))
+    return flips
+
+
+def what_is(nlp: Language) -> Any:
+    """RETURNS (Any): What a pipeline knows and finds."""
+    component = component_of(nlp)
+    return [
+        component.labels,
+        component.intents,
+        component.cfg,
+        component.catalogue,
+        [found_in(doc) for doc in nlp.pipe(TEXTS)],
+    ]
+
+
+def try_flip(path: Path) -> Callable[[Flip], Outcome]:
+    """path (Path): A saved pipeline, which is changed and changed back.
+    RETURNS (Callable[[Flip], Outcome]): Says whether what was saved is "refused", loads
+        as the "same", or is "changed".
+    """
+    nlp = spacy.load(path)
+    expected = what_is(nlp)
+
+    def load(flip: Flip) -> Tuple[str, bool]:
+        """What came of loading, and whether the error is ours."""
+        loaded = nlp
+        try:
+            if flip.file.startswith(f"{COMPONENT}/"):
+                component_of(nlp).from_disk(path / COMPONENT, exclude=["vocab"])
+            else:
+                loaded = spacy.load(path)
+        except MemoryError:
+            raise
+        except Exception as error:
+            return "refused", isinstance(error, SavedModelError)
+        return "same" if what_is(loaded) == expected else "changed", False
+
+    def work(flip: Flip) -> Outcome:
+        file = path / flip.file
+        data = bytearray(file.read_bytes())
+        data[flip.place] ^= 1 << flip.bit
+        file.write_bytes(data)
+        try:
+            outcome, is_ours = load(flip)
+        finally:
+            data[flip.place] ^= 1 << flip.bit
+            file.write_bytes(data)
+        if flip.file.startswith(f"{COMPONENT}/") and not is_ours:
+            return {"outcome": outcome, "wrong": f"{outcome}, without an error of ours"}
+        return {"outcome": outcome}
+
+    return work
+
+
+def flip_bits(n: int, seed: int = 0) -> Tuple[Dict[str, Counter], List[str]]:
+    """Flip bits, each in a pipeline that is otherwise as saved.
+
+    n (int): How many.
+    seed (int): Seeds them.
+    RETURNS (Tuple[Dict[str, Counter], List[str]]): What came of the flips in each file, and
+        what is wrong.
+    """
+    nlp = make_box()
+    component_of(nlp).set_catalogue({"artist": ["周杰伦", "五月天"], "title": ["晴天"]})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "pipeline"
+        nlp.to_disk(path)
+        flips = choose_flips(path, n, seed)
+        outcomes = run_isolated(flips, try_flip(path), "flips")
+    counts: Dict[str, Counter] = {}
+    for flip, outcome in zip(flips, outcomes):
+        of_file = counts.setdefault(flip.file, Counter())
+        of_file[outcome.get("outcome", "died")] += 1
+    return counts, failures_of(outcomes, [str(tuple(flip)) for flip in flips])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--flips", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    started = time.monotonic()
+    counts, failures = flip_bits(options.flips, options.seed)
+    shown: Dict[str, object] = {}
+    for file, of_file in counts.items():
+        shown[file] = ", ".join(f"{n:,} {outcome}" for outcome, n in of_file.items())
+    shown["flips"] = sum(sum(of_file.values()) for of_file in counts.values())
+    return report(shown, started, failures)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

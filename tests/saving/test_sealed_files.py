@@ -1,0 +1,79 @@
+"""What a saved component consists of is read as it was written, or not at all."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_musicquery.errors import SavedModelError
+from spacy_musicquery.saving import sealed_files
+
+SETTINGS = {
+    "threshold": 0.30000000000000004,
+    "overwrite": False,
+    "labels": ["MUSIC_QUERY", "电影"],
+    "intents": ["Play", "0" * 64],
+}
+KNOWN = {"threshold", "overwrite"}
+SEALED = {"model": sealed_files.seal(b"m"), "catalogue": sealed_files.seal(b"c")}
+
+
+def read(data):
+    settings = sealed_files.read_settings(data, "music_query")
+    sealed_files.require_known(settings, KNOWN, "music_query")
+    return settings
+
+
+def test_settings_are_read_as_they_were_written():
+    written = sealed_files.write_settings(SETTINGS, SEALED)
+    settings = read(written)
+    digests = settings.pop("digests")
+    assert settings == SETTINGS
+    of_files = {name: sealed_files.digest_of(data) for name, data in SEALED.items()}
+    assert {name: digests[name] for name in of_files} == of_files
+    assert json.loads(written)["labels"] == SETTINGS["labels"]
+
+
+def test_no_bit_of_the_settings_changes_unseen():
+    written = sealed_files.write_settings(SETTINGS, SEALED)
+    for place in range(len(written)):
+        for bit in range(8):
+            data = bytearray(written)
+            data[place] ^= 1 << bit
+            with pytest.raises(SavedModelError):
+                read(bytes(data))
+
+
+def test_settings_of_versions_without_a_checksum_are_read():
+    digests = {name: sealed_files.digest_of(data) for name, data in SEALED.items()}
+    old = json.dumps({**SETTINGS, "digests": digests}).encode()
+    assert read(old) == {**SETTINGS, "digests": digests}
+    for unknown in ({"thresholds": 0.5}, {"digests": {**digests, "cfh": "0"}}):
+        with pytest.raises(SavedModelError, match="unknown"):
+            read(json.dumps({**SETTINGS, "digests": digests, **unknown}).encode())
+
+
+@pytest.mark.parametrize("setting", [float("nan"), float("inf"), {1, 2}, "\ud800", b"x"])
+def test_settings_that_cannot_be_read_are_not_written(setting):
+    with pytest.raises(ValueError, match="settings"):
+        sealed_files.write_settings({**SETTINGS, "threshold": setting}, SEALED)
+
+
+names = st.dictionaries(
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1),
+    st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1)),
+)
+
+
+@given(names)
+def test_names_are_read_as_they_were_written(names):
+    assert sealed_files.read_names(sealed_files.write_names(names), "music_query") == names
+
+
+@pytest.mark.parametrize(
+    "name", ["第%d集", "一千零一夜的故事" * 4 + "第%d集", "甲" * 200 + "%d"]
+)
+def test_many_alike_names_are_read_as_they_were_written(name):
+    names = {"title": [name % i for i in range(20_000)]}
+    assert sealed_files.read_names(sealed_files.write_names(names), "music_query") == names
