@@ -269,6 +269,33 @@ class Errors:
         "fetch it again with `python -m spacy project assets`."
     )
     MQ052 = "[MQ052] {option} {value}: {problem}."
+    # Linking
+    MQ210 = (
+        "[MQ210] building a link index needs pypinyin, which could not be imported "
+        '({error}). Run: pip install "spacy-musicquery[link]". Linking itself goes without.'
+    )
+    MQ211 = (
+        "[MQ211] link index {path}: {problem}. Build it again: python -m spacy music-query "
+        "link-index TABLE --out INDEX."
+    )
+    MQ212 = (
+        "[MQ212] catalogue {path}: {problem}. A table has a column 'name', and may have id, "
+        "type, aliases, artist, artist_id, popularity and deleted; see docs/linking.md."
+    )
+    MQ213 = (
+        "[MQ213] reading a table from a database needs SQLAlchemy, which could not be "
+        'imported ({error}). Run: pip install "spacy-musicquery[sql]"'
+    )
+    MQ214 = (
+        "[MQ214] {name}: there is no index to link to. Name one in the settings (index = "
+        "PATH), or give one to set_index; `python -m spacy music-query link-index TABLE "
+        "--out INDEX` builds it."
+    )
+    MQ215 = (
+        "[MQ215] {name}: an index is a LinkIndex or the path of a file, got {value}. Build "
+        "one with `python -m spacy music-query link-index TABLE --out INDEX`."
+    )
+
     MQ311 = "[MQ311] where shall it be written? Name a file or a folder with --out."
     MQ312 = (
         "[MQ312] {path} has no variable '{name}': nothing was run. Did you mean {known}? The "
@@ -298,6 +325,33 @@ class Errors:
         "Keep apart what is to be learnt and what is to be measured."
     )
     MQ243 = "[MQ243] {path}: there is no message to choose from. Give a log with a message a line."
+
+    # What would be saved or written, and could not be read again or would do harm
+    MQ260 = (
+        "[MQ260] {name}: nothing was saved, since it could not be read again: {problem} What "
+        "was there before is still there."
+    )
+    MQ261 = (
+        "[MQ261] {path} is in its place, but the system could not write it out to the disk "
+        "({problem}): it may not outlive a loss of power. Check the disk, and save again."
+    )
+    MQ262 = (
+        "[MQ262] {name}: {n:,} labels are more than a component can learn, {most:,}: each two "
+        "of them have scores of their own. Join some, or find them in another way."
+    )
+    MQ263 = (
+        "[MQ263] the names of {type!r} cannot be written to {directory}: a type names its "
+        "file, so it must be a word of letters, digits, blanks, - and _. Give it another "
+        "name with --types FILE.json."
+    )
+    MQ264 = (
+        "[MQ264] {name!r} ({type}) cannot be written to a file of names: it must have one line "
+        "of 1 to {most} characters without tabs, and not begin with '# ' or a blank."
+    )
+    MQ265 = (
+        "[MQ265] {name}: the catalogue has a name of {length:,} characters, and may have "
+        "names of up to {most:,}: {value!r}. Leave it out."
+    )
 
     # Files, clusters and services
     MQ280 = (
@@ -356,33 +410,6 @@ class Errors:
         "[MQ297] the token of {where} must have at least {least} characters, and no blanks."
     )
     MQ298 = "[MQ298] name {number} of type {type!r} is longer than {most} characters."
-
-    # What would be saved or written, and could not be read again or would do harm
-    MQ260 = (
-        "[MQ260] {name}: nothing was saved, since it could not be read again: {problem} What "
-        "was there before is still there."
-    )
-    MQ261 = (
-        "[MQ261] {path} is in its place, but the system could not write it out to the disk "
-        "({problem}): it may not outlive a loss of power. Check the disk, and save again."
-    )
-    MQ262 = (
-        "[MQ262] {name}: {n:,} labels are more than a component can learn, {most:,}: each two "
-        "of them have scores of their own. Join some, or find them in another way."
-    )
-    MQ263 = (
-        "[MQ263] the names of {type!r} cannot be written to {directory}: a type names its "
-        "file, so it must be a word of letters, digits, blanks, - and _. Give it another "
-        "name with --types FILE.json."
-    )
-    MQ264 = (
-        "[MQ264] {name!r} ({type}) cannot be written to a file of names: it must have one line "
-        "of 1 to {most} characters without tabs, and not begin with '# ' or a blank."
-    )
-    MQ265 = (
-        "[MQ265] {name}: the catalogue has a name of {length:,} characters, and may have "
-        "names of up to {most:,}: {value!r}. Leave it out."
-    )
 
 
 class Warnings:

@@ -38,20 +38,26 @@ class Flip(NamedTuple):
 
 def choose_flips(path: Path, n: int, seed: int = 0) -> List[Flip]:
     """path (Path): A saved pipeline.
-    n (int): How many, about as many in each file that is not empty.
+    n (int): How many: half of them in the component's files, and as many in each of those
+        as in each other; the same of the other files.
     seed (int): Seeds them.
     RETURNS (List[Flip]): Different bits.
     """
     rng = random.Random(seed)
-    files = [file for file in sorted(path.rglob("*")) if file.is_file()]
-    files = [file for file in files if file.stat().st_size]
+    files = [file for file in path.rglob("*") if file.is_file()]
+    # Small ones first, as they may have too few bits for their share.
+    files = sorted(files, key=lambda file: (file.stat().st_size, file))
     flips: List[Flip] = []
-    for i, file in enumerate(files):
-        n_bits = 8 * file.stat().st_size
-        share = (n - len(flips)) // (len(files) - i)
-        name = file.relative_to(path).as_posix()
-        for place in sorted(rng.sample(range(n_bits), min(share, n_bits))):
-            flips.append(Flip(name, place // 8, place % 8))
+    for is_ours in (False, True):
+        chosen = [file for file in files if (file.parent.name == COMPONENT) == is_ours]
+        n_left = n - len(flips) if is_ours else n // 2
+        for i, file in enumerate(chosen):
+            n_bits = 8 * file.stat().st_size
+            share = min(n_left // (len(chosen) - i), n_bits)
+            n_left -= share
+            name = file.relative_to(path).as_posix()
+            for place in sorted(rng.sample(range(n_bits), share)):
+                flips.append(Flip(name, place // 8, place % 8))
     return flips
 
 

@@ -7,6 +7,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pytest
 import spacy
+from hypothesis import settings
 from spacy.cli.train import train
 from spacy.tokens import DocBin
 from spacy.training import Example
@@ -21,6 +22,10 @@ from spacy_musicquery.ml.keras_shim import KerasShim
 from spacy_musicquery.ml.numpy_tagger import NumpyTagger
 from spacy_musicquery.ml.parameters import Parameters
 from spacy_musicquery.ml.shapes import NetworkSizes
+
+# No test measures time, on however busy a machine.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 # Four messages with queries of two labels, one of them twice, and two without any.
 MESSAGES = [

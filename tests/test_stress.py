@@ -38,13 +38,13 @@ def box():
     return make_box()
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts)
 def test_entities_of_any_text_are_sound(box, text):
     assert invalid_entities(text, box(text)) == []
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(texts, max_size=40), st.integers(1, 50))
 def test_any_batch_gives_what_each_text_gives_alone(box, batch, size):
     counts = fuzz(box, batch, seed=size, sample=1.0)
@@ -185,7 +185,7 @@ def test_only_the_doc_that_fails_is_handed_to_the_error_handler(box, monkeypatch
 @needs_linux
 def test_bits_that_are_flipped():
     counts, wrong = flip_bits(33)
-    assert wrong == [] and len(counts) > 8 and sum(map(sum_of, counts.values())) == 33
+    assert wrong == [] and len(counts) > 6 and sum(map(sum_of, counts.values())) == 33
     for name in ("cfg", "model", "catalogue"):
         assert set(counts[f"music_query/{name}"]) == {"refused"}
 

@@ -15,6 +15,7 @@ from .evaluate import evaluate
 from .export_onnx import export_onnx
 from .extract import extract
 from .generate import generate
+from .link_index import link_index
 from .names import names
 from .negatives import negatives
 from .open_text import open_text
@@ -46,6 +47,7 @@ for command in (
     errors,
     names,
     catalogue,
+    link_index,
     generate,
     pack,
     export_onnx,

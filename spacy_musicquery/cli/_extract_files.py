@@ -17,6 +17,7 @@ def extract_files(
     *,
     model: Optional[str],
     threshold: Optional[float],
+    links: Optional[Path],
     column: str,
     encoding: Optional[str],
     bad: Optional[Path],
@@ -26,7 +27,7 @@ def extract_files(
 
     names (List[str]): Files, folders and globs.
     output (Path): The file to write.
-    model, threshold, column, encoding, bad: See `serving.jobs.Settings`.
+    model, threshold, links, column, encoding, bad: See `serving.jobs.Settings`.
     n_workers (int): How many processes.
     RAISES (ValueError): If there are no such files, or they cannot be read.
     """
@@ -49,8 +50,8 @@ def extract_files(
         if path is not None and path.resolve() in [s.path.resolve() for s in sources]:
             refuse(option, path, "it is one of the files to read")
     output.parent.mkdir(parents=True, exist_ok=True)
-    settings = Settings(model, threshold, column, encoding, output, bad)
-    extractor = Extractor.load(model, threshold)
+    settings = Settings(model, threshold, links, column, encoding, output, bad)
+    extractor = Extractor.load(model, threshold, links)
     total = sum(source.path.stat().st_size for source in sources)
     began = time.monotonic()
     n_before: Optional[int] = None
@@ -66,14 +67,19 @@ def extract_files(
             bar.set_postfix_str(done, refresh=False)
             bar.update(max(0, n_bytes - bar.n))
 
-        report = jobs.run(
-            sources,
-            settings,
-            extractor,
-            n_workers=n_workers,
-            say=lambda text: typer.echo(f"{output}: {text}", err=True),
-            progress=show,
-        )
+        try:
+            report = jobs.run(
+                sources,
+                settings,
+                extractor,
+                n_workers=n_workers,
+                say=lambda text: typer.echo(f"{output}: {text}", err=True),
+                progress=show,
+            )
+        except KeyboardInterrupt:
+            bar.close()
+            typer.echo("stopped; the same command goes on where it was", err=True)
+            raise
     # In one line, which `msg.good` would fold.
     typer.echo(f"✔ {jobs.in_words(report, output)}")
     if report.first_bad is not None and bad is None:

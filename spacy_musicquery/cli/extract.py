@@ -32,6 +32,9 @@ def extract(
     threshold: Optional[float] = typer.Option(
         None, help="Leave out queries with a lower score", min=0.0, max=1.0
     ),
+    index_path: Optional[Path] = typer.Option(
+        None, "--links", help="Index to link the queries to, from link-index"
+    ),
     html_path: Optional[Path] = typer.Option(
         None, "--html", help="Write a page with the queries marked, instead of printing"
     ),
@@ -64,7 +67,8 @@ def extract(
     {"text": ..., "music_query": [{"text", "start", "end", "label", "score"}]}
 
     Offsets are those the model found, whatever tokens the pipeline has. If the pipeline
-    tells whether a message asks to hear music, "listen" says how likely that is.
+    tells whether a message asks to hear music, "listen" says how likely that is. With an
+    index, or a pipeline that has one, "links" in a query are the entries that it may mean.
 
     With --out, the messages of files get these as columns, and keep the others. Killed and
     started again, it goes on where it was.
@@ -77,11 +81,14 @@ def extract(
                         option, value, "it is for files; say where results go with --out"
                     )
             _require_messages(texts or [])
-            _print_queries(texts, Extractor.load(model, threshold), html_path, html_lang)
+            extractor = Extractor.load(model, threshold, index_path)
+            _print_queries(texts, extractor, html_path, html_lang)
             return
         if not texts:
             refuse("--out", output, "name the files to read as well")
         if engine is not None:
+            if index_path is not None:
+                refuse("--links", index_path, "save the index with the pipeline (--model)")
             from ..serving.engines import run_engine
 
             run_engine(engine, address, texts, output, model, threshold, column)
@@ -97,6 +104,7 @@ def extract(
             Path(output),
             model=model,
             threshold=threshold,
+            links=index_path,
             column=column,
             encoding=encoding,
             bad=bad,

@@ -10,6 +10,7 @@ from ..pipeline.load import load_pipeline
 from ..pipeline.music_query import MusicQuery
 from ..pipeline.scorer import music_query_score
 from ..saving.pretrained import make_record
+from ..tokens.intents import LISTEN
 from ._util import (
     MODEL_OPTION,
     choose_output,
@@ -38,6 +39,12 @@ def pack(
         max=1.0,
         help="Messages that ask less likely than this to hear music have no queries",
     ),
+    listen_offset: float = typer.Option(
+        0.0,
+        "--listen-offset",
+        help="Added to the score of LISTEN, less than 0 where fewer messages ask to hear "
+        "music than in training",
+    ),
 ) -> None:
     """Save the music_query of a pipeline alone, to start others from (`pretrained`), with
     a record of what it was made from and how good it is.
@@ -48,6 +55,12 @@ def pack(
         component = next(pipe for _, pipe in nlp.pipeline if isinstance(pipe, MusicQuery))
         if listen_threshold is not None:
             component.cfg["listen_threshold"] = listen_threshold
+        if listen_offset:
+            if LISTEN not in component.intents:
+                refuse("--listen-offset", listen_offset, f"{model} has no intent {LISTEN}")
+            component.parameters = component.parameters.with_intent_offset(
+                LISTEN, listen_offset
+            )
         for source in sources:
             if not source.exists():
                 refuse("--sources", source, "no such file or folder")

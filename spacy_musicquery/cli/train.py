@@ -14,7 +14,7 @@ from ..data.box_messages import check_examples
 from ..data.catalogue_files import read_catalogue
 from ..data.docs import record_to_doc
 from ..data.raw_text import read_negatives
-from ..data.records import Record, list_intents, split_records
+from ..data.records import DEFAULT_LABEL, Record, list_intents, split_records
 from ..errors import Errors, Warnings
 from ..ml.load_keras import network_module
 from ..pipeline.fine_tuning import (
@@ -118,6 +118,7 @@ def train(
             config = fine_tuning_config(
                 **paths,
                 n_messages=len(records),
+                has_new_labels=DEFAULT_LABEL not in labels,
                 catalogue=ensure_path(catalogue_path) if catalogue_path else None,
                 seed=seed,
             )

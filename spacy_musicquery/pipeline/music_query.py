@@ -152,7 +152,7 @@ def make_music_query(
 
     RAISES (ValueError): If a setting is not allowed, or there is nothing to start from.
     """
-    if pretrained is not None and (not pretrained or not _is_made_from_config()):
+    if pretrained is not None and (not pretrained or not is_made_from_config()):
         find_pretrained(pretrained, name)
     return MusicQuery(
         nlp.vocab,
@@ -172,8 +172,8 @@ def make_music_query(
     )
 
 
-def _is_made_from_config() -> bool:
-    """Whether spaCy makes a whole pipeline, of which it tells a factory nothing. Then what
+def is_made_from_config() -> bool:
+    """Tell whether spaCy makes a whole pipeline, of which it tells a factory nothing. Then what
     it was trained from may be gone, if what was saved is loaded next; and if it is trained
     next, `initialize` looks for it."""
     frame: Optional[FrameType] = sys._getframe(1)

@@ -145,10 +145,9 @@ def lock_directory(path: Path) -> Optional[int]:
     RETURNS (Optional[int]): The descriptor; None if another process has locked it, or the
         system knows no such locks.
     """
-    try:
+    with suppress(OSError):
         return _lock(path)
-    except OSError:
-        return None
+    return None
 
 
 def _remove_leftovers(parent: Path, name: str) -> None:

@@ -3,6 +3,7 @@ in them. Files, Ray and Spark are shells of this."""
 
 from typing import Any, List, Optional, Sequence
 
+import numpy as np
 import pyarrow as pa
 
 from ..errors import Errors
@@ -62,12 +63,7 @@ def extract_batch(
     RAISES (ValueError): If there is no such column, or it holds no text.
     """
     texts = _texts(batch, column, extractor.max_length)
-    found: List[Optional[Prediction]] = [None] * len(texts)
-    places = [i for i, text in enumerate(texts) if text is not None]
-    for first in range(0, len(places), _TEXTS_AT_ONCE):
-        some = places[first : first + _TEXTS_AT_ONCE]
-        for i, prediction in zip(some, extractor.find([texts[i] or "" for i in some])):
-            found[i] = prediction
+    found = _find(extractor, texts)
     schema = output_schema(extractor, batch.schema)
     columns = [batch.column(name) for name in schema.names[:-2]]
     listening = [None if f is None else f.cats.get(LISTEN) for f in found]
@@ -78,6 +74,18 @@ def extract_batch(
         ),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _find(
+    extractor: Extractor, texts: Sequence[Optional[str]]
+) -> List[Optional[Prediction]]:
+    """What is found in each text; None where there is none."""
+    found: List[Optional[Prediction]] = []
+    for first in range(0, len(texts), _TEXTS_AT_ONCE):
+        some = texts[first : first + _TEXTS_AT_ONCE]
+        of_some = iter(extractor.find([text for text in some if text is not None]))
+        found += [None if text is None else next(of_some) for text in some]
+    return found
 
 
 def _texts(batch: pa.RecordBatch, column: str, max_length: int) -> List[Optional[str]]:
@@ -115,27 +123,26 @@ def _query_array(
     found: Sequence[Optional[Prediction]],
 ) -> pa.ListArray:
     """The queries of all texts, column by column: no object is made for each."""
-    offsets: List[Optional[int]] = []
     words: List[str] = []
     starts, ends, labels, scores = [], [], [], []
     for text, prediction in zip(texts, found):
-        if text is None or prediction is None:
-            offsets.append(None)  # a null
-            continue
-        offsets.append(len(words))
-        for start, end, label, score in prediction.spans:
-            words.append(text[start:end])
-            starts.append(start)
-            ends.append(end)
-            labels.append(label)
-            scores.append(score)
-    offsets.append(len(words))
+        # Most messages have none.
+        if text is not None and prediction is not None and prediction.spans:
+            for start, end, label, score in prediction.spans:
+                words.append(text[start:end])
+                starts.append(start)
+                ends.append(end)
+                labels.append(label)
+                scores.append(score)
     columns: List[Any] = [words, starts, ends, labels, scores]
     arrays = [pa.array(values, f.type) for values, f in zip(columns, _QUERY_FIELDS)]
     if extractor.linker is not None:
         arrays.append(_link_array(extractor.links(words)))
     structs = pa.StructArray.from_arrays(arrays, fields=_query_fields(extractor))
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs)
+    n_queries = [0, *(0 if p is None else len(p.spans) for p in found)]
+    is_null = np.array([p is None for p in found] + [False])
+    offsets = pa.array(np.cumsum(n_queries, dtype=np.int32), mask=is_null)
+    return pa.ListArray.from_arrays(offsets, structs)
 
 
 def _link_array(links: Sequence[Links]) -> pa.ListArray:

@@ -1,6 +1,7 @@
 """What a pipeline finds in texts, without Docs: what everything here is a shell of."""
 
 import json
+from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Protocol, Sequence, Tuple, cast
 
 from spacy.language import Language
@@ -62,15 +63,28 @@ class Extractor:
         self.linker = cast(Linker, linkers[-1]) if linkers else None
 
     @classmethod
-    def load(cls, model: Optional[str], threshold: Optional[float] = None) -> "Extractor":
+    def load(
+        cls,
+        model: Optional[str],
+        threshold: Optional[float] = None,
+        links: Optional[Path] = None,
+    ) -> "Extractor":
         """Load a pipeline.
 
         model (Optional[str]): A directory or a package name; None for the model in the box.
         threshold (Optional[float]): The least score of a query; None for the pipeline's.
+        links (Optional[Path]): An index to link queries to; None for the pipeline's own.
         RETURNS (Extractor): The pipeline's.
         RAISES (ValueError): If there is none, or it has no `music_query` component.
         """
-        return cls(load_pipeline(model), threshold=threshold)
+        nlp = load_pipeline(model)
+        if links is not None:
+            if _LINKER not in (nlp.get_pipe_meta(name).factory for name in nlp.pipe_names):
+                nlp.add_pipe(_LINKER)
+            extractor = cls(nlp, threshold=threshold)
+            cast(Any, extractor.linker).set_index(links)
+            return extractor
+        return cls(nlp, threshold=threshold)
 
     @property
     def tells_listen(self) -> bool:

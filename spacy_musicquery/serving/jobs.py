@@ -47,7 +47,8 @@ class Report(NamedTuple):
     empty: int
 
 
-# Called with how many bytes of the input are done, and what came of how many messages.
+# Called with how many bytes of the input are done, and what came of how many messages: when
+# a job begins or goes on, and after each part.
 Progress = Callable[[int, Counts], None]
 
 
@@ -68,7 +69,7 @@ def run(
     extractor (Extractor): What finds queries, made of the pipeline in the settings.
     n_workers (int): How many processes do so. One is this one.
     say (Callable[[str], None]): Called with what the user should know.
-    progress (Progress): Called as parts are done.
+    progress (Progress): Called at the beginning, and as parts are done.
     RETURNS (Report): What was done.
     RAISES (ValueError): If a file has no such column or cannot be read, another process
         writes the same output, or workers die again and again.
@@ -87,12 +88,14 @@ def run(
             counts = counts.plus(Counts(*parts.notes(number)["counts"]))
         if done:
             say(f"going on: {counts.messages:,} messages are done already")
-        chunks = _to_do(tables, parts, done)
+        sizes = [0, *_running_sums(table.size for table in tables)]
+        start = _start(parts, done)
+        progress(sizes[start.position.source] + start.position.offset, counts)
+        chunks = _to_do(tables, start, done)
         if n_workers == 1:
             steps = _work_here(chunks, Worker(extractor, settings))
         else:
             steps = work_in_processes(chunks, settings, n_workers)
-        sizes = [0, *_running_sums(table.size for table in tables)]
         for n_bytes, of_chunk in _with_bytes(steps, tables, sizes):
             counts = counts.plus(of_chunk)
             progress(n_bytes, counts)
@@ -122,12 +125,24 @@ def _description(
     }
 
 
-def _to_do(tables: Sequence[Table], parts: Parts, done: List[int]) -> Iterator[Chunk]:
-    """The chunks that are not done, from the end of the first that are."""
-    first = next((i for i, number in enumerate(done) if i != number), len(done))
-    start = Position(*parts.notes(first - 1)["after"]) if first else Position()
-    later = set(done[first:])
-    for chunk in read_chunks(tables, start, first):
+class _Start(NamedTuple):
+    """The number of the first part that is not done, and where it begins."""
+
+    number: int
+    position: Position
+
+
+def _start(parts: Parts, done: List[int]) -> _Start:
+    number = next((i for i, of_part in enumerate(done) if i != of_part), len(done))
+    if number == 0:
+        return _Start(0, Position())
+    return _Start(number, Position(*parts.notes(number - 1)["after"]))
+
+
+def _to_do(tables: Sequence[Table], start: _Start, done: List[int]) -> Iterator[Chunk]:
+    # Workers may have done some behind the first one that is not.
+    later = set(done[start.number :])
+    for chunk in read_chunks(tables, start.position, start.number):
         if chunk.number not in later:
             yield chunk
 

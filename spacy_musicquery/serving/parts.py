@@ -20,6 +20,7 @@ class Settings(NamedTuple):
 
     model (Optional[str]): The pipeline; None for the model in the box.
     threshold (Optional[float]): The least score of a query; None for the pipeline's.
+    links (Optional[Path]): An index to link queries to; None for the pipeline's own.
     column (str): The column of the messages.
     encoding (Optional[str]): The encoding of text files; None to find out.
     output (Path): The file to write: .parquet, .jsonl or .csv.
@@ -28,6 +29,7 @@ class Settings(NamedTuple):
 
     model: Optional[str]
     threshold: Optional[float]
+    links: Optional[Path]
     column: str
     encoding: Optional[str]
     output: Path

@@ -1,12 +1,13 @@
 """Several processes on one job."""
 
 import os
+import signal
 import threading
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from ..errors import Errors
@@ -37,6 +38,7 @@ def work_in_processes(
     exhausted = False
     while not exhausted or waiting:
         pending: Dict[Future, Chunk] = {}
+        others = set(active_children())
         pool = _make_pool(settings, n_workers)
         try:
             while True:
@@ -57,6 +59,9 @@ def work_in_processes(
             deaths.update(chunk.number for chunk in waiting)
             _give_up_in_time(waiting, deaths, error)
         finally:
+            # Whoever stops does not wait for what is being done: it is done again.
+            for process in set(active_children()) - others:
+                process.terminate()
             pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -83,8 +88,11 @@ _worker: Optional[Worker] = None
 def _start(settings: Settings) -> None:
     """Ready a worker process."""
     global _worker
+    # Ctrl+C reaches all processes of a terminal; the first one ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _worker = Worker(Extractor.load(settings.model, settings.threshold), settings)
+    extractor = Extractor.load(settings.model, settings.threshold, settings.links)
+    _worker = Worker(extractor, settings)
 
 
 def _end_with_parent() -> None:

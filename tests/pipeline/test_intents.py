@@ -1,6 +1,8 @@
 """Intents: from the records to doc.cats and back to a score."""
 
 import json
+import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -166,6 +168,22 @@ def test_convert_keeps_intents(tmp_path, trained):
         {},
     ]
     assert [record.intent for record in read_records(path)[0]] == [*INTENTS, None]
+
+
+def test_an_intent_may_be_rarer_than_in_training(tmp_path):
+    """What `pack` corrects: the odds of one intent, by a factor, and nothing else."""
+    offset, texts = -1.5, ["我想听周杰伦的晴天", "放首歌", "下一首", "今天天气怎么样"]
+    sample = Path(__file__).parents[2] / "assets" / "dev.json"
+    arguments = ["pack", "--out", tmp_path, "--dev", sample, "--listen-offset", offset]
+    result = CliRunner().invoke(app, [*map(str, arguments)])
+    assert result.exit_code == 0, result.output
+    packed = spacy.blank("zh").add_pipe("music_query", config={"pretrained": str(tmp_path)})
+    box = spacy.blank("zh").add_pipe("music_query")
+    for before, after in zip(box.find(texts), packed.find(texts)):
+        odds = [p.cats["LISTEN"] / (1 - p.cats["LISTEN"]) for p in (before, after)]
+        assert odds[1] == pytest.approx(odds[0] * math.exp(offset), rel=1e-3)
+        others = [p.cats["CONTROL"] / p.cats["OTHER"] for p in (before, after)]
+        assert others[1] == pytest.approx(others[0], rel=1e-3)
 
 
 @pytest.fixture(scope="module")

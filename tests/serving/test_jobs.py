@@ -57,18 +57,18 @@ def job(trained_path, tmp_path, extractor):
     def job(sources, *, kill_after=None, output="out.jsonl", **options):
         said, progress = [], []
         settings = Settings(
-            str(trained_path), None, "text", None, tmp_path / output, tmp_path / "bad"
+            str(trained_path), None, None, "text", None, tmp_path / output, tmp_path / "bad"
         )
 
         def show(n_bytes, counts):
             progress.append((n_bytes, counts))
-            if kill_after is not None and len(progress) == kill_after:
+            if kill_after is not None and len(progress) == kill_after + 1:
                 raise Killed
 
         report = run(
             sources, settings, extractor, say=said.append, progress=show, **options
         )
-        return report, said, progress
+        return report, said, progress[1:]
 
     return job
 
@@ -144,7 +144,7 @@ def test_workers_that_die_again_and_again(monkeypatch, trained_path, tmp_path):
 
     monkeypatch.setattr(processes, "_make_pool", lambda settings, n: Pool())
     chunk = Chunk(7, pa.record_batch({"text": ["听"]}), None, [], Position(1))
-    settings = Settings(None, None, "text", None, tmp_path / "out.jsonl", None)
+    settings = Settings(None, None, None, "text", None, tmp_path / "out.jsonl", None)
     with pytest.raises(ValueError, match=r"MQ286.*3 times"):
         list(processes.work_in_processes(iter([chunk]), settings, 2))
 
