@@ -35,7 +35,7 @@ PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted(DOCS.glob("*.md")
 ENGLISH = [p for p in PAGES if not p.name.endswith((".zh.md", ".zh-CN.md"))]
 
 BLOCK = re.compile(
-    r'(?:<!-- (slow|not run|needs)[^\n]*-->\n)?```(\w+)(?: title="([^"]+)")?\n(.*?)```',
+    r'(?:<!-- (slow|not run|needs|after)[^\n]*-->\n)?```(\w+)(?: title="([^"]+)")?\n(.*?)```',
     re.DOTALL,
 )
 # tests/test_recipes.py has what these need.
@@ -164,6 +164,9 @@ def test_commands_that_are_shown_run(page, workplace):
         assert line.startswith(COMMAND) and not SHELL.search(line), f"slow? {line}"
         result = CliRunner().invoke(app, shlex.split(line.removeprefix(COMMAND)))
         assert result.exit_code == 0, f"{line}\n{result.output}"
+    for block in blocks(page):
+        if block.mark == "after":
+            run_python(block, {})
 
 
 @pytest.mark.slow

@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import cast
+from typing import Optional, cast
 
 import typer
 from wasabi import msg
@@ -8,13 +8,12 @@ from ..ml.onnx_export import export_onnx as write_onnx
 from ..pipeline.load import load_pipeline
 from ..pipeline.query_finder import QueryFinder
 from ..saving.pretrained import BOX
-from ._util import plain_errors
+from ._util import MODEL_OPTION, plain_errors, warn_old
 
 
 def export_onnx(
-    model: str = typer.Argument(
-        ..., metavar="MODEL", help="Pipeline: a directory or a package name; or box"
-    ),
+    old_model: Optional[str] = typer.Argument(None, metavar="MODEL", hidden=True),
+    model: Optional[str] = MODEL_OPTION,
     output_path: Path = typer.Option(..., "--out", "-o", help="The .onnx file to write"),
 ) -> None:
     """Write a tagger as an ONNX file, for other languages and phones.
@@ -22,6 +21,9 @@ def export_onnx(
     Needs the extra `onnx`. docs/onnx.md says what the file holds and how to use it.
     """
     with plain_errors():
+        if old_model is not None and model is None:
+            warn_old(f"MODEL {old_model}", f"--model {old_model}")
+            model = old_model
         nlp = load_pipeline(None if model == BOX else model)
         factories = {name: nlp.get_pipe_meta(name).factory for name in nlp.pipe_names}
         name = next(n for n, factory in factories.items() if factory == "music_query")

@@ -13,6 +13,7 @@ from spacy_musicquery.pipeline.load import load_pipeline
 from spacy_musicquery.pipeline.music_query import MusicQuery
 from spacy_musicquery.reports.pages import Mark, render
 from spacy_musicquery.reports.words import translator
+from spacy_musicquery.tokens.alignment import is_found_group
 
 LANGUAGES: Dict[str, str] = {"中文": "zh", "English": "en"}
 EXAMPLES = [
@@ -178,9 +179,11 @@ def show_message(doc: Doc, component: MusicQuery, lang: str) -> None:
     lang (str): The language of the page.
     """
     links = {(ent.start_char, ent.end_char): ent.kb_id_ for ent in doc.ents}
+    group = doc.spans[component.cfg["spans_key"]]
+    # Another component may have put something else there.
+    found = group.attrs["char_spans"] if is_found_group(group) else []
     marks = [
-        Mark(**span, link=links.get((span["start"], span["end"]), ""))
-        for span in doc.spans[component.cfg["spans_key"]].attrs["char_spans"]
+        Mark(**span, link=links.get((span["start"], span["end"]), "")) for span in found
     ]
     marks += [
         Mark(ent.start_char, ent.end_char, ent.label_, link=ent.kb_id_)

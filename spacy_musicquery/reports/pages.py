@@ -87,10 +87,7 @@ def make_messages_page(
     described: List[Dict[str, Any]] = [
         {
             "text": item["text"],
-            "marks": [
-                Mark(q["start"], q["end"], q["label"], q.get("score"))
-                for q in item["music_query"]
-            ],
+            "marks": [_as_mark(query) for query in item["music_query"]],
             "listen": item.get("listen"),
         }
         for item in items
@@ -104,3 +101,9 @@ def make_messages_page(
         page_size=PAGE_SIZE,
         paged=True,
     )
+
+
+def _as_mark(query: Dict[str, Any]) -> Mark:
+    """A query as it is printed, with the entry that it most likely means."""
+    link = next((str(link["id"]) for link in query.get("links", ())), "")
+    return Mark(query["start"], query["end"], query["label"], query.get("score"), link)

@@ -31,6 +31,12 @@ def test_messages(lang, words):
     assert "<b>" not in page and "我想听&lt;b&gt;" in page
 
 
+def test_links_are_shown():
+    linked = {**QUERY, "label": "SONG", "links": [{"id": "10", "score": 0.99}]}
+    page = make_messages_page([{**ITEM, "music_query": [linked]}])
+    assert "晴天<span>SONG 10 91 %</span>" in page
+
+
 def test_many_messages_are_paged():
     page = make_messages_page([{**ITEM, "text": f"我想听晴天{i}"} for i in range(250)])
     assert page.count("<li>") == 250
