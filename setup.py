@@ -1,4 +1,4 @@
-"""What setup.cfg cannot say: the module that Cython compiles, and archives that are the same
+"""What setup.cfg cannot say: the modules that Cython compiles, and archives that are the same
 whenever and wherever they are built."""
 
 import gzip
@@ -28,20 +28,29 @@ KERNEL = Extension(
     depends=[f"spacy_musicquery/ml/csrc/{n}.h" for n in ("tagger", "network_body")],
     extra_compile_args=["/O2"] if sys.platform == "win32" else GCC_ARGUMENTS,
 )
+# Python that Cython compiles as it is.
+SEARCH = Extension(
+    "spacy_musicquery.linking.search",
+    ["spacy_musicquery/linking/search.py"],
+    extra_compile_args=[] if sys.platform == "win32" else ["-g0"],
+)
+SEARCH_DIRECTIVES = {"annotation_typing": False, "wraparound": False}
+COMPILED = {"kernel": "ml", "search": "linking"}
 
 
 class BuildIfPossible(build_ext):
-    """Where there is no C compiler, numpy does what the kernel would, more slowly."""
+    """Where there is no C compiler, numpy and Python do the same, more slowly."""
 
     def run(self) -> None:
         try:
             super().run()
         except Exception as error:  # whatever compilers fail with
-            self.warn(f"spacy_musicquery goes without its compiled module: {error}")
-            # One from before would be used, whatever it computes.
-            for path in Path("spacy_musicquery/ml").glob("kernel.*"):
-                if path.suffix in (".so", ".pyd"):
-                    path.unlink()
+            self.warn(f"spacy_musicquery goes without its compiled modules: {error}")
+            # Those from before would be used in place of the sources.
+            for name, folder in COMPILED.items():
+                for path in Path("spacy_musicquery", folder).glob(f"{name}.*"):
+                    if path.suffix in (".so", ".pyd"):
+                        path.unlink()
 
 
 class ReproducibleSdist(sdist):
@@ -73,6 +82,11 @@ class ReproducibleSdist(sdist):
 
 
 setup(
-    ext_modules=cythonize([KERNEL], build_dir="build", force=True),
+    ext_modules=[
+        *cythonize([KERNEL], build_dir="build", force=True),
+        *cythonize(
+            [SEARCH], build_dir="build", compiler_directives=SEARCH_DIRECTIVES, force=True
+        ),
+    ],
     cmdclass={"build_ext": BuildIfPossible, "sdist": ReproducibleSdist},
 )

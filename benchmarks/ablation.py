@@ -2,7 +2,7 @@
 
 python benchmarks/ablation.py --cais DIR [--seeds 3] [--jobs 2] [--out DIR]
 
-DIR holds CAIS' train.jsonl and valid.jsonl. Trains configs/finetune.cfg, and
+DIR holds CAIS' train.jsonl and valid.jsonl. Trains configs/cais.cfg, and
 configs/default.cfg with one part changed at a time, on music queries and on the 24 slot labels, and prints the mean and
 the standard deviation of the entity F1 on valid. What has been trained before is not
 trained again. Leaves OUT/ablation.json, ablation.md and ablation.png.
@@ -25,7 +25,7 @@ MODEL = "components.music_query.model"
 TASKS = {"queries": "spans", "slots": "slots"}
 # "from nothing" is configs/default.cfg, which the other ones but the first change.
 VARIANTS: Dict[str, Dict[str, object]] = {
-    "from the box": {"config": "finetune.cfg"},
+    "from the box": {"config": "cais.cfg"},
     "from nothing": {},
     "with the catalogue": {"paths.catalogue": ROOT / "assets" / "catalogue"},
     "without bigrams": {f"{MODEL}.bigram_min_count": 0},
@@ -52,7 +52,7 @@ def main() -> None:
     for task in options.tasks:
         for part in ("train", "valid"):
             source = options.cais / f"{part}.jsonl"
-            run_spacy("music-query", "convert", source, runs / task / f"{part}.spacy",
+            run_spacy("music-query", "convert", source, "--out", runs / task / f"{part}.spacy",
                   "--spans-key", TASKS[task])  # fmt: skip
     tasks = list(product(options.variants, options.tasks, range(options.seeds)))
     with ThreadPoolExecutor(options.jobs) as pool:

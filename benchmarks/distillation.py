@@ -68,7 +68,7 @@ def main() -> None:
     runs = options.out / f"distillation_{options.utterances}_{options.steps}"
     for part in ("train", "valid"):
         source = options.cais / f"{part}.jsonl"
-        run_spacy("music-query", "convert", source, runs / f"{part}.spacy")
+        run_spacy("music-query", "convert", source, "--out", runs / f"{part}.spacy")
     docs = read_docs(runs / "train.spacy")
     random.Random(0).shuffle(docs)
     n_gold = options.utterances or len(docs)
@@ -135,7 +135,7 @@ def train_teacher(runs: Path, teacher: str, direct: List[Path], steps: int) -> L
     if teacher == "ensemble":
         return direct
     if teacher == "box":
-        return [train_on_cais(runs, "box", 0, None, CONFIGS / "finetune.cfg")]
+        return [train_on_cais(runs, "box", 0, None, CONFIGS / "cais.cfg")]
     return [train_on_cais(runs, "wide", 0, steps, **WIDE)]
 
 

@@ -99,7 +99,7 @@ def learn(
         before, new = None, [*old, *repeated(new)]
     save(new, run / "new.spacy")
     save(old, run / "old.spacy")
-    config = load_config(CONFIGS / "finetune.cfg")
+    config = load_config(CONFIGS / "cais.cfg")
     config["paths"].update(train=str(run / "new.spacy"), dev=str(run / "new.spacy"))
     config["system"]["seed"] = options.seed
     component = config["components"]["music_query"]

@@ -3,7 +3,7 @@
 python benchmarks/learning_curve.py --cais DIR [--sizes 10 50 ...] [--out DIR] [--seed 0]
 
 Trains on the first so many utterances of CAIS in a fixed random order, with
-configs/finetune.cfg and with configs/default.cfg. Prints F1 of music queries on CAIS
+configs/cais.cfg and with configs/default.cfg. Prints F1 of music queries on CAIS
 valid, and the share of its other utterances in which one was found; leaves
 OUT/learning_curve.json, .md and .png.
 """
@@ -22,7 +22,7 @@ from spacy.training import Example
 from tqdm import tqdm
 
 HERE = Path(__file__).resolve().parent
-STARTS = {"from the box": "finetune.cfg", "from nothing": "default.cfg"}
+STARTS = {"from the box": "cais.cfg", "from nothing": "default.cfg"}
 SCORES = ("ents_f", "music_query_false_alarms")
 SIZES = (10, 50, 100, 500, 1000, 2000, 0)
 
@@ -36,9 +36,8 @@ def main() -> None:
     options = parser.parse_args()
     runs = options.out / "learning_curve"
     for part in ("train", "valid"):
-        run_spacy(
-            "music-query", "convert", options.cais / f"{part}.jsonl", runs / f"{part}.spacy"
-        )
+        source = options.cais / f"{part}.jsonl"
+        run_spacy("music-query", "convert", source, "--out", runs / f"{part}.spacy")
     docs = list(DocBin().from_disk(runs / "train.spacy").get_docs(spacy.blank("zh").vocab))
     random.Random(0).shuffle(docs)
     rows: List[Dict[str, Any]] = [{"messages": 0, "from the box": score_box(runs)}]

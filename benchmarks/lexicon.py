@@ -5,7 +5,7 @@ python benchmarks/lexicon.py --cais DIR --chat DIR PIPELINE [PLAIN] [--out DIR]
 PIPELINE is what `spacy project run cais` leaves, PLAIN the same without a catalogue:
 
     python -m spacy project run cais . --vars.cais DIR --vars.cais_catalogue null
-        --vars.config configs/default.cfg
+        --vars.cais_config configs/default.cfg
 
 Prints F1, recall on queries that training never saw, and false alarms on ordinary chat,
 with no names, those it was trained with (of the box and of CAIS train), and the names of

@@ -90,6 +90,30 @@ def draw_learning_curve(rows: List[Dict[str, Any]], names: List[str], path: Path
     _save(figure, path)
 
 
+def draw_own_messages(means: List[Dict[str, Any]], path: Path) -> None:
+    """means (List[Dict]): What `own_messages.py` measured, a row for each kind and size.
+    path (Path): The PNG file."""
+    kinds = sorted({row["kind"] for row in means})
+    figure, axes = plt.subplots(1, len(kinds), figsize=(5 * len(kinds), 3.6), squeeze=False)
+    for axis, kind in zip(axes[0], kinds):
+        rows = [row for row in means if row["kind"] == kind]
+        for name in rows[0]["change"]:
+            points = [(row["size"], row["change"][name]) for row in rows]
+            is_own = name == kind
+            axis.plot(
+                *zip(*points),
+                "o-" if is_own else ".--",
+                linewidth=2 if is_own else 1,
+                label=f"{name}: unseen" if is_own else name,
+            )
+        axis.axhline(0, color="black", linewidth=0.8)
+        axis.set_xscale("log")
+        axis.set(title=kind, xlabel="messages to train on", ylabel="change in points")
+        axis.grid(alpha=0.3)
+        axis.legend(frameon=False, fontsize=8)
+    _save(figure, path)
+
+
 def draw_lexicon(rows: List[Dict[str, str]], path: Path) -> None:
     """rows (List[Dict]): What `lexicon.py` measured. path (Path): The PNG file."""
     names = [row["catalogue"] for row in rows]

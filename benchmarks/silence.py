@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--chat", type=Path, required=True, help="a .txt file a domain")
     parser.add_argument("--without", nargs="*", help="domains to leave out in turn; all")
     parser.add_argument("--out", type=Path, default=HERE / "results")
-    parser.add_argument("--config", type=Path, default=CONFIGS / "finetune.cfg")
+    parser.add_argument("--config", type=Path, default=CONFIGS / "cais.cfg")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2, help="Trainings at a time")
     options = parser.parse_args()
@@ -65,14 +65,16 @@ def main() -> None:
 
 def prepare(cais: Path, domains: List[Path], corpora: Path) -> None:
     for part in ("train", "valid"):
-        music_query("convert", cais / f"{part}.jsonl", corpora / f"{part}.spacy")
+        music_query("convert", cais / f"{part}.jsonl", "--out", corpora / f"{part}.spacy")
     types = ROOT / "assets" / "cais_types.json"
-    music_query("names", cais / "train.jsonl", corpora / "names",
+    music_query("names", cais / "train.jsonl", "--out", corpora / "names",
                 "--spans-key", "slots", "--types", types)  # fmt: skip
     for domain in domains:
         parts = [corpora / f"{domain.stem}.{part}.spacy" for part in ("train", "held_out")]
-        music_query("negatives", domain, parts[0], "--dev", parts[1], "--dev-share", 0.1)
-        music_query("negatives", domain, corpora / f"{domain.stem}.all.spacy")
+        music_query(
+            "negatives", domain, "--out", parts[0], "--dev", parts[1], "--dev-share", 0.1
+        )
+        music_query("negatives", domain, "--out", corpora / f"{domain.stem}.all.spacy")
 
 
 def measure(
@@ -110,7 +112,7 @@ def alarms(model: Path, chat: Path) -> float:
 
 def scores(model: Path, data: Path) -> Dict[str, Any]:
     path = model / "scores.json"
-    music_query("evaluate", model, data, "--output", path)
+    music_query("evaluate", data, "--model", model, "--out", path)
     return json.loads(path.read_text(encoding="utf8"))
 
 

@@ -59,7 +59,7 @@ class SpacyPipeline(System):
         self, config: Path, train: Path, dev: Path, path: Path, *overrides: str
     ) -> None:
         for name, records in (("train", train), ("dev", dev)):
-            self._spacy("music-query", "convert", records, path / f"{name}.spacy")
+            self._spacy("music-query", "convert", records, "--out", path / f"{name}.spacy")
         paths = [f"--paths.{name}={path / name}.spacy" for name in ("train", "dev")]
         self._spacy("train", config, "--output", path, *paths, *overrides)
 

@@ -50,7 +50,7 @@ def main() -> None:
     runs = options.out / "vectors"
     for part in ("train", "valid"):
         source = options.cais / f"{part}.jsonl"
-        run_spacy("music-query", "convert", source, runs / f"{part}.spacy")
+        run_spacy("music-query", "convert", source, "--out", runs / f"{part}.spacy")
     docs = list(DocBin().from_disk(runs / "train.spacy").get_docs(spacy.blank("zh").vocab))
     random.Random(0).shuffle(docs)
     for size in options.sizes:
@@ -87,7 +87,9 @@ def make_vectors(runs: Path, kind: str, checkpoint: Optional[Path]) -> Optional[
     if kind == "none":
         return None
     if kind == "checkpoint":
-        run_spacy("music-query", "checkpoint-vectors", checkpoint, path, "--width", WIDTH)
+        run_spacy(
+            "music-query", "checkpoint-vectors", checkpoint, "--out", path, "--width", WIDTH
+        )
     elif kind == "word2vec" and not path.exists():
         run_spacy("music-query", "vectors", runs / "raw.txt", "--out", path)
     elif kind == "fastText" and not path.exists():

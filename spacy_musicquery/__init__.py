@@ -3,12 +3,16 @@
 from ._moved import install
 from .saving.atomic import save
 from .tokens.alignment import install_extensions
+from .tokens.glossary import install_glossary
+from .tokens.links import install_links_extension
 
 __all__ = ["save"]
 
 install()
 # Docs that were annotated elsewhere can be read from bytes once this is imported.
 install_extensions()
+install_glossary()
+install_links_extension()
 
 
 def __getattr__(name: str) -> str:

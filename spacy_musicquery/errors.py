@@ -269,6 +269,62 @@ class Errors:
         "fetch it again with `python -m spacy project assets`."
     )
     MQ052 = "[MQ052] {option} {value}: {problem}."
+    # Linking
+    MQ210 = (
+        "[MQ210] building a link index needs pypinyin, which could not be imported "
+        '({error}). Run: pip install "spacy-musicquery[link]". Linking itself goes without.'
+    )
+    MQ211 = (
+        "[MQ211] link index {path}: {problem}. Build it again: python -m spacy music-query "
+        "link-index TABLE --out INDEX."
+    )
+    MQ212 = (
+        "[MQ212] catalogue {path}: {problem}. A table has a column 'name', and may have id, "
+        "type, aliases, artist, artist_id, popularity and deleted; see docs/linking.md."
+    )
+    MQ213 = (
+        "[MQ213] reading a table from a database needs SQLAlchemy, which could not be "
+        'imported ({error}). Run: pip install "spacy-musicquery[sql]"'
+    )
+    MQ214 = (
+        "[MQ214] {name}: there is no index to link to. Name one in the settings (index = "
+        "PATH), or give one to set_index; `python -m spacy music-query link-index TABLE "
+        "--out INDEX` builds it."
+    )
+    MQ215 = (
+        "[MQ215] {name}: an index is a LinkIndex or the path of a file, got {value}. Build "
+        "one with `python -m spacy music-query link-index TABLE --out INDEX`."
+    )
+
+    MQ311 = "[MQ311] where shall it be written? Name a file or a folder with --out."
+    MQ312 = (
+        "[MQ312] {path} has no variable '{name}': nothing was run. Did you mean {known}? The "
+        "variables stand there under `vars`."
+    )
+    MQ313 = (
+        "[MQ313] '{run}' trains, which needs the training extra: TensorFlow is not installed. "
+        'Nothing was run. Install it: pip install "spacy-musicquery[train]", or in a clone '
+        'pip install -e ".[train]"'
+    )
+    MQ314 = (
+        "[MQ314] {what} data: there is no {path}. Name a .spacy file, or a folder of them, with "
+        "--paths.{what}; `python -m spacy music-query convert MESSAGES --out {path}` makes one."
+    )
+
+    # Training on messages of one's own
+    MQ240 = (
+        "[MQ240] {model} has a catalogue of {n:,} names ({types}), which these {n_new:,} "
+        "would replace. Say --add to keep them beside the new ones, or --replace to go on."
+    )
+    MQ241 = (
+        "[MQ241] {path}: none of the {n} messages has a query. A tagger learns from both: "
+        "mark the words to search with in some, as `music_query` or `spans`."
+    )
+    MQ242 = (
+        "[MQ242] {path}: no message is left to train on: all of them stand in {dev} too. "
+        "Keep apart what is to be learnt and what is to be measured."
+    )
+    MQ243 = "[MQ243] {path}: there is no message to choose from. Give a log with a message a line."
 
     # What would be saved or written, and could not be read again or would do harm
     MQ260 = (
@@ -297,6 +353,64 @@ class Errors:
         "names of up to {most:,}: {value!r}. Leave it out."
     )
 
+    # Files, clusters and services
+    MQ280 = (
+        "[MQ280] {path} has no column '{column}' (it has: {columns}). Name the one that "
+        "holds the messages: --column NAME."
+    )
+    MQ281 = "[MQ281] the column '{column}' holds {kind}, and messages are text."
+    MQ282 = (
+        "[MQ282] {path}: {problem}. With --out, arguments are files ({kinds}; all but the "
+        "first also as .gz and .zst), folders or globs of them."
+    )
+    MQ283 = (
+        "[MQ283] '{text}' is the name of a file here, and would be read as a message. To "
+        "extract from the file, say where the results go: --out FILE.parquet; for the words "
+        "themselves, put them on standard input."
+    )
+    MQ284 = (
+        "[MQ284] {what} needs '{module}', which could not be imported ({error}). Run: pip "
+        'install "spacy-musicquery[{extra}]"'
+    )
+    MQ285 = (
+        "[MQ285] {path} is being written by another process. Wait for it, or name another "
+        "file with --out."
+    )
+    MQ286 = (
+        "[MQ286] a worker process died {n} times over messages {first} to {last} of the "
+        "input (killed for memory?). Start again with fewer --workers: what is done is kept."
+    )
+    MQ287 = "[MQ287] {path} cannot be read: {error}. Save it again, or leave it out."
+    MQ290 = (
+        "[MQ290] the body is larger than {most:,} bytes. Send fewer or shorter messages at "
+        "a time."
+    )
+    MQ291 = (
+        "[MQ291] {n:,} messages at once, and {most:,} are allowed. Send them in several "
+        "requests."
+    )
+    MQ292 = (
+        "[MQ292] message {number} is {n:,} characters long, and {most:,} are allowed. "
+        "Shorten it."
+    )
+    MQ293 = (
+        "[MQ293] this service does not answer to the host {host!r}. Ask it by its own "
+        "address, or start it with --allow-host NAME."
+    )
+    MQ294 = (
+        "[MQ294] the catalogue of this service cannot be changed: it was started without a "
+        "token. Set the environment variable {variable}, or give --token-file."
+    )
+    MQ295 = (
+        "[MQ295] changing the catalogue needs the token of this service: the header "
+        "'Authorization: Bearer TOKEN'."
+    )
+    MQ296 = "[MQ296] the request is not understood: {problems}. See /docs for examples."
+    MQ297 = (
+        "[MQ297] the token of {where} must have at least {least} characters, and no blanks."
+    )
+    MQ298 = "[MQ298] name {number} of type {type!r} is longer than {most} characters."
+
 
 class Warnings:
     MQ101 = (
@@ -318,6 +432,45 @@ class Warnings:
         "[MQ105] span._.{extension} was declared by somebody else, with a default, a getter "
         "or a method of its own: it is left alone. The scores of music queries stand in "
         "doc.spans[...].attrs['scores']."
+    )
+    MQ310 = "[MQ310] '{old}' is an old spelling, which is still taken: say '{new}'."
+    MQ250 = (
+        "[MQ250] {path}: none of the {n} messages to choose the best model by has a query, so "
+        "that they say nothing of what is found. The box's check decides; add some with a "
+        "query."
+    )
+    MQ251 = (
+        "[MQ251] {path}: {n} queries are too few to choose the best model by. The box's check "
+        "decides; from {least} on, your messages do as well."
+    )
+    MQ252 = (
+        "[MQ252] nothing is set apart, so that the table cannot say what was learnt of "
+        "messages that were not trained on. Name some that you have not trained on: --dev "
+        "FILE. From {least} messages on, a fifth is set apart by itself."
+    )
+    MQ253 = (
+        "[MQ253] {path}: all {n} messages have a query. Add ordinary messages of your users "
+        "that ask for no music, or name a text file of them: --chat FILE."
+    )
+    MQ254 = "[MQ254] {n} message(s) of {path} stand in {dev} too, and are not trained on."
+    MQ255 = (
+        "[MQ255] {what}: {before} before, {after} after: something was lost. Look at it with "
+        "`python -m spacy music-query errors {output} FILE`, and check that your messages "
+        "mark queries as docs/labels.md says, or add messages."
+    )
+    MQ256 = (
+        "[MQ256] Only {share:.0%} of what was learnt is kept, as all of it would have cost too "
+        "much of what the box knows."
+    )
+    MQ257 = (
+        "[MQ257] Nothing of what was learnt is kept: any of it would have cost too much of "
+        "what the box knows, and what is saved is as good as the box. Do your messages mark "
+        "something else than queries? Then give it a label of its own: --label NAME."
+    )
+    MQ258 = "[MQ258] {path}: {names} differ only in spelling. Are they meant to be one?"
+    MQ259 = (
+        "[MQ259] {path}: {label} stands beside {others}. A query as a whole and its parts are "
+        "learnt as if they excluded each other; take one or the other."
     )
     MQ104 = (
         "[MQ104] catalogue: the folder {path} is empty: training goes on without the names "

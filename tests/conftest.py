@@ -141,7 +141,7 @@ def fine_tune(request, trained_path, tmp_path):
     def run(output="out", messages=NEW_MESSAGES, **settings):
         docs = [example.reference for example in make_examples(spacy.blank("zh"), messages)]
         DocBin(docs=docs).to_disk(tmp_path / f"{output}.spacy")
-        config = load_config(request.config.rootpath / "configs" / "finetune.cfg")
+        config = load_config(request.config.rootpath / "configs" / "cais.cfg")
         settings = {
             "paths.train": str(tmp_path / f"{output}.spacy"),
             "paths.dev": str(tmp_path / f"{output}.spacy"),
@@ -187,8 +187,11 @@ def project(request, tmp_path):
     return root
 
 
+_CONFIGS = ("vars.config", "vars.cais_config", "vars.labels_config")
+
+
 def run_workflow(project, workflow, **variables):
     """Run a workflow of the project, with a config that trains little."""
-    overrides = dict.fromkeys(["vars.config", "vars.labels_config"], "configs/quick.cfg")
+    overrides = dict.fromkeys(_CONFIGS, "configs/quick.cfg")
     overrides.update({f"vars.{name}": value for name, value in variables.items()})
     project_run(project, workflow, overrides=overrides, capture=True)

@@ -7,6 +7,8 @@ import sys
 import pytest
 
 HEAVY = ["tensorflow", "keras", "gensim", "onnx", "onnxruntime"]
+# What tables, clusters and the service need, and messages do not.
+EXTRAS = ["pyarrow", "fastapi", "uvicorn", "prometheus_client", "ray", "pyspark"]
 
 REPORT = f"""
 import sys
@@ -38,6 +40,19 @@ def run(code, *args, **env):
 )
 def test_nothing_heavy_before_the_first_message(code, trained_path):
     assert "HEAVY []" in run(code, trained_path)
+
+
+def test_messages_need_no_extra(trained_path):
+    printed = run(
+        f"""
+import sys
+from spacy_musicquery.cli import app
+app(["extract", "听歌", "--model", sys.argv[1]], standalone_mode=False)
+print("EXTRAS", [name for name in {EXTRAS!r} if name in sys.modules])
+""",
+        trained_path,
+    )
+    assert "EXTRAS []" in printed
 
 
 USE = """

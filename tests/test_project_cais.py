@@ -60,7 +60,7 @@ def test_cais_from_a_folder_of_records(project, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("start", ["default.cfg", "finetune.cfg"])
+@pytest.mark.parametrize("start", ["default.cfg", "cais.cfg"])
 def test_cais_with_chat(project, raw_cais, start):
     config = load_config(project / "configs" / start)
     config["training"].update(max_steps=20, eval_frequency=10)

@@ -1,5 +1,7 @@
 """Commands under `python -m spacy music-query`."""
 
+import sys
+
 import typer
 from spacy.cli._util import app as spacy_app
 
@@ -13,10 +15,15 @@ from .evaluate import evaluate
 from .export_onnx import export_onnx
 from .extract import extract
 from .generate import generate
+from .link_index import link_index
 from .names import names
 from .negatives import negatives
 from .open_text import open_text
 from .pack import pack
+from .project_run import check_project_run
+from .serve import serve
+from .suggest import suggest
+from .train import train
 from .try_page import try_
 from .vectors import vectors
 
@@ -27,7 +34,10 @@ app = typer.Typer(
 )
 for command in (
     extract,
+    serve,
     try_,
+    train,
+    suggest,
     convert,
     negatives,
     check_data,
@@ -37,6 +47,7 @@ for command in (
     errors,
     names,
     catalogue,
+    link_index,
     generate,
     pack,
     export_onnx,
@@ -46,3 +57,4 @@ for command in (
     # A name that Python keeps for itself ends in an underscore.
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 spacy_app.add_typer(app)
+check_project_run(sys.argv)

@@ -1,10 +1,11 @@
 """What the commands share."""
 
+import json
 import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator, List, NoReturn, Optional, cast
+from typing import Any, Iterable, Iterator, List, NoReturn, Optional, Tuple, cast
 
 import spacy
 import srsly
@@ -22,23 +23,27 @@ from ..data.records import (
     Record,
     list_intents,
 )
-from ..errors import Errors
+from ..errors import Errors, Warnings
 
-MODEL_ARGUMENT = typer.Argument(
-    ..., metavar="MODEL", help="Pipeline: a directory or a package name"
-)
 MODEL_OPTION = typer.Option(
     None,
     "--model",
     "-m",
-    help="Pipeline: a directory or a package name; the model in the box without it",
+    help="Pipeline: a directory or a package name; 'box', the default, is the model in the box",
 )
-DATA_ARGUMENT = typer.Argument(
-    ..., metavar="DATA", help="Annotated messages: .spacy, .json, .jsonl or two-column"
-)
+OLD_OUT_ARGUMENT = typer.Argument(None, metavar="OUT", hidden=True)
+OLD_OUT_OPTION = typer.Option(None, "--output", hidden=True)
+# With the pipeline before it, as earlier versions had it.
+_DATA_HELP = "Annotated messages: .spacy, .json, .jsonl, .csv, Rasa's .yml, or two-column"
+DATA_ARGUMENTS = typer.Argument(..., metavar="DATA", help=_DATA_HELP)
+DATA_ARGUMENT = typer.Argument(..., metavar="DATA", help=_DATA_HELP)
 LABEL_OPTION = typer.Option(DEFAULT_LABEL, "--label", help="Label of music_query strings")
 SPANS_KEY_OPTION = typer.Option(
     DEFAULT_SPANS_KEY, "--spans-key", help="Key of a record's offsets: spans, slots, ..."
+)
+
+HTML_LANG_OPTION = typer.Option(
+    "en", "--html-lang", help="Language of the page: en or zh (Chinese)"
 )
 
 LANG_OPTION = typer.Option("zh", "--lang", "-l", help="Language of the tokenizer")
@@ -85,12 +90,89 @@ def refuse(option: str, value: object, problem: str) -> NoReturn:
     raise ValueError(Errors.MQ052.format(option=option, value=value, problem=problem))
 
 
+def warn_old(old: str, new: str) -> None:
+    """Say that something is no longer spelt as it was.
+
+    old (str): How it was given.
+    new (str): How it is given now.
+    """
+    typer.echo(f"⚠ {Warnings.MQ310.format(old=old, new=new)}", err=True)
+
+
+def choose_model(
+    inputs: List[str], model: Optional[str]
+) -> Tuple[Optional[str], List[str]]:
+    """Choose the pipeline, which earlier versions took before the inputs.
+
+    inputs (List[str]): What stands behind the command.
+    model (Optional[str]): What --model names; None for the model in the box.
+    RETURNS (Tuple[Optional[str], List[str]]): The pipeline, and the inputs without it.
+    """
+    first = inputs[0]
+    if model is None and len(inputs) > 1 and _may_be_pipeline(first):
+        warn_old(f"MODEL {first}", f"--model {first}")
+        return first, inputs[1:]
+    return model, inputs
+
+
+def choose_data(inputs: List[str], model: Optional[str]) -> Tuple[Optional[str], Path]:
+    """Choose the pipeline, and the one file of a command that reads one.
+
+    inputs, model: See `choose_model`.
+    RETURNS (Tuple[Optional[str], Path]): The pipeline, and the file.
+    RAISES (ValueError): If there are several files.
+    """
+    model, inputs = choose_model(inputs, model)
+    if len(inputs) > 1:
+        refuse("DATA", " ".join(inputs), "name one file, and the pipeline with --model")
+    return model, Path(inputs[0])
+
+
+def _may_be_pipeline(name: str) -> bool:
+    """Whether it is none of the files that commands read."""
+    path = Path(name)
+    return not path.is_file() and (not path.is_dir() or (path / "config.cfg").is_file())
+
+
+def choose_output(path: Optional[Path], old: Optional[Path], spelling: str = "OUT") -> Path:
+    """Choose where to write, which earlier versions took in another place.
+
+    path (Optional[Path]): What --out names.
+    old (Optional[Path]): What stands in the other place.
+    spelling (str): The other place: a metavar or an option.
+    RETURNS (Path): Where to write.
+    RAISES (ValueError): If neither or both are given.
+    """
+    if old is not None:
+        warn_old(f"{spelling} {old}", f"--out {old}")
+    if path is not None and old is not None:
+        refuse("--out", path, f"{old} is named as well")
+    found = path or old
+    if found is None:
+        raise ValueError(Errors.MQ311)
+    return found
+
+
 def read_json(option: str, path: Path) -> Any:
     """Read the JSON file that an option names, or raise an error about its value."""
     try:
         return srsly.read_json(path)
     except (OSError, ValueError) as error:
         refuse(option, path, f"no JSON file ({error})")
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write a JSON file in UTF-8, with Chinese as it is read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(data, indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf8")
+
+
+def write_jsonl(path: Path, rows: Iterable[Any]) -> None:
+    """Write a JSON object a line in UTF-8, as they come."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf8") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def blank_pipeline(lang: str, segmenter: str) -> Language:

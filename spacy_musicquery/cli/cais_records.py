@@ -1,30 +1,32 @@
-import json
 from pathlib import Path
+from typing import Optional
 
 import typer
 from wasabi import msg
 
 from ..data.cais import SPLITS, read_rules, read_split
 from ..errors import Errors
-from ._util import plain_errors
+from ._util import OLD_OUT_ARGUMENT, choose_output, plain_errors, write_jsonl
 
 
 def cais_records(
     raw_dir: Path = typer.Argument(
         ..., metavar="RAW", help="The CAIS folder of the public corpus"
     ),
-    output_dir: Path = typer.Argument(
-        ..., metavar="OUT", help="Folder for train.jsonl, valid.jsonl and test.jsonl"
+    output: Optional[Path] = typer.Option(
+        None, "--out", "-o", help="Folder for train.jsonl, valid.jsonl and test.jsonl"
     ),
+    old_output: Optional[Path] = OLD_OUT_ARGUMENT,
     rules_path: Path = typer.Option(
         ..., "--rules", help="JSON file that says which slots make a query"
     ),
 ) -> None:
     """Turn the raw CAIS corpus into records.
 
-    Records in OUT that this command did not make, or made by the same rules, stay.
+    Records there that this command did not make, or made by the same rules, stay.
     """
     with plain_errors():
+        output_dir = choose_output(output, old_output)
         needed = [output_dir / f"{split}.jsonl" for split in ("train", "valid")]
         used_path = output_dir / "rules.json"
         if all(path.is_file() for path in needed) and (
@@ -42,6 +44,5 @@ def cais_records(
         used_path.write_text(rules_path.read_text(encoding="utf8"), encoding="utf8")
         for split, records_of_split in splits.items():
             path = output_dir / f"{split}.jsonl"
-            lines = (json.dumps(r, ensure_ascii=False) + "\n" for r in records_of_split)
-            path.write_text("".join(lines), encoding="utf8")
+            write_jsonl(path, records_of_split)
             msg.good(f"{len(records_of_split)} utterances: {path}")

@@ -5,7 +5,7 @@ import typer
 from wasabi import msg
 
 from ..data.annotated_files import read_any_records
-from ..reports.data_report import overlap_rows, records_rows
+from ..reports.data_report import data_warnings, overlap_rows, records_rows
 from ._util import LABEL_OPTION, SPANS_KEY_OPTION, plain_errors
 
 # Wider than any cell, so that wasabi aligns them all.
@@ -22,7 +22,7 @@ def check_data(
     label: str = LABEL_OPTION,
     spans_key: str = SPANS_KEY_OPTION,
 ) -> None:
-    """Check annotated messages before training.
+    """Check annotated messages before training: labels, intents, and what is wrong.
 
     Prints a table of what the data hold and, given two files, how they overlap;
     lists every problem with file and row, and exits with 1 if there is one.
@@ -39,6 +39,9 @@ def check_data(
         rows = overlap_rows(*corpora)
         header = ("Dev against train", "")
         msg.table(rows, header=header, divider=True, max_col=_MAX_COLUMN)
+    for path, records in zip(paths, corpora):
+        for warning in data_warnings(path, records):
+            msg.warn(warning)
     problems = [problem for _, found in read for problem in found]
     for problem in problems:
         typer.echo(problem, err=True)

@@ -6,7 +6,7 @@ import typer
 from wasabi import msg
 
 from ..vectors.vector_files import import_gensim_models, project, read_checkpoint
-from ._util import plain_errors, refuse
+from ._util import OLD_OUT_ARGUMENT, choose_output, plain_errors, refuse
 
 
 def checkpoint_vectors(
@@ -15,11 +15,13 @@ def checkpoint_vectors(
         metavar="CHECKPOINT",
         help="Folder of a BERT or ALBERT model: model.safetensors and vocab.txt",
     ),
-    output_path: Path = typer.Argument(
-        ...,
-        metavar="OUT",
+    output: Optional[Path] = typer.Option(
+        None,
+        "--out",
+        "-o",
         help="Where to save them: text, or binary if the name ends in .bin",
     ),
+    old_output: Optional[Path] = OLD_OUT_ARGUMENT,
     width: Optional[int] = typer.Option(
         None,
         "--width",
@@ -30,6 +32,7 @@ def checkpoint_vectors(
 ) -> None:
     """Take character vectors from the input embeddings of a BERT or ALBERT checkpoint."""
     with plain_errors():
+        output_path = choose_output(output, old_output)
         models = import_gensim_models()
         by_char = read_checkpoint(checkpoint)
         vectors = np.stack(list(by_char.values()))

@@ -9,10 +9,12 @@ from ..errors import Errors
 from ._util import (
     LABEL_OPTION,
     LANG_OPTION,
+    OLD_OUT_ARGUMENT,
     SEGMENTER_OPTION,
     SPANS_KEY_OPTION,
     SPLIT_SEED_OPTION,
     blank_pipeline,
+    choose_output,
     plain_errors,
     refuse,
     save_records,
@@ -25,11 +27,13 @@ def convert(
         metavar="IN",
         help="Annotated messages: .json, .jsonl, or a two-column file (character, tag)",
     ),
-    output_path: Path = typer.Argument(
-        ...,
-        metavar="OUT",
+    output: Optional[Path] = typer.Option(
+        None,
+        "--out",
+        "-o",
         help="The .spacy file to write; with --dev-share, the one for training",
     ),
+    old_output: Optional[Path] = OLD_OUT_ARGUMENT,
     lang: str = LANG_OPTION,
     segmenter: str = SEGMENTER_OPTION,
     label: str = LABEL_OPTION,
@@ -42,7 +46,7 @@ def convert(
         max=1.0,
     ),
     dev_path: Optional[Path] = typer.Option(
-        None, "--dev", help="Where to write these  [default: dev.spacy beside OUT]"
+        None, "--dev", help="Where to write these  [default: dev.spacy beside it]"
     ),
     seed: int = SPLIT_SEED_OPTION,
     skip_invalid: bool = typer.Option(
@@ -55,6 +59,7 @@ def convert(
     written unless --skip-invalid is given.
     """
     with plain_errors():
+        output_path = choose_output(output, old_output)
         paths = [output_path]
         if dev_share is not None:
             paths.append(dev_path or output_path.with_name("dev.spacy"))
@@ -80,8 +85,8 @@ def convert(
 def _check_paths(input_path: Path, output_paths: List[Path]) -> None:
     for path in output_paths:
         if path.suffix != ".spacy":
-            refuse("OUT", path, "the name must end in .spacy")
+            refuse("--out", path, "the name must end in .spacy")
         if path.resolve() == input_path.resolve():
-            refuse("OUT", path, "this is the file to convert")
+            refuse("--out", path, "this is the file to convert")
     if len(set(output_paths)) < len(output_paths):
-        refuse("OUT", output_paths[0], "both parts would be written there; name --dev")
+        refuse("--out", output_paths[0], "both parts would be written there; name --dev")

@@ -19,10 +19,12 @@ from ..reports.error_analysis import (
 )
 from ..reports.error_page import Table, describe, make_page
 from ._util import (
-    DATA_ARGUMENT,
+    DATA_ARGUMENTS,
+    HTML_LANG_OPTION,
     LABEL_OPTION,
-    MODEL_ARGUMENT,
+    MODEL_OPTION,
     SPANS_KEY_OPTION,
+    choose_data,
     percent,
     plain_errors,
     predict,
@@ -30,8 +32,8 @@ from ._util import (
 
 
 def errors(
-    model: str = MODEL_ARGUMENT,
-    data_path: Path = DATA_ARGUMENT,
+    data: List[str] = DATA_ARGUMENTS,
+    model: Optional[str] = MODEL_OPTION,
     train_path: Optional[Path] = typer.Option(
         None, "--train", help="What it was trained on: tells seen from unseen queries"
     ),
@@ -44,6 +46,7 @@ def errors(
     n_html_examples: int = typer.Option(
         200, "--html-examples", min=0, help="How many of each kind the page shows"
     ),
+    html_lang: str = HTML_LANG_OPTION,
     label: str = LABEL_OPTION,
     spans_key: str = SPANS_KEY_OPTION,
 ) -> None:
@@ -52,6 +55,7 @@ def errors(
     Prints tables and examples of missed queries, false alarms and wrong boundaries.
     """
     with plain_errors():
+        model, data_path = choose_data(data, model)
         nlp = load_pipeline(model)
         known = None
         if train_path is not None:
@@ -83,9 +87,11 @@ def errors(
             for message, error in of_kind[:n_examples]:
                 typer.echo(describe(message, error))
     if html_path is not None:
-        page = make_page(f"{model} on {data_path.name}", tables, messages, n_html_examples)
-        html_path.parent.mkdir(parents=True, exist_ok=True)
-        html_path.write_text(page, encoding="utf8")
+        title = f"{model or 'box'} · {data_path.name}"
+        with plain_errors():
+            page = make_page(title, tables, messages, n_html_examples, html_lang)
+            html_path.parent.mkdir(parents=True, exist_ok=True)
+            html_path.write_text(page, encoding="utf8")
         msg.good(f"Saved the page: {html_path}")
 
 

@@ -1,28 +1,32 @@
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
-import srsly
 import typer
 from wasabi import msg
 
 from ..data.annotated_files import read_examples
 from ..pipeline.load import load_pipeline
 from ._util import (
-    DATA_ARGUMENT,
+    DATA_ARGUMENTS,
     LABEL_OPTION,
-    MODEL_ARGUMENT,
+    MODEL_OPTION,
+    OLD_OUT_OPTION,
     SPANS_KEY_OPTION,
+    choose_data,
+    choose_output,
     percent,
     plain_errors,
+    write_json,
 )
 
 
 def evaluate(
-    model: str = MODEL_ARGUMENT,
-    data_path: Path = DATA_ARGUMENT,
-    output_path: Optional[Path] = typer.Option(
-        None, "--output", "-o", help="JSON file for all scores"
+    data: List[str] = DATA_ARGUMENTS,
+    model: Optional[str] = MODEL_OPTION,
+    output: Optional[Path] = typer.Option(
+        None, "--out", "-o", help="JSON file for all scores"
     ),
+    old_output: Optional[Path] = OLD_OUT_OPTION,
     label: str = LABEL_OPTION,
     spans_key: str = SPANS_KEY_OPTION,
 ) -> None:
@@ -33,6 +37,9 @@ def evaluate(
     scored as well.
     """
     with plain_errors():
+        model, data_path = choose_data(data, model)
+        if old_output is not None:
+            output = choose_output(output, old_output, "--output")
         nlp = load_pipeline(model)
         examples = read_examples(nlp, data_path, label=label, spans_key=spans_key)
         scores = nlp.evaluate(examples)
@@ -52,10 +59,9 @@ def evaluate(
             percent(scores[f"music_query_{name}_acc"]) for name in ("intent", "utterance")
         )
         msg.text(f"Intents: {intent} right; {utterance} with all entities right as well")
-    if output_path is not None:
-        output_path.parent.mkdir(parents=True, exist_ok=True)
-        srsly.write_json(output_path, scores)
-        msg.good(f"Saved the scores of {len(examples)} messages: {output_path}")
+    if output is not None:
+        write_json(output, scores)
+        msg.good(f"Saved the scores of {len(examples)} messages: {output}")
 
 
 def _prf_row(name: str, prf: Dict[str, Any]) -> Tuple[str, str, str, str]:

@@ -1,40 +1,65 @@
-import json
 import sys
-from html import escape
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Optional
 
 import typer
-from spacy import displacy
-from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.util import minibatch
 from tqdm import tqdm
 from wasabi import msg
 
 from ..data.text_lines import decode_line
-from ..pipeline.load import load_pipeline
-from ..pipeline.music_query import MusicQuery
-from ..tokens.alignment import is_found_group
-from ..tokens.intents import LISTEN
-from ._util import MODEL_OPTION, plain_errors
+from ..errors import Errors, excerpt
+from ..reports.pages import make_messages_page
+from ..serving.extractor import Extractor, as_line
+from ._util import HTML_LANG_OPTION, MODEL_OPTION, plain_errors, refuse
 
 # A character takes no more in UTF-8.
 _MAX_CHAR_BYTES = 4
+# More at once take more memory, and no less time.
+_TEXTS_AT_ONCE = 1024
+_OUTPUTS = (".parquet", ".jsonl", ".csv")
 
 
 def extract(
     texts: Optional[List[str]] = typer.Argument(
         None,
         metavar="[TEXT]...",
-        help="Messages; without any, the lines of standard input",
+        help="Messages; without any, the lines of standard input. With --out: files "
+        "(.parquet .csv .tsv .jsonl .txt, the last four also as .gz and .zst), folders, globs",
         show_default=False,
     ),
     model: Optional[str] = MODEL_OPTION,
     threshold: Optional[float] = typer.Option(
         None, help="Leave out queries with a lower score", min=0.0, max=1.0
     ),
+    index_path: Optional[Path] = typer.Option(
+        None, "--links", help="Index to link the queries to, from link-index"
+    ),
     html_path: Optional[Path] = typer.Option(
         None, "--html", help="Write a page with the queries marked, instead of printing"
+    ),
+    html_lang: str = HTML_LANG_OPTION,
+    output: Optional[str] = typer.Option(
+        None,
+        "--out",
+        "-o",
+        help="Read files, and write their rows with what was found: .parquet, .jsonl or "
+        ".csv. With --engine: a folder",
+    ),
+    column: str = typer.Option("text", help="Files: the column that holds the messages"),
+    encoding: Optional[str] = typer.Option(
+        None, help="Text files: their encoding, which is found out without it"
+    ),
+    bad: Optional[Path] = typer.Option(
+        None, help="Files: where rows go that cannot be read, with the reason (.jsonl)"
+    ),
+    workers: int = typer.Option(1, help="Files: how many processes", min=1),
+    engine: Optional[str] = typer.Option(
+        None, help="Have a cluster do it: ray or spark. Files are Parquet"
+    ),
+    address: Optional[str] = typer.Option(
+        None,
+        help="The cluster's, such as auto (Ray) or spark://HOST:7077; else this machine",
     ),
 ) -> None:
     """Print the music queries of messages, one JSON object a line.
@@ -42,71 +67,93 @@ def extract(
     {"text": ..., "music_query": [{"text", "start", "end", "label", "score"}]}
 
     Offsets are those the model found, whatever tokens the pipeline has. If the pipeline
-    tells whether a message asks to hear music, "listen" says how likely that is.
+    tells whether a message asks to hear music, "listen" says how likely that is. With an
+    index, or a pipeline that has one, "links" in a query are the entries that it may mean.
+
+    With --out, the messages of files get these as columns, and keep the others. Killed and
+    started again, it goes on where it was.
     """
     with plain_errors():
-        nlp = load_pipeline(model)
-        if threshold is not None:
-            for component in _components(nlp):
-                component.cfg["threshold"] = threshold
-        sys.stdout.reconfigure(encoding="utf8")  # type: ignore[union-attr]
-        marked: List[Dict[str, Any]] = []
-        too_long: List[int] = []
-        # A bar on the terminal would run through results printed there.
-        hidden = True if sys.stdout.isatty() else None
-        with tqdm(unit=" messages", disable=hidden, leave=False) as progress:
-            lines = _stdin_batches(nlp.max_length, too_long)
-            for batch in [texts] if texts else lines:
-                for doc in nlp.pipe(batch):
-                    if html_path is None:
-                        print(json.dumps(describe(nlp, doc), ensure_ascii=False))
-                    else:
-                        marked.append(_as_displacy(nlp, doc))
-                    progress.update(1)
-                sys.stdout.flush()
-        if html_path is not None:
-            page = displacy.render(
-                marked, style="ent", manual=True, page=True, jupyter=False
-            )
-            html_path.write_text(page, encoding="utf8")
-            msg.good(f"{len(marked):,} messages: {html_path}")
-        if too_long:
-            raise typer.Exit(1)
+        if output is None:
+            for option, value in {"--bad": bad, "--engine": engine}.items():
+                if value is not None:
+                    refuse(
+                        option, value, "it is for files; say where results go with --out"
+                    )
+            _require_messages(texts or [])
+            extractor = Extractor.load(model, threshold, index_path)
+            _print_queries(texts, extractor, html_path, html_lang)
+            return
+        if not texts:
+            refuse("--out", output, "name the files to read as well")
+        if engine is not None:
+            if index_path is not None:
+                refuse("--links", index_path, "save the index with the pipeline (--model)")
+            from ..serving.engines import run_engine
+
+            run_engine(engine, address, texts, output, model, threshold, column)
+            msg.good(f"done: {output}")
+            return
+        from ._extract_files import extract_files
+
+        suffix = Path(output).suffix.lower()
+        if suffix not in _OUTPUTS:
+            refuse("--out", output, f"expected a name that ends in {', '.join(_OUTPUTS)}")
+        extract_files(
+            texts,
+            Path(output),
+            model=model,
+            threshold=threshold,
+            links=index_path,
+            column=column,
+            encoding=encoding,
+            bad=bad,
+            n_workers=workers,
+        )
 
 
-def describe(nlp: Language, doc: Doc) -> Dict[str, Any]:
-    """Describe a message and what was found in it.
-
-    nlp (Language): The pipeline.
-    doc (Doc): A message that went through it.
-    RETURNS (Dict[str, Any]): Its text and queries, as the command prints them.
-    """
-    queries = []
-    for key in dict.fromkeys(pipe.cfg["spans_key"] for pipe in _components(nlp)):
-        if not is_found_group(doc.spans[key]):
-            continue  # another component has put something else there
-        for query in doc.spans[key].attrs["char_spans"]:
-            text = doc.text[query["start"] : query["end"]]
-            queries.append({"text": text, **query, "score": round(query["score"], 4)})
-    listen = {}
-    if any(LISTEN in pipe.intents for pipe in _components(nlp)) and LISTEN in doc.cats:
-        listen = {"listen": round(doc.cats[LISTEN], 4)}
-    return {"text": doc.text, "music_query": queries, **listen}
+def _require_messages(texts: List[str]) -> None:
+    """Refuse the name of a file where a message is meant."""
+    for text in texts:
+        try:
+            is_file = Path(text).is_file()
+        except (OSError, ValueError):  # too long for a name, or with a NUL
+            continue
+        if is_file:
+            raise ValueError(Errors.MQ283.format(text=excerpt(text)))
 
 
-def _as_displacy(nlp: Language, doc: Doc) -> Dict[str, Any]:
-    """What displaCy draws; its own way of asking a Doc takes no exact offsets."""
-    ents: List[Dict[str, Any]] = []
-    for query in sorted(describe(nlp, doc)["music_query"], key=lambda q: q["start"]):
-        # Those of two components may overlap, which it cannot draw.
-        if not ents or query["start"] >= ents[-1]["end"]:
-            # displaCy escapes the text, but not the labels, which come with the model.
-            ents.append({**query, "label": escape(query["label"])})
-    return {"text": doc.text, "ents": ents}
+def _print_queries(
+    texts: Optional[List[str]],
+    extractor: Extractor,
+    html_path: Optional[Path],
+    html_lang: str,
+) -> None:
+    sys.stdout.reconfigure(encoding="utf8")  # type: ignore[union-attr]
+    marked: List[Dict[str, Any]] = []
+    too_long: List[int] = []
+    # A bar on the terminal would run through results printed there.
+    hidden = True if sys.stdout.isatty() else None
+    with tqdm(unit=" messages", disable=hidden, leave=False) as progress:
+        for batch in [texts] if texts else _stdin_batches(extractor.max_length, too_long):
+            for item in _extract(extractor, batch):
+                if html_path is None:
+                    print(as_line(item))
+                else:
+                    marked.append(item)
+                progress.update(1)
+            sys.stdout.flush()
+    if html_path is not None:
+        html_path.parent.mkdir(parents=True, exist_ok=True)
+        html_path.write_text(make_messages_page(marked, lang=html_lang), encoding="utf8")
+        msg.good(f"{len(marked):,} messages: {html_path}")
+    if too_long:
+        raise typer.Exit(1)
 
 
-def _components(nlp: Language) -> List[MusicQuery]:
-    return [pipe for _, pipe in nlp.pipeline if isinstance(pipe, MusicQuery)]
+def _extract(extractor: Extractor, texts: List[str]) -> Iterator[Dict[str, Any]]:
+    for some in minibatch(texts, _TEXTS_AT_ONCE):
+        yield from extractor.extract(some)
 
 
 def _stdin_batches(max_length: int, too_long: List[int]) -> Iterator[List[str]]:

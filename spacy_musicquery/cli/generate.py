@@ -1,7 +1,6 @@
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-import srsly
 import typer
 from tqdm import tqdm
 from wasabi import msg
@@ -12,7 +11,7 @@ from ..data.generator import generate as generate_records
 from ..data.grammar import Grammar
 from ..data.real_messages import read_real
 from ..data.records import Record
-from ._util import plain_errors, read_json, refuse
+from ._util import plain_errors, read_json, refuse, write_jsonl
 
 
 def generate(
@@ -22,9 +21,26 @@ def generate(
     catalogue_paths: List[Path] = typer.Argument(
         ..., metavar="CATALOGUE...", help="Files of names, or folders of them"
     ),
-    output_path: Path = typer.Option(..., "--out", help="The .jsonl file to write"),
-    settings_path: Path = typer.Option(
-        ..., "--settings", help="A JSON file: how many messages, and how much of what"
+    output_path: Path = typer.Option(
+        ...,
+        "--out",
+        "-o",
+        help="The .jsonl file to write; a .txt file holds their texts alone",
+    ),
+    settings_path: Optional[Path] = typer.Option(
+        None,
+        "--settings",
+        help="A JSON file: how many messages, and how much of what; the defaults without it",
+    ),
+    size: Optional[int] = typer.Option(
+        None,
+        "--size",
+        "-n",
+        min=1,
+        help="How many messages, instead of the settings' number",
+    ),
+    seed: Optional[int] = typer.Option(
+        None, "--seed", help="Same phrases, names, settings and seed, same messages"
     ),
     real_path: Optional[Path] = typer.Option(
         None,
@@ -35,9 +51,13 @@ def generate(
 ) -> None:
     """Generate annotated messages from phrases and names, to train on."""
     with plain_errors():
-        if output_path.suffix != ".jsonl":
-            refuse("--out", output_path, "the name must end in .jsonl")
-        settings = checked_settings(read_json("--settings", settings_path))
+        if output_path.suffix not in (".jsonl", ".txt"):
+            refuse("--out", output_path, "the name must end in .jsonl or .txt")
+        given = {} if settings_path is None else read_json("--settings", settings_path)
+        if isinstance(given, dict):  # what else is refused below
+            said = {"size": size, "seed": seed}
+            given.update((key, n) for key, n in said.items() if n is not None)
+        settings = checked_settings(given)
         grammar = Grammar(phrases_path, read_catalogue(catalogue_paths))
         real = read_real(real_path, grammar, settings.seed) if real_path else []
         if real_path and not real:
@@ -47,8 +67,12 @@ def generate(
             total=settings.size,
             unit=" messages",
         )
-        output_path.parent.mkdir(parents=True, exist_ok=True)
-        srsly.write_jsonl(output_path, map(_as_json, records))
+        if output_path.suffix == ".txt":
+            output_path.parent.mkdir(parents=True, exist_ok=True)
+            texts = "".join(f"{record.text}\n" for record in records)
+            output_path.write_text(texts, encoding="utf8", newline="\n")
+        else:
+            write_jsonl(output_path, map(_as_json, records))
     msg.good(f"{settings.size:,} messages: {output_path}")
 
 

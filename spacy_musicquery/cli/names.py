@@ -11,7 +11,9 @@ from ..features.catalogue import MAX_NAME
 from ._util import (
     DATA_ARGUMENT,
     LABEL_OPTION,
+    OLD_OUT_ARGUMENT,
     SPANS_KEY_OPTION,
+    choose_output,
     plain_errors,
     read_json,
     refuse,
@@ -20,9 +22,10 @@ from ._util import (
 
 def names(
     data_path: Path = DATA_ARGUMENT,
-    output_path: Path = typer.Argument(
-        ..., metavar="OUT", help="Folder for the names, a .txt file for each type"
+    output: Optional[Path] = typer.Option(
+        None, "--out", "-o", help="Folder for the names, a .txt file for each type"
     ),
+    old_output: Optional[Path] = OLD_OUT_ARGUMENT,
     types_path: Optional[Path] = typer.Option(
         None,
         "--types",
@@ -34,6 +37,7 @@ def names(
 ) -> None:
     """List the names in annotated messages, to train with as a catalogue."""
     with plain_errors():
+        output_path = choose_output(output, old_output)
         records, problems = read_any_records(
             data_path, label=label, spans_key=spans_key, need_spans=False
         )

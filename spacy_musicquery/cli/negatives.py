@@ -7,9 +7,11 @@ from ..data.raw_text import read_negatives
 from ..data.records import split_records
 from ._util import (
     LANG_OPTION,
+    OLD_OUT_ARGUMENT,
     SEGMENTER_OPTION,
     SPLIT_SEED_OPTION,
     blank_pipeline,
+    choose_output,
     plain_errors,
     refuse,
     save_records,
@@ -20,7 +22,10 @@ def negatives(
     input_path: Path = typer.Argument(
         ..., metavar="IN", help="A text file, a message a line, or a folder of .txt files"
     ),
-    output_path: Path = typer.Argument(..., metavar="OUT", help="The .spacy file to write"),
+    output: Optional[Path] = typer.Option(
+        None, "--out", "-o", help="The .spacy file to write"
+    ),
+    old_output: Optional[Path] = OLD_OUT_ARGUMENT,
     lang: str = LANG_OPTION,
     segmenter: str = SEGMENTER_OPTION,
     dev_share: Optional[float] = typer.Option(
@@ -35,16 +40,17 @@ def negatives(
 ) -> None:
     """Convert ordinary chat to messages without a query, to train silence on.
 
-    Put OUT into the folder that `spacy train --paths.train` names, beside the
+    Put what is written into the folder that `spacy train --paths.train` names, beside the
     messages with queries: spaCy reads all .spacy files of a folder.
     """
     with plain_errors():
+        output_path = choose_output(output, old_output)
         if (dev_share is None) != (dev_path is None):
             refuse("--dev", dev_path, "--dev and --dev-share need each other")
         paths = [path for path in (output_path, dev_path) if path is not None]
         for path in paths:
             if path.suffix != ".spacy":
-                refuse("OUT", path, "the name must end in .spacy")
+                refuse("--out", path, "the name must end in .spacy")
         nlp = blank_pipeline(lang, segmenter)
         parts = [read_negatives(input_path)]
         if dev_share is not None:

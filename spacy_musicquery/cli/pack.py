@@ -1,7 +1,6 @@
 from pathlib import Path
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
-import srsly
 import typer
 from wasabi import msg
 
@@ -11,12 +10,24 @@ from ..pipeline.load import load_pipeline
 from ..pipeline.music_query import MusicQuery
 from ..pipeline.scorer import music_query_score
 from ..saving.pretrained import make_record
-from ._util import MODEL_ARGUMENT, plain_errors, predict, refuse
+from ..tokens.intents import LISTEN
+from ._util import (
+    MODEL_OPTION,
+    choose_output,
+    plain_errors,
+    predict,
+    refuse,
+    warn_old,
+    write_json,
+)
 
 
 def pack(
-    model: str = MODEL_ARGUMENT,
-    output_path: Path = typer.Argument(..., metavar="OUT", help="Folder for the component"),
+    old: Optional[List[str]] = typer.Argument(None, metavar="MODEL OUT", hidden=True),
+    model: Optional[str] = MODEL_OPTION,
+    output: Optional[Path] = typer.Option(
+        None, "--out", "-o", help="Folder for the component"
+    ),
     sources: List[Path] = typer.Option(
         [], help="A file or folder that it was made from; may be said several times"
     ),
@@ -28,15 +39,28 @@ def pack(
         max=1.0,
         help="Messages that ask less likely than this to hear music have no queries",
     ),
+    listen_offset: float = typer.Option(
+        0.0,
+        "--listen-offset",
+        help="Added to the score of LISTEN, less than 0 where fewer messages ask to hear "
+        "music than in training",
+    ),
 ) -> None:
     """Save the music_query of a pipeline alone, to start others from (`pretrained`), with
     a record of what it was made from and how good it is.
     """
     with plain_errors():
+        model, output_path = _choose(old or [], model, output)
         nlp = load_pipeline(model)
         component = next(pipe for _, pipe in nlp.pipeline if isinstance(pipe, MusicQuery))
         if listen_threshold is not None:
             component.cfg["listen_threshold"] = listen_threshold
+        if listen_offset:
+            if LISTEN not in component.intents:
+                refuse("--listen-offset", listen_offset, f"{model} has no intent {LISTEN}")
+            component.parameters = component.parameters.with_intent_offset(
+                LISTEN, listen_offset
+            )
         for source in sources:
             if not source.exists():
                 refuse("--sources", source, "no such file or folder")
@@ -47,6 +71,18 @@ def pack(
         component.to_disk(output_path, exclude=["vocab"])
         scores = music_query_score(examples)
         record = make_record(output_path, sources, scores)
-        srsly.write_json(output_path / "record.json", record)
+        write_json(output_path / "record.json", record)
     size = sum(file.stat().st_size for file in output_path.iterdir()) / 1e6
     msg.good(f"{output_path}: {size:.2f} MB, F1 {scores['ents_f']:.2%} on {dev_path}")
+
+
+def _choose(
+    old: List[str], model: Optional[str], output: Optional[Path]
+) -> Tuple[Optional[str], Path]:
+    """The model and the folder, which were two arguments once."""
+    if len(old) == 2 and model is None:
+        warn_old(f"MODEL {old[0]}", f"--model {old[0]}")
+        return old[0], choose_output(output, Path(old[1]))
+    if old:
+        refuse("MODEL OUT", " ".join(old), "say --model MODEL --out OUT")
+    return model, choose_output(output, None)

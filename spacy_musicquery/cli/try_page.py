@@ -20,7 +20,7 @@ _SETTINGS = [
     "--browser.gatherUsageStats=false",
     "--client.toolbarMode=minimal",
     # A darker shade of what queries are marked with.
-    "--theme.primaryColor=#2f9e75",
+    "--theme.primaryColor=#1d6b4f",
 ]
 
 

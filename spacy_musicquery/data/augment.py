@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import (
     Callable,
     DefaultDict,
+    Dict,
     Iterator,
     List,
     Optional,
@@ -25,10 +26,13 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..errors import bad_setting, require_number
+from ..saving.pretrained import BOX_PATH
+from ..saving.sealed_files import read_names
+from ..tokens.gold import REPLAYED
 from .docs import doc_to_record, record_to_doc
 from .homophones import homophones, mishear
 from .raw_text import read_negatives
-from .records import Record, Span
+from .records import DEFAULT_LABEL, Record, Span
 
 Augmenter = Callable[[Language, Example], Iterator[Example]]
 Message = Tuple[str, Sequence[Span]]
@@ -40,6 +44,7 @@ CARRIERS = (
 )  # fmt: skip
 PUNCTUATION = "，。！？、～…,.!?~"
 PARTICLES = "吧啊呀呢嘛哦啦哈"
+_TYPES_OF_QUERIES = ("artist", "title", "album")
 FILLERS = ("嗯", "那个", "请", "喂", "诶", "麻烦", "就", "然后")
 
 
@@ -66,6 +71,48 @@ def make_swap_queries(level: float = 1.0, seed: int = 0) -> Augmenter:
             known[label].append(text[start:end])
 
     return _augmenter(swap, level, seed, see)
+
+
+def make_swap_names(level: float = 1.0, seed: int = 0) -> Augmenter:
+    """Replace every query of a message by a name of the catalogue in the box: names that
+    are known in phrases that are new. A label that is a type of names gets one of that
+    type; the box's own label an artist, a title or an album; others stay as they are. Every
+    second name is invented of two, as not only what is listed may be asked for. A
+    message without a query is repeated instead, so that there is as much silence as before.
+
+    level (float): Variants a message, on average.
+    seed (int): Seeds the draws.
+    RETURNS (Callable): The augmenter.
+    """
+    of_types: Dict[str, List[str]] = {}
+
+    def swap(message: Message, generator: random.Random) -> Optional[Message]:
+        if not of_types:  # not before it is needed: it takes a while to read
+            of_types.update(_names_in_the_box())
+        text, spans = message
+        choices = [
+            _known_or_invented(of_types[label.casefold()], generator)
+            if label.casefold() in of_types
+            else text[start:end]
+            for start, end, label in spans
+        ]
+        return replace_spans(text, spans, choices)
+
+    return _augmenter(swap, level, seed, is_known=True)
+
+
+def _known_or_invented(names: Sequence[str], generator: random.Random) -> str:
+    one, other = generator.choice(names), generator.choice(names)
+    if generator.random() < 0.5:
+        return one
+    return (one[: (len(one) + 1) // 2] + other[len(other) // 2 :]).strip()
+
+
+def _names_in_the_box() -> Dict[str, List[str]]:
+    """By the labels that stand for them, in lower case."""
+    names = read_names((BOX_PATH / "catalogue").read_bytes(), "swap_names.v1")
+    of_query = [name for type_name in _TYPES_OF_QUERIES for name in names[type_name]]
+    return {**names, DEFAULT_LABEL.casefold(): of_query}
 
 
 def make_insert_queries(
@@ -210,11 +257,14 @@ def _augmenter(
     level: float,
     seed: int,
     see: Callable[[Message], None] = lambda message: None,
+    is_known: bool = False,
 ) -> Augmenter:
     """Make an augmenter of what varies one message.
 
     vary (Callable): Makes a variant of a message, or None.
     see (Callable): Is told of every message before variants of it are made.
+    is_known (bool): Whether what variants have anew is known to who knows the box, so that
+        it does not grow by it.
     """
     require_number("augmenter", "level", level, at_least=0)
     generator = random.Random(seed)
@@ -234,6 +284,8 @@ def _augmenter(
                 text, spans = variant
                 doc = record_to_doc(nlp, Record(0, text, tuple(spans)))
                 doc.cats = dict(reference.cats)
+                if is_known:
+                    doc.user_data[REPLAYED] = True
                 yield Example(nlp.make_doc(text), doc)
 
     return augment

@@ -8,6 +8,7 @@ from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Un
 
 from ..errors import Errors, Warnings, is_name, is_utf8
 from ..features.catalogue import MAX_NAME
+from .link_table import has_types, names_by_type, read_table
 from .text_lines import BadLine, read_file_lines
 
 Names = Dict[str, List[str]]
@@ -46,7 +47,9 @@ def read_catalogue(
 
     A text file holds one name a line; further ways to say it follow behind tabs, and
     lines that begin with "# " are comments. A .csv or .parquet file has a column of
-    names. The type is a file's name up to its first dot: artist.mandarin.txt.
+    names. The type is a file's name up to its first dot: artist.mandarin.txt. A .csv,
+    .jsonl or .parquet file with a column "type" is a table, see `link_table.read_table`:
+    it gives the names, aliases and artists of all its rows, by their types.
 
     paths (Iterable[Path]): Files, or folders of them.
     type_name (Optional[str]): The type of all names, instead.
@@ -56,6 +59,10 @@ def read_catalogue(
     """
     names: Names = {}
     for path in _files(paths):
+        if type_name is None and column == _COLUMN and has_types(path):
+            for type_of_row, of_rows in names_by_type(read_table(path).entries).items():
+                names.setdefault(type_of_row, []).extend(of_rows)
+            continue
         type_of_file = type_name or path.name.split(".")[0]
         if not is_name(type_of_file):
             problem = "its name says no type"
@@ -123,7 +130,7 @@ def catalogue_files(directory: Path) -> List[Path]:
     RETURNS (List[Path]): The files in it that are read as a catalogue, in order: no hidden
         ones.
     """
-    endings = ("txt", "csv", "parquet")
+    endings = ("txt", "csv", "jsonl", "parquet")
     return sorted(
         file
         for ending in endings
@@ -137,7 +144,7 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
         if path.is_dir():
             files = catalogue_files(path)
             if not files:
-                problem = "the folder holds no .txt, .csv or .parquet file"
+                problem = "the folder holds no .txt, .csv, .jsonl or .parquet file"
                 raise ValueError(Errors.MQ060.format(path=path, problem=problem))
             yield from files
         elif path.is_file():

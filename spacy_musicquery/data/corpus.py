@@ -79,8 +79,22 @@ def make_raw_text(path: Union[str, Path]) -> Callable[[Language], Iterator[Examp
     """
 
     def read(nlp: Language) -> Iterator[Example]:
-        for record in read_negatives(Path(path)):
-            yield Example(nlp.make_doc(record.text), nlp.make_doc(record.text))
+        texts = (record.text for record in read_negatives(Path(path)))
+        yield from make_text_corpus(texts)(nlp)
+
+    return read
+
+
+def make_text_corpus(texts: Iterable[str]) -> Callable[[Language], Iterator[Example]]:
+    """Make a reader of texts that are there already, see `make_raw_text`.
+
+    texts (Iterable[str]): The texts.
+    RETURNS (Callable): Yields examples without annotation, given the pipeline.
+    """
+
+    def read(nlp: Language) -> Iterator[Example]:
+        for text in texts:
+            yield Example(nlp.make_doc(text), nlp.make_doc(text))
 
     return read
 

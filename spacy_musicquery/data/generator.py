@@ -43,14 +43,14 @@ _ENDINGS = (
     "。", "。", "。", "。", "！", "？", "!", "?", "~", "，", ".", "...", "。。。", "…", "……", "！！", "！！！",
     "？？", "～", "~~", "；", "、", "..", "!!", ",", "。。",
 )  # fmt: skip
-# A name with a full stop behind it is an answer, see mentions.answers.txt.
-_ENDINGS_OF_BARE = tuple(ending for ending in _ENDINGS if ending != "。")
 _PUNCTUATION = "。！？!?~，.…～；、,"
+_BETWEEN_CLAUSES = re.compile(r"[。！？!?~，.,；;…\s]+")
+_LONGEST_CLAUSE = 14
 _QUOTES = (
     "《》", "《》", "《》", "“”", "“”", '""', "''", "‘’", "「」", "『』", "【】", "()", "（）", "〈〉",
 )  # fmt: skip
 # How many of the places outside the queries get a blank, and of those inside.
-_SHARES_OF_BLANKS: Shares = ((0.0, 0.0), (0.4, 0.0), (0.4, 0.1), (0.9, 0.9))
+_SHARES_OF_BLANKS: Shares = ((0.0, 0.0), (0.4, 0.0), (0.4, 0.1), (0.5, 0.5), (0.9, 0.9))
 _SHARES_OF_ZERO_WIDTH: Shares = ((0.0, 0.0), (0.1, 0.1), (0.3, 0.0))
 # What is not seen and comes along when a text is copied.
 _ZERO_WIDTH = "\u200b\u200b\u200c\u200d\u2060\ufeff"
@@ -68,6 +68,8 @@ class GeneratorSettings(NamedTuple):
     common (float): Share of the requests that are said with one of the first phrases.
     bare (float): Share of the requests that are a query and no more; such a name is one
         of the catalogue.
+    clauses (float): Share of the messages that people have written of which one clause is
+        taken, if that is no name of the catalogue.
     fragments (float): Share of the messages of chat that are no more than a few characters
         of it, which are no name of the catalogue.
     invented (float): Share of titles and artists that are made up, so that no catalogue
@@ -92,6 +94,7 @@ class GeneratorSettings(NamedTuple):
     real: float = 0.0
     common: float = 0.4
     bare: float = 0.08
+    clauses: float = 0.0
     fragments: float = 0.0
     invented: float = 0.15
     opened: float = 0.06
@@ -176,9 +179,12 @@ class _Writer:
             message, intent = (record.text, list(record.spans)), record.intent
             if self._happens(0.4):  # as they are
                 return (*message, intent)
-            # Or a full stop would say that a message was written in earnest.
             if not record.spans:
-                message = record.text.rstrip(_PUNCTUATION) or record.text, []
+                text = record.text
+                if self._happens(self.settings.clauses):
+                    text = self._clause(text)
+                # Or a full stop would say that a message was written in earnest.
+                message = text.rstrip(_PUNCTUATION) or record.text, []
         else:
             kind = self.random.choices(self.kinds, cum_weights=self.shares)[0]
             intent = _INTENTS[kind]
@@ -210,6 +216,15 @@ class _Writer:
         lines = self.grammar.lines.get(kind) or self.grammar.words[kind]
         weights = self.grammar.line_weights[kind]
         return self._fill(self.random.choices(lines, cum_weights=weights)[0])
+
+    def _clause(self, text: str) -> str:
+        """A clause of a text; all of it if that would be a name."""
+        clauses = [c for c in _BETWEEN_CLAUSES.split(text) if 1 < len(c) <= _LONGEST_CLAUSE]
+        if clauses:
+            clause = self.random.choice(clauses)
+            if clause.strip(_PUNCTUATION) not in self.grammar.known:
+                return clause
+        return text
 
     def _fragment(self, text: str) -> str:
         """A few characters of a text; all of it if that would be a name."""
@@ -323,13 +338,10 @@ class _Writer:
     def _decorated(self, message: Message) -> Message:
         """With fillers, punctuation, and other messages before and after it."""
         text, spans = message
-        endings = (
-            _ENDINGS_OF_BARE if spans[:1] == [(0, len(text), DEFAULT_LABEL)] else _ENDINGS
-        )
         if self._happens(self.settings.opened):
             text, spans = _behind(self._line("openers"), (text, spans))
         if text[-1] not in _PUNCTUATION and self._happens(self.settings.punctuated):
-            text += self.random.choice(endings)
+            text += self.random.choice(_ENDINGS)
         if self._happens(self.settings.trailed):
             text += self._line("tails")
         if self._happens(self.settings.spaced):

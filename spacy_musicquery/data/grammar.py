@@ -90,7 +90,7 @@ class Grammar:
             if (
                 len(cells) != 3
                 or not _is_weight(cells[1])
-                or CHOICE.sub("", cells[2]).count("|") not in (0, 2)
+                or _without_choices(cells[2]).count("|") not in (0, 2)
             ):
                 problem = f"{row!r} is no place, weight and pattern with tabs between"
                 raise ValueError(Errors.MQ057.format(path=folder, problem=problem))
@@ -112,6 +112,10 @@ class Grammar:
         for kind, lines in lists.items():
             places = carriers if kind == "carriers" else silent
             must_hold = kind in ("carriers", "mentions")
+            for line in lines:
+                if set("<>") & set(_without_choices(line)):
+                    problem = f"{kind}: {line!r} has a < or a > that is part of no choice"
+                    raise ValueError(Errors.MQ057.format(path=folder, problem=problem))
             for line in lines if kind != "queries" else ():
                 named = PLACE.findall(line)
                 if (must_hold and not named) or not set(named) <= set(places):
@@ -124,6 +128,13 @@ class Grammar:
                 if not self.names.get(type_name) and type_name not in self.words:
                     problem = f"queries: the catalogue has no {type_name!r}"
                     raise ValueError(Errors.MQ057.format(path=folder, problem=problem))
+
+
+def _without_choices(line: str) -> str:
+    """What is left of a line without its alternatives, those within others first."""
+    while CHOICE.search(line):
+        line = CHOICE.sub("", line)
+    return line
 
 
 def _read_phrases(folder: Path) -> Tuple[Dict[str, List[str]], Dict[str, List[str]]]:

@@ -11,6 +11,15 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from ..errors import Errors, excerpt, is_name, is_utf8
+from .other_formats import (
+    ROW_READERS,
+    Invalid,
+    is_table,
+    is_tag,
+    table_rows,
+    tagged_record,
+    to_own_form,
+)
 from .text_lines import BadLine, Line, read_file_lines
 
 Span = Tuple[int, int, str]
@@ -51,10 +60,6 @@ class Problem(NamedTuple):
         return f"{self.path}:{self.row}: {self.message}"
 
 
-class _Invalid(Exception):
-    """What is wrong with the row that is being read."""
-
-
 def read_records(
     path: Path,
     *,
@@ -64,9 +69,11 @@ def read_records(
 ) -> Tuple[List[Record], List[Problem]]:
     """Read a file of annotated messages.
 
-    path (Path): A `.json` list of records, a `.jsonl` file with one record a line
-        (ours or Prodigy's), or, with any other ending, a two-column file: a
-        character and its BIO or BIOES tag a line, a blank line between messages.
+    path (Path): A `.json` list of records or a `.jsonl` file with one record a line
+        (ours, or Prodigy's, doccano's, Label Studio's, or the tokens and tags of Hugging
+        Face's datasets); Rasa's `.yml` or `.md`; a `.csv` table; or, with any other
+        ending, a two-column file: a character and its BIO or BIOES tag a line, a blank
+        line between messages.
     label (str): The label of `music_query` strings, and of spans that have none.
     spans_key (str): The key of a record's exact offsets.
     need_spans (bool): Whether it is wrong that a record says nothing of its queries;
@@ -82,19 +89,19 @@ def read_records(
     first_rows: Dict[str, Record] = {}
     for row, item in _rows(path):
         try:
-            if isinstance(item, _Invalid):
+            if isinstance(item, Invalid):
                 raise item
             record = _parse(row, item, label, spans_key, need_spans)
             if record is None:
                 continue
             first = first_rows.setdefault(record.text, record)
             if first.spans != record.spans:
-                raise _Invalid(
+                raise Invalid(
                     f"{excerpt(record.text)!r} stands with other labels in row "
                     f"{first.row}; make them agree or remove one"
                 )
             records.append(record)
-        except _Invalid as error:
+        except Invalid as error:
             problems.append(Problem(path, row, excerpt(str(error), _MAX_MESSAGE)))
         except RecursionError:
             problems.append(Problem(path, row, "invalid JSON: it is nested too deeply"))
@@ -165,53 +172,34 @@ def read_tagged(content: str) -> Iterator[Tuple[int, Any]]:
 def _tagged_rows(lines: Iterable[Line]) -> Iterator[Tuple[int, Any]]:
     start_row = 1
     pieces: List[Tuple[str, str]] = []
-    invalid: Optional[_Invalid] = None
+    invalid: Optional[Invalid] = None
     for row, line in chain(lines, [(0, "")]):  # a message ends where the file ends
         if isinstance(line, BadLine):
-            invalid = invalid or _Invalid(f"line {row}: {line}")
+            invalid = invalid or Invalid(f"line {row}: {line}")
             pieces.append(("", "O"))
             continue
         if line.strip():
             piece, _, tag = line.rpartition("\t" if "\t" in line else " ")
-            if tag != "O" and tag[:2] not in ("B-", "I-", "E-", "S-", "M-"):
-                invalid = invalid or _Invalid(
+            if not is_tag(tag):
+                invalid = invalid or Invalid(
                     f"{tag!r} (line {row}) is no tag: expected O, or B-, I-, E- or S- "
                     "and a label, after the character and a blank"
                 )
             pieces.append((piece or " ", tag))
             continue
         if pieces:
-            yield start_row, invalid or _tagged_record(pieces)
+            yield start_row, invalid or tagged_record(pieces)
         start_row, pieces, invalid = row + 1, [], None
-
-
-def _tagged_record(pieces: List[Tuple[str, str]]) -> Dict[str, Any]:
-    text = ""
-    spans: List[Dict[str, Any]] = []
-    continues = False
-    for piece, tag in pieces:
-        start, text = len(text), text + piece
-        prefix, _, label = tag.partition("-")
-        if prefix == "O":
-            continues = False
-        elif continues and prefix not in "BS" and spans[-1]["label"] == label:
-            spans[-1]["end"] = len(text)
-            continues = prefix != "E"
-        else:
-            spans.append({"start": start, "end": len(text), "label": label})
-            continues = prefix not in "ES"
-    for span in spans:
-        while span["start"] < span["end"] and text[span["start"]].isspace():
-            span["start"] += 1
-        while span["start"] < span["end"] and text[span["end"] - 1].isspace():
-            span["end"] -= 1
-    return {"text": text, "spans": [s for s in spans if s["start"] < s["end"]]}
 
 
 def _rows(path: Path) -> Iterator[Tuple[int, Any]]:
     suffix = path.suffix.lower()
     if suffix == ".json":
         return _json_rows(path)
+    if suffix in ROW_READERS:
+        return ROW_READERS[suffix](path)
+    if is_table(path):
+        return table_rows(path)
     lines = read_file_lines(path)
     return _jsonl_rows(lines) if suffix == ".jsonl" else _tagged_rows(lines)
 
@@ -223,22 +211,24 @@ def _json_rows(path: Path) -> Iterator[Tuple[int, Any]]:
             f"the file has {n_bytes:,} bytes, and is read as a whole only up to "
             f"{MAX_JSON_BYTES:,}; write one record a line, in a file named .jsonl"
         )
-        yield 1, _Invalid(message)
+        yield 1, Invalid(message)
         return
     try:
         items = _load_json(path.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         row = error.object[: error.start].count(b"\n") + 1
-        yield row, _Invalid(f"not UTF-8 ({error.reason}); save the file as UTF-8")
+        yield row, Invalid(f"not UTF-8 ({error.reason}); save the file as UTF-8")
         return
     except (ValueError, RecursionError) as error:
         row = getattr(error, "lineno", 1)
-        yield row, _Invalid(f"invalid JSON: {error}")
+        yield row, Invalid(f"invalid JSON: {error}")
         return
+    if isinstance(items, dict) and isinstance(items.get("rasa_nlu_data"), dict):
+        items = items["rasa_nlu_data"].get("common_examples", [])
     if not isinstance(items, list):
         yield (
             1,
-            _Invalid(
+            Invalid(
                 f"a list of records was expected, not {_type_name(items)}; for one record "
                 "a line, name the file .jsonl"
             ),
@@ -250,16 +240,16 @@ def _json_rows(path: Path) -> Iterator[Tuple[int, Any]]:
 def _jsonl_rows(lines: Iterable[Line]) -> Iterator[Tuple[int, Any]]:
     for row, line in lines:
         if isinstance(line, BadLine):
-            yield row, _Invalid(line)
+            yield row, Invalid(line)
         elif line.strip():
             try:
                 yield row, _load_json(line)
             except (ValueError, RecursionError) as error:
-                yield row, _Invalid(f"invalid JSON: {error}")
+                yield row, Invalid(f"invalid JSON: {error}")
 
 
 def _load_json(content: str) -> Any:
-    """Like `json.loads`, but a record in which a key stands twice is an `_Invalid`: one of
+    """Like `json.loads`, but a record in which a key stands twice is an `Invalid`: one of
     the two values would be lost."""
     return json.loads(content, object_pairs_hook=_as_record)
 
@@ -270,7 +260,7 @@ def _as_record(pairs: List[Tuple[str, Any]]) -> Any:
         return record
     keys = [key for key, _ in pairs]
     twice = next(key for key in keys if keys.count(key) > 1)
-    return _Invalid(f"the key {twice!r} stands twice in a record")
+    return Invalid(f"the key {twice!r} stands twice in a record")
 
 
 def _parse(
@@ -278,25 +268,30 @@ def _parse(
 ) -> Optional[Record]:
     """Make a record of a JSON value; None for what an annotator rejected."""
     if not isinstance(item, dict):
-        raise _Invalid(f"a record {{...}} was expected, not {_type_name(item)}")
+        raise Invalid(f"a record {{...}} was expected, not {_type_name(item)}")
     if item.get("answer", "accept") != "accept":  # Prodigy's "reject" and "ignore"
         return None
+    is_own = spans_key != DEFAULT_SPANS_KEY or item.keys() & {spans_key, "music_query"}
+    own = item if is_own else to_own_form(item)
+    if own is None:
+        return None
+    item = own
     text = _checked_text(item)
     spans: List[Span] = []
     if spans_key in item:
         spans = _offset_spans(text, item[spans_key], spans_key, label)
     elif "music_query" in item and spans_key == DEFAULT_SPANS_KEY:
-        spans = _query_spans(text, item["music_query"], label)
+        spans = find_queries(text, item["music_query"], label)
     elif need_spans and "answer" not in item:  # that Prodigy found no entity is no problem
         wanted = f"{spans_key!r}"
         if spans_key == DEFAULT_SPANS_KEY:
             wanted = '"music_query" (a string or a list) or "spans" (offsets)'
-        raise _Invalid(f"the record has no {wanted}; its keys are {list(item)}")
+        raise Invalid(f"the record has no {wanted}; its keys are {list(item)}")
     _check_spans(text, spans)
     intent = item.get("intent")
     if intent is not None and not is_name(intent):
         shown = excerpt(ascii(intent)) if isinstance(intent, str) else _type_name(intent)
-        raise _Invalid(
+        raise Invalid(
             f'"intent" must be a string that is not empty, not {shown}; leave it out, or '
             "write null, if the message has none"
         )
@@ -305,23 +300,30 @@ def _parse(
 
 def _checked_text(item: Dict[str, Any]) -> str:
     if "text" not in item:
-        raise _Invalid(f'the record has no "text"; its keys are {list(item)}')
+        raise Invalid(f'the record has no "text"; its keys are {list(item)}')
     text = item["text"]
     if not isinstance(text, str):
-        raise _Invalid(f'"text" must be a string, not {_type_name(text)}')
+        raise Invalid(f'"text" must be a string, not {_type_name(text)}')
     if not text:
-        raise _Invalid('"text" is empty; remove the record')
+        raise Invalid('"text" is empty; remove the record')
     if not is_utf8(text):
-        raise _Invalid(f'"text" holds half a surrogate pair: {excerpt(text)!a}')
+        raise Invalid(f'"text" holds half a surrogate pair: {excerpt(text)!a}')
     return text
 
 
-def _query_spans(text: str, queries: Any, label: str) -> List[Span]:
-    """Find query strings from left to right, each after the one before."""
+def find_queries(text: str, queries: Any, label: str) -> List[Span]:
+    """Find query strings from left to right, each after the one before.
+
+    text (str): The message.
+    queries (Any): A string or a list of strings.
+    label (str): Their label.
+    RETURNS (List[Span]): Where they stand.
+    RAISES (Invalid): If one does not occur, or it is something else.
+    """
     if isinstance(queries, str):
         queries = [queries] if queries else []
     if not isinstance(queries, list) or not all(isinstance(q, str) for q in queries):
-        raise _Invalid(
+        raise Invalid(
             '"music_query" must be a string or a list of strings, not '
             f"{excerpt(json.dumps(queries, ensure_ascii=False))}"
         )
@@ -329,11 +331,11 @@ def _query_spans(text: str, queries: Any, label: str) -> List[Span]:
     position = 0
     for query in queries:
         if not query:
-            raise _Invalid('"music_query" holds an empty string; leave it out')
+            raise Invalid('"music_query" holds an empty string; leave it out')
         start = text.find(query, position)
         if start < 0:
             where = f" after character {position}" if position else ""
-            raise _Invalid(
+            raise Invalid(
                 f"the query {excerpt(query)!r} does not occur in {excerpt(text)!r}{where}"
             )
         position = start + len(query)
@@ -343,21 +345,21 @@ def _query_spans(text: str, queries: Any, label: str) -> List[Span]:
 
 def _offset_spans(text: str, items: Any, spans_key: str, label: str) -> List[Span]:
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise _Invalid(f'"{spans_key}" must be a list of {{"start", "end", "label"}}')
+        raise Invalid(f'"{spans_key}" must be a list of {{"start", "end", "label"}}')
     spans: List[Span] = []
     for item in items:
         start, end, name = item.get("start"), item.get("end"), item.get("label", label)
         if type(start) is not int or type(end) is not int:
-            raise _Invalid(
+            raise Invalid(
                 f'"start" and "end" must be whole numbers, not {start!r}, {end!r}'
             )
         if not 0 <= start < end <= len(text):
-            raise _Invalid(
+            raise Invalid(
                 f"the offsets {start} to {end} are not in the text of {len(text)} "
                 "characters (the end is exclusive)"
             )
         if not is_name(name):
-            raise _Invalid(
+            raise Invalid(
                 f'"label" must be a string that is not empty, not {excerpt(ascii(name))}'
             )
         spans.append((start, end, name))
@@ -369,9 +371,9 @@ def _check_spans(text: str, spans: List[Span]) -> None:
     for start, end, _ in spans:
         query = text[start:end]
         if start < last_end:
-            raise _Invalid(f"{query!r} ({start} to {end}) overlaps the one before it")
+            raise Invalid(f"{query!r} ({start} to {end}) overlaps the one before it")
         if query != query.strip():
-            raise _Invalid(f"{query!r} ({start} to {end}) begins or ends with a blank")
+            raise Invalid(f"{query!r} ({start} to {end}) begins or ends with a blank")
         last_end = end
 
 

@@ -34,51 +34,37 @@ _SYMBOLS = (
 _SIMPLIFIED_PATH = Path(__file__).parent / "simplified.txt"
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4)
 def normalization_table(
     fullwidth: bool, lowercase: bool, simplified: bool = False, symbols: bool = False
-) -> Dict[int, int]:
-    """Code points that normalisation changes. Mappings that would change the
+) -> np.ndarray:
+    """What normalisation makes of code points. Mappings that would change the
     length of a text (as lower-casing 'İ' does) are left out, so offsets never move.
 
     fullwidth (bool): Map full-width forms (U+FF01-U+FF5E, U+3000) to ASCII.
     lowercase (bool): Map characters to lower case.
     simplified (bool): Map traditional characters to simplified ones.
     symbols (bool): Map all emoji and other symbols to one.
-    RETURNS (Dict[int, int]): Code point to code point.
+    RETURNS (np.ndarray): The normal code point of each that it may change, as uint32: of all
+        up to a point.
     """
-    table: Dict[int, int] = {}
+    table = np.arange(_END_OF_CASED, dtype="<u4")
     if lowercase:
-        codes = np.delete(np.arange(_END_OF_CASED, dtype="<u4"), _DOTTED_CAPITAL_I)
-        lower = code_points(codes.tobytes().decode(*_UTF32).lower())
-        changed = codes != lower
-        table.update(zip(codes[changed].tolist(), lower[changed].tolist()))
+        codes = np.delete(table, _DOTTED_CAPITAL_I)
+        table[codes] = code_points(codes.tobytes().decode(*_UTF32).lower())
     if fullwidth:
-        forms = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-        forms[0x3000] = 0x20
-        for code, ascii_code in forms.items():
-            table[code] = table.get(ascii_code, ascii_code)
+        table[0xFF01:0xFF5F] = table[0x21:0x7F]
+        table[0x3000] = 0x20
     if simplified:
         # The first line says where they come from.
-        for pair in _SIMPLIFIED_PATH.read_text(encoding="utf8").splitlines()[1:]:
-            table[ord(pair[0])] = ord(pair[1])
+        _, _, pairs = _SIMPLIFIED_PATH.read_text(encoding="utf8").partition("\n")
+        traditional, simple, _ = code_points(pairs).reshape(-1, 3).T
+        table[traditional] = simple
     if symbols:
-        table.update((code, _SYMBOL) for of_block in _SYMBOLS for code in of_block)
-        del table[_SYMBOL]
+        for block in _SYMBOLS:
+            table[block.start : block.stop] = _SYMBOL
+    table.flags.writeable = False
     return table
-
-
-@lru_cache(maxsize=4)
-def _normal_codes(
-    fullwidth: bool, lowercase: bool, simplified: bool, symbols: bool
-) -> np.ndarray:
-    """`normalization_table` as an array of all code points that it may change."""
-    codes = np.arange(_END_OF_CASED, dtype="<u4")
-    table = normalization_table(
-        fullwidth=fullwidth, lowercase=lowercase, simplified=simplified, symbols=symbols
-    )
-    codes[list(table)] = list(table.values())
-    return codes
 
 
 def code_points(text: str) -> np.ndarray:
@@ -146,7 +132,7 @@ class CharInventory:
 
         RETURNS (np.ndarray): The normal one of each that it may change, as uint32.
         """
-        return _normal_codes(**self.normalization)
+        return normalization_table(**self.normalization)
 
     def normalize(self, text: str) -> str:
         """Normalise a text, character by character.

@@ -11,7 +11,7 @@ from ..features.name_index import NameIndex
 from ..types import Floats2d, FloatsXd
 from . import kernel
 from .parameters import Parameters
-from .shapes import BIGRAMS, EMBEDDING, LEXICON, WINDOW, NetworkSizes
+from .shapes import BIGRAMS, EMBEDDING, INTENT_BIAS, LEXICON, WINDOW, NetworkSizes
 
 Found = Tuple[int, int, int, int, float]
 
@@ -131,7 +131,7 @@ def _network_arrays(
             arrays[name] = units(weights[f"{of}.kernel"], 0).T
     arrays["output_bias"] = weights["output.bias"]
     if sizes.n_intents:
-        arrays["intent_bias"] = weights["intents.bias"]
+        arrays["intent_bias"] = weights[INTENT_BIAS]
     if sizes.window:
         of_window = _widened(weights[WINDOW], 1, [sizes.embed_width], embed)
         # (window, width, tags) -> (tags, window, width)

@@ -20,10 +20,10 @@ from ..features.row_layout import PAIRS
 from ..types import Floats2d, FloatsXd, Ints1d, Ints2d
 from .parameters import Parameters
 from .rows import rows_of_all
-from .shapes import BIGRAMS, EMBEDDING, LEXICON, WINDOW
+from .shapes import BIGRAMS, EMBEDDING, INTENT_BIAS, LEXICON, WINDOW
 
 # Characters at a time: with more, the activations leave the processor's cache.
-_CHARS_AT_A_TIME = 4096
+_CHARS_AT_A_TIME = 2048
 
 
 class NumpyTagger:
@@ -134,7 +134,7 @@ class NumpyTagger:
             return data, np.zeros((len(lengths), 0), dtype="float32")
         starts = np.cumsum(lengths) - lengths
         strongest = np.maximum.reduceat(np.maximum(hidden, 0.0), starts)
-        return data, strongest @ weights["intents.kernel"] + weights["intents.bias"]
+        return data, strongest @ weights["intents.kernel"] + weights[INTENT_BIAS]
 
 
 def _scaled(weights: Mapping[str, FloatsXd], name: str) -> List[FloatsXd]:

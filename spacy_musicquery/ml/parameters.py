@@ -13,7 +13,7 @@ from ..features.name_matches import n_features
 from ..types import FloatsXd, Ints1d
 from ..vectors.encoder import FrozenEncoder
 from .saved_weights import Weights
-from .shapes import TRANSITIONS, NetworkSizes, Untrained, array_shapes
+from .shapes import INTENT_BIAS, TRANSITIONS, NetworkSizes, Untrained, array_shapes
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +125,19 @@ class Parameters:
             return crf_chain(self.arrays[TRANSITIONS])
         assert self.sizes is not None
         return softmax_chain(self.sizes.n_tags)
+
+    def with_intent_offset(self, intent: str, offset: float) -> "Parameters":
+        """Correct how likely an intent is for where messages are used: there it may be rarer
+        than in training (Saerens et al. 2002, https://doi.org/10.1162/089976602753284446).
+
+        intent (str): One of the intents.
+        offset (float): Added to its score: the logarithm of how many times likelier it
+            becomes than any other.
+        RETURNS (Parameters): Others.
+        """
+        bias = self.arrays[INTENT_BIAS].copy()
+        bias[self.intents.index(intent)] += offset
+        return self.replace(arrays={**self.arrays, INTENT_BIAS: bias})
 
     def learnt_from(
         self, texts: Sequence[str], *, min_count: int, bigram_min_count: int

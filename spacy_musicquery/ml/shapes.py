@@ -14,6 +14,7 @@ TRANSITIONS = "transitions"
 LEXICON = "lexicon"
 CONTEXT = "context.kernel"
 WINDOW = "window.kernel"
+INTENT_BIAS = "intents.bias"
 
 
 class NetworkSizes(NamedTuple):
@@ -96,7 +97,7 @@ def array_shapes(sizes: NetworkSizes) -> Dict[str, Tuple[int, ...]]:
         shapes[WINDOW] = (sizes.window, sizes.embed_width, sizes.n_tags)
     if sizes.n_intents:
         shapes["intents.kernel"] = (width, sizes.n_intents)
-        shapes["intents.bias"] = (sizes.n_intents,)
+        shapes[INTENT_BIAS] = (sizes.n_intents,)
     if sizes.crf:
         shapes[TRANSITIONS] = (sizes.n_tags, sizes.n_tags)
     return shapes

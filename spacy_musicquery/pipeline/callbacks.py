@@ -1,12 +1,34 @@
-"""Callbacks for the [training] of a config."""
+"""Callbacks for the [initialize] and [training] of a config."""
 
-from typing import Callable
+from pathlib import Path
+from typing import Callable, Optional
 
 from spacy.language import Language
 
+from ..errors import Errors
 from ..ml.architectures import get_shim
 from ..ml.keras_shim import KerasShim
 from .music_query import MusicQuery
+
+
+def make_check_paths(
+    train: Optional[str], dev: Optional[str]
+) -> Callable[[Language], Language]:
+    """Look for the data before training begins, for [initialize.before_init]: what is missing
+    is named at once.
+
+    train (Optional[str]): A file or folder to train on; None for what needs none.
+    dev (Optional[str]): One to evaluate on.
+    RETURNS (Callable): Leaves a pipeline as it is; raises a ValueError if one is missing.
+    """
+
+    def check_paths(nlp: Language) -> Language:
+        for what, path in (("train", train), ("dev", dev)):
+            if path is not None and not Path(path).exists():
+                raise ValueError(Errors.MQ314.format(what=what, path=path))
+        return nlp
+
+    return check_paths
 
 
 def make_half_precision() -> Callable[[Language], Language]:

@@ -25,12 +25,12 @@ def box_pipeline() -> Language:
 def load_pipeline(path: Optional[str]) -> Language:
     """Load a pipeline that has a `music_query` component.
 
-    path (Optional[str]): The directory or package name of a pipeline; None for one
-        with the model in the box.
+    path (Optional[str]): The directory or package name of a pipeline; None or "box" for
+        one with the model in the box.
     RETURNS (Language): The pipeline.
     RAISES (ValueError): If there is none, or it has no `music_query` component.
     """
-    if path is None:
+    if path is None or path == BOX:
         return box_pipeline()
     try:
         nlp = spacy.load(path)

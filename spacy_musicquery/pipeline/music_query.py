@@ -29,6 +29,8 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 
+from ..data.box_messages import rehearsal_texts
+from ..data.corpus import make_text_corpus
 from ..decoding.emissions import EmissionGradients, Emissions
 from ..errors import Errors, Warnings, bad_setting, excerpt, require_name, require_number
 from ..features.catalogue import require_names
@@ -37,9 +39,9 @@ from ..ml.growth import grow, grow_chars, grow_output
 from ..ml.learn_rates import LearnRates, Rate
 from ..ml.parameters import Parameters
 from ..ml.shapes import EMBEDDING
-from ..saving.pretrained import find_pretrained
+from ..saving.pretrained import BOX, find_pretrained, known_labels
 from ..tokens.alignment import SCORE_EXTENSION, AlignmentMode
-from ..tokens.gold import new_examples, read_sample
+from ..tokens.gold import Sample, new_examples, read_sample
 from ..tokens.intents import LISTEN
 from ..training.consolidation import Consolidation, Consolidator
 from ..training.distillation import Teacher
@@ -48,7 +50,13 @@ from ..training.losses import (
     make_negative_log_likelihood,
 )
 from ..training.objective import Objective, Regularizer
-from ..training.rehearsal import Rehearsal, Rehearser, read_texts, rehearse
+from ..training.rehearsal import (
+    Rehearsal,
+    Rehearser,
+    make_rehearsal,
+    read_texts,
+    rehearse,
+)
 from ..vectors.char_vectors import CharVectors
 from .load import load_component
 from .query_finder import READING, QueryFinder
@@ -82,6 +90,8 @@ threads = 1
 spinning = false
 encoder = null
 """
+# How many messages of the box's are rehearsed with each update.
+_REHEARSED_AT_ONCE = 80
 DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
 
 
@@ -105,6 +115,7 @@ DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
         "alignment_mode": "expand",
         "learn_intents": True,
         "learn_rates": {},
+        "rehearsal_weight": 3.0,
         "loss": {"@losses": "spacy_musicquery.NegativeLogLikelihood.v1"},
         "scorer": {"@scorers": "spacy_musicquery.music_query_scorer.v1"},
     },
@@ -133,6 +144,7 @@ def make_music_query(
     alignment_mode: AlignmentMode,
     learn_intents: bool,
     learn_rates: Dict[str, Any],  # of Rate, which confection would take for floats alone
+    rehearsal_weight: float,
     loss: TagLoss,
     scorer: Optional[Callable],
 ) -> "MusicQuery":
@@ -140,7 +152,7 @@ def make_music_query(
 
     RAISES (ValueError): If a setting is not allowed, or there is nothing to start from.
     """
-    if pretrained is not None and (not pretrained or not _is_made_from_config()):
+    if pretrained is not None and (not pretrained or not is_made_from_config()):
         find_pretrained(pretrained, name)
     return MusicQuery(
         nlp.vocab,
@@ -154,13 +166,14 @@ def make_music_query(
         alignment_mode=alignment_mode,
         learn_intents=learn_intents,
         learn_rates=learn_rates,
+        rehearsal_weight=rehearsal_weight,
         loss=loss,
         scorer=scorer,
     )
 
 
-def _is_made_from_config() -> bool:
-    """Whether spaCy makes a whole pipeline, of which it tells a factory nothing. Then what
+def is_made_from_config() -> bool:
+    """Tell whether spaCy makes a whole pipeline, of which it tells a factory nothing. Then what
     it was trained from may be gone, if what was saved is loaded next; and if it is trained
     next, `initialize` looks for it."""
     frame: Optional[FrameType] = sys._getframe(1)
@@ -188,6 +201,7 @@ class MusicQuery(QueryFinder):
         alignment_mode: AlignmentMode = "expand",
         learn_intents: bool = True,
         learn_rates: Optional[Mapping[str, Rate]] = None,
+        rehearsal_weight: float = 0.0,
         loss: Optional[TagLoss] = None,
         scorer: Optional[Callable] = music_query_score,
     ) -> None:
@@ -204,8 +218,9 @@ class MusicQuery(QueryFinder):
         threshold (float): Spans with a lower score are not annotated, 0 to 1.
         listen_threshold (Optional[float]): A message that asks less likely than this to
             hear music (the intent LISTEN) has no queries, 0 to 1; None for what the
-            component has that this one starts from, or 0. Training on data without this
-            intent sets it to 0, as what it tells is no longer known.
+            component has that this one starts from, or 0. Training that does not keep up
+            this intent sets it to 0, as what it tells is no longer known: neither
+            messages that have it, nor rehearsal.
         overwrite (bool): Where a query overlaps entities that are already there:
             True replaces them, False leaves them and keeps the query in `doc.spans`
             only. Other entities always stay.
@@ -217,6 +232,9 @@ class MusicQuery(QueryFinder):
             in `doc.cats`. Set it to False beside another text classifier.
         learn_rates (Optional[Mapping[str, Rate]]): Factors of the learning rate by
             layer, each a number or a schedule; 0 freezes. See `LearnRates`.
+        rehearsal_weight (float): How much it counts, in training that starts from the
+            box, to go on predicting for messages that come with it what the box predicts:
+            see `Rehearsal`. 0 for none; at least 0.
         loss (Optional[TagLoss]): What training minimises over the tags; by default
             `losses.make_negative_log_likelihood`.
         scorer (Optional[Callable]): The scoring method.
@@ -242,11 +260,13 @@ class MusicQuery(QueryFinder):
         shim.learn_rates = LearnRates(
             learn_rates or {}, component=name, depth=shim.settings["depth"]
         )
+        require_number(name, "rehearsal_weight", rehearsal_weight, at_least=0)
+        self._rehearsal_weight = rehearsal_weight
         self._labels_to_learn: List[str] = []
         # What `nlp.rehearse` holds to.
         self._former: Optional[Model[List[str], Emissions]] = None
         # Until `initialize` says otherwise.
-        self._learns_to_listen = True
+        self._keeps_listening = True
         self._n_updates = 0
         self._told_of_parameters = False
 
@@ -349,10 +369,16 @@ class MusicQuery(QueryFinder):
                 set_parameters(self.model, parameters)
                 self._shim.start_training()
             nlp = nlp or Language(self.vocab)
+            if rehearsal is None:
+                rehearsal = self._own_rehearsal(sample)
             objective.regularizers = self._regularizers(nlp, rehearsal, consolidation)
             if char_vectors is not None:
                 self._use_char_vectors(char_vectors)
-        self._learns_to_listen = LISTEN in sample.intents
+        self._keeps_listening = LISTEN in sample.intents
+        says_intents = self.cfg["learn_intents"] and sample.intents
+        if rehearsal is not None and not says_intents:
+            self._keeps_listening = self._asks_for_what_it_knows(sample)
+            objective.implied_intent = LISTEN if self._keeps_listening else None
         self._objective, self._former = objective, None
         self._awaits_pretrained = False
         self._told_of_parameters = False
@@ -411,6 +437,24 @@ class MusicQuery(QueryFinder):
             regularizers.append(Consolidator(self.model, texts, consolidation))
         return regularizers
 
+    def _asks_for_what_it_knows(self, sample: Sample) -> bool:
+        """Whether training data hold a label of what the component starts from."""
+        known = known_labels(self._pretrained, self.name).get("labels", [])
+        return not set(known).isdisjoint(sample.labels)
+
+    def _own_rehearsal(self, sample: Sample) -> Optional[Rehearsal]:
+        """What to rehearse of the box, if nobody says so. A message in which it finds what
+        has other labels from now on would hold the component back: of these, only those
+        in which it finds nothing."""
+        if self._pretrained != BOX or not self._rehearsal_weight:
+            return None
+        texts = rehearsal_texts()
+        if not self._asks_for_what_it_knows(sample):
+            found = self.find(texts)
+            texts = [text for text, of_text in zip(texts, found) if not of_text.spans]
+        corpus = make_text_corpus(texts)
+        return make_rehearsal(corpus, self._rehearsal_weight, _REHEARSED_AT_ONCE)
+
     def _use_char_vectors(self, char_vectors: CharVectors) -> None:
         shim = self._shim
         aligned = char_vectors.align(
@@ -452,7 +496,7 @@ class MusicQuery(QueryFinder):
         self._n_updates += 1
         if self._former is not None:
             self._grow_chars([e.predicted.text for e in new_examples(examples)])
-        if not self._learns_to_listen:
+        if not self._keeps_listening:
             # What it tells of messages is not kept up from here on.
             self.cfg = {**self.cfg, "listen_threshold": 0.0}
         self._shim.activate()

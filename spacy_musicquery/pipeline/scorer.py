@@ -1,13 +1,14 @@
 """Scores: entities and queries by exact characters, false alarms in query-free texts,
 intents."""
 
-from typing import Any, Callable, Dict, Iterable, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
 from spacy.scorer import PRFScore, Scorer
 from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..tokens.alignment import is_found_group
+from ..tokens.gold import CHECK
 from ..tokens.intents import best_intent
 
 CharSpan = Tuple[int, int, str]
@@ -47,6 +48,8 @@ def music_query_score(
         same of what the model found; and `music_query_false_alarms`: among the texts
         whose reference has no entity, the share in which one was found. None where there
         is nothing to divide by. `music_query_query_free` is the number of such texts.
+        `music_query_balanced` is `ents_f`; or, if some messages are those of the box's
+        check (`box_messages`), the mean of the `ents_f` of these and of the others.
         If intents were predicted: spaCy's scores of categories, for exclusive ones
         (`Scorer.score_cats`); `music_query_intent_acc`, the share of texts whose intent
         is right; and `music_query_utterance_acc`, the share of those texts of which the
@@ -94,9 +97,33 @@ def music_query_score(
         n_false_alarms / n_query_free if n_query_free else None
     )
     scores["music_query_query_free"] = n_query_free
+    scores["music_query_balanced"] = _balanced(examples, labels, scores["ents_f"])
     if any(example.predicted.cats for example in examples):
         scores.update(_intent_scores(examples, labels))
     return scores
+
+
+def _balanced(
+    examples: Sequence[Example], labels: Optional[Sequence[str]], f_of_all: Optional[float]
+) -> Optional[float]:
+    """The mean over messages of one's own and the box's check: of F1, or, of messages of
+    which none has a query, of the share that is left alone."""
+    parts: Tuple[List[Example], List[Example]] = ([], [])
+    for example in examples:
+        parts[CHECK in example.reference.user_data].append(example)
+    if not all(parts):
+        return f_of_all
+    values = []
+    for part in parts:
+        total = PRFScore()
+        n_silent = 0
+        for example in part:
+            found = _entities(example.predicted, labels)
+            total.score_set(found, _entities(example.reference, labels))
+            n_silent += not found
+        has_queries = total.tp + total.fn
+        values.append(total.fscore if has_queries else n_silent / len(part))
+    return sum(values) / len(values)
 
 
 def _intent_scores(

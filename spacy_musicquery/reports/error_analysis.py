@@ -8,6 +8,7 @@ from typing import (
     Iterable,
     List,
     Literal,
+    Mapping,
     NamedTuple,
     Optional,
     Sequence,
@@ -19,6 +20,7 @@ from spacy.training import Example
 
 from ..data.docs import doc_to_record
 from ..data.records import Span
+from ..tokens.alignment import SCORE_EXTENSION
 
 Kind = Literal["boundary", "label", "missed", "false alarm", "false alarm, no query"]
 KINDS: Dict[Kind, str] = {
@@ -46,11 +48,17 @@ class SpanError(NamedTuple):
 
 
 class Message(NamedTuple):
-    """A message, what it holds and what was found in it."""
+    """A message, what it holds and what was found in it.
+
+    text (str): The message.
+    gold, found (Tuple[Span, ...]): The queries that it has, and those that were found.
+    scores (Mapping[Span, float]): How probable these are, as far as that is known.
+    """
 
     text: str
     gold: Tuple[Span, ...]
     found: Tuple[Span, ...]
+    scores: Mapping[Span, float] = {}
 
     @property
     def errors(self) -> List[SpanError]:
@@ -107,7 +115,12 @@ def read_messages(examples: Iterable[Example]) -> List[Message]:
     for row, example in enumerate(examples, start=1):
         gold = doc_to_record(row, example.reference)
         found = doc_to_record(row, example.predicted)
-        messages.append(Message(gold.text, gold.spans, found.spans))
+        scores = {
+            (ent.start_char, ent.end_char, ent.label_): ent._.get(SCORE_EXTENSION)
+            for ent in example.predicted.ents
+            if isinstance(ent._.get(SCORE_EXTENSION), float)
+        }
+        messages.append(Message(gold.text, gold.spans, found.spans, scores))
     return messages
 
 
@@ -183,7 +196,7 @@ def _rates(
 ) -> Dict[str, Rate]:
     """Rates of the classes that `name_of` sorts queries into."""
     counts: Dict[str, List[int]] = {name: [0, 0, 0] for name in names}
-    for text, gold, found in messages:
+    for text, gold, found, _ in messages:
         for i, spans in enumerate((gold, found, set(gold) & set(found))):
             for span in spans:
                 counts[name_of(text, span)][i] += 1

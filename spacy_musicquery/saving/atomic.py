@@ -138,6 +138,18 @@ def unfinished_directory(directory: Path) -> Iterator[Path]:
             os.close(held)
 
 
+def lock_directory(path: Path) -> Optional[int]:
+    """Lock a directory until the descriptor is closed or the process ends.
+
+    path (Path): The directory.
+    RETURNS (Optional[int]): The descriptor; None if another process has locked it, or the
+        system knows no such locks.
+    """
+    with suppress(OSError):
+        return _lock(path)
+    return None
+
+
 def _remove_leftovers(parent: Path, name: str) -> None:
     """Remove what killed processes have left that were writing a directory."""
     leftovers: List[Path] = []

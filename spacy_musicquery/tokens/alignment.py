@@ -86,7 +86,7 @@ def align(doc: Doc, found: Sequence[FoundSpan], mode: AlignmentMode) -> Aligned:
         return Aligned([], [], {})
     if _tokens_are_chars(doc):
         fitting = [Span(doc, start, end, label) for start, end, label, _ in found]
-        return Aligned(fitting, [score for *_, score in found], {})
+        return Aligned(fitting, [span.score for span in found], {})
     if mode == "split":
         split_tokens(doc, [edge for start, end, *_ in found for edge in (start, end)])
         mode = "strict"
@@ -145,9 +145,10 @@ def set_group(
     labels (Collection[str]): The labels of whoever has found them.
     """
     spans, scores, _ = aligned
-    char_spans: List[Dict[str, Any]] = []
-    for start, end, label, score in found:
-        char_spans.append({"start": start, "end": end, "label": label, "score": score})
+    char_spans: List[Dict[str, Any]] = [
+        {"start": start, "end": end, "label": label, "score": score}
+        for start, end, label, score in found
+    ]
     # What is behind the proxy, since every message comes here.
     old = doc.spans.data.get(key)
     if old is not None and is_found_group(old):

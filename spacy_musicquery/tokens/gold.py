@@ -12,6 +12,8 @@ from .intents import best_intent
 
 # Marks the reference docs of messages such as the pipeline has learnt from already.
 REPLAYED = "music_query_replayed"
+# Marks those of messages that tell what the box has not forgotten.
+CHECK = "music_query_check"
 
 
 def new_examples(examples: Iterable[Example]) -> Iterator[Example]:
@@ -102,16 +104,24 @@ def gold_tags(example: Example, labels: Sequence[str], component: str) -> Ints1d
     return tags
 
 
-def gold_intent(example: Example, intents: Sequence[str], component: str) -> int:
+def gold_intent(
+    example: Example,
+    intents: Sequence[str],
+    component: str,
+    implied: Optional[str] = None,
+) -> int:
     """The place of a reference's intent.
 
     example (Example): The example.
     intents (Sequence[str]): The intents, in the order of the model's output.
     component (str): The component's name, for errors.
+    implied (Optional[str]): The intent of a reference that has an entity and no intent.
     RETURNS (int): MISSING if the reference has none.
     RAISES (ValueError): If it is unknown.
     """
     intent = best_intent(example.reference)
+    if intent is None and example.reference.ents:
+        intent = implied
     if intent is None:
         return bio.MISSING
     if intent not in intents:

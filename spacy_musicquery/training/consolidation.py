@@ -2,19 +2,18 @@
 was by a spring, as strong as the weight matters for what was learnt before (Kirkpatrick
 et al. 2017, https://arxiv.org/abs/1612.00796)."""
 
-from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, cast
+from typing import Any, Dict, List, cast
 
 import numpy as np
-from thinc.api import Model, set_dropout_rate
+from thinc.api import Model
 
 from ..decoding.emissions import EmissionGradients, Emissions, log_softmax
 from ..decoding.linear_chain import PackedTexts
 from ..errors import require_number
-from ..ml.architectures import RANDOM_IN_TRAINING, get_shim
+from ..ml.architectures import get_shim
 from ..types import Floats2d, FloatsXd, Ints1d
 from .losses import INTENT_WEIGHT, cross_entropy, make_negative_log_likelihood
-from .rehearsal import TextReader
+from .rehearsal import TextReader, as_in_predicting
 
 
 class Consolidation:
@@ -100,7 +99,7 @@ def fisher_information(
     """
     shim = get_shim(model)
     information = {name: np.zeros_like(array) for name, array in shim.arrays.items()}
-    with _as_in_predicting(model):
+    with as_in_predicting(model):
         for text in texts:
             emissions, backprop = model.begin_update([text])
             cast(Any, backprop)(_drawn_gradients(emissions))
@@ -144,16 +143,3 @@ def _draw_rows(probabilities: Floats2d) -> Ints1d:
     draws = np.random.random_sample((len(probabilities), 1))
     columns = (probabilities.cumsum(axis=1) < draws).sum(axis=1)
     return np.minimum(columns, probabilities.shape[1] - 1)
-
-
-@contextmanager
-def _as_in_predicting(model: Model[List[str], Emissions]) -> Iterator[None]:
-    """Leave out what training does at random."""
-    attrs = cast(Dict[str, float], model.attrs)
-    before = {name: attrs[name] for name in RANDOM_IN_TRAINING}
-    attrs.update(dict.fromkeys(before, 0.0))
-    set_dropout_rate(model, 0.0)
-    try:
-        yield
-    finally:
-        attrs.update(before)

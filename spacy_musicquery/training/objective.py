@@ -23,6 +23,8 @@ class Objective:
     loss (TagLoss): Of the gold tags.
     teacher (Optional[Teacher]): Pipelines to learn from as well.
     regularizers (List[Regularizer]): What keeps hold of old texts.
+    implied_intent (Optional[str]): The intent of messages that have an entity and say
+        nothing of their intent; None if it is not known.
     """
 
     def __init__(self, loss: TagLoss, teacher: Optional[Teacher]) -> None:
@@ -34,6 +36,7 @@ class Objective:
         self.loss = loss
         self.teacher = teacher
         self.regularizers: List[Regularizer] = []
+        self.implied_intent: Optional[str] = None
 
     def of_examples(
         self,
@@ -67,7 +70,8 @@ class Objective:
             )
         if not intents:
             return loss, gradients
-        gold = np.array([gold_intent(e, intents, component) for e in examples])
+        implied = self.implied_intent
+        gold = np.array([gold_intent(e, intents, component, implied) for e in examples])
         intent_loss, d_intents = cross_entropy(emissions.intents, gold)
         n_tags = max((tags != MISSING).sum(), 1)
         weight = INTENT_WEIGHT * (gold != MISSING).sum() / n_tags

@@ -3,8 +3,9 @@ predicted before (Robins 1995, "Catastrophic forgetting, rehearsal and pseudoreh
 Hinton, Vinyals & Dean 2015, https://arxiv.org/abs/1503.02531). The texts need no
 annotation: what the former model predicts is what is learnt."""
 
+from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any, Callable, Iterable, List, Tuple, cast
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple, cast
 
 import numpy as np
 from spacy.language import Language
@@ -14,8 +15,12 @@ from thinc.api import Model, set_dropout_rate
 from ..decoding.emissions import EmissionGradients, Emissions, log_softmax
 from ..decoding.linear_chain import LinearChain, PackedTexts
 from ..errors import Errors, require_number
+from ..ml.architectures import RANDOM_IN_TRAINING
 from ..types import Floats1d, Floats2d
 from .losses import INTENT_WEIGHT
+
+# So many batches are sorted by length together.
+_N_SORTED = 8
 
 TextReader = Callable[[Language], Iterable[Example]]
 
@@ -89,10 +94,41 @@ class Rehearser:
         """
         size = min(self.rehearsal.size, len(self.texts))
         while len(self._order) < size:
-            self._order.extend(np.random.permutation(len(self.texts)).tolist())
+            self._order.extend(self._new_order(size))
         chosen, self._order = self._order[:size], self._order[size:]
         texts = [self.texts[i] for i in chosen]
-        return rehearse(model, self.former, texts, drop=drop, weight=self.rehearsal.weight)
+        weight = self.rehearsal.weight
+        with as_in_predicting(model):
+            return rehearse(model, self.former, texts, drop=drop, weight=weight)
+
+    def _new_order(self, size: int) -> List[int]:
+        """All texts by chance, but those that are rehearsed together of like lengths, as a
+        batch takes as long as its longest text."""
+        order = np.random.permutation(len(self.texts)).tolist()
+        batches: List[List[int]] = []
+        for start in range(0, len(order), size * _N_SORTED):
+            alike = sorted(
+                order[start : start + size * _N_SORTED], key=lambda i: len(self.texts[i])
+            )
+            batches += [alike[i : i + size] for i in range(0, len(alike), size)]
+        places = np.random.permutation(len(batches)).tolist()
+        return [i for place in places for i in batches[place]]
+
+
+@contextmanager
+def as_in_predicting(model: Model[List[str], Emissions]) -> Iterator[None]:
+    """Leave out what training does at random: what was predicted was predicted without.
+
+    model (Model[List[str], Emissions]): The model.
+    """
+    attrs = cast(Dict[str, float], model.attrs)
+    before = {name: attrs[name] for name in RANDOM_IN_TRAINING}
+    attrs.update(dict.fromkeys(before, 0.0))
+    set_dropout_rate(model, 0.0)
+    try:
+        yield
+    finally:
+        attrs.update(before)
 
 
 def rehearse(

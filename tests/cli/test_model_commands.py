@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from html.parser import HTMLParser
 
 import pytest
@@ -13,6 +14,7 @@ import srsly
 from typer.testing import CliRunner
 
 from spacy_musicquery.cli import app
+from spacy_musicquery.serving import extractor
 
 from ..conftest import MESSAGES
 
@@ -97,8 +99,7 @@ def test_extract_survives_bad_bytes_and_any_line_ending(trained_path):
 def test_extract_leaves_out_lines_that_are_too_long(trained_path, monkeypatch):
     nlp = spacy.load(trained_path)
     nlp.max_length = 20
-    module = sys.modules["spacy_musicquery.cli.extract"]  # the command has its name
-    monkeypatch.setattr(module, "load_pipeline", lambda path: nlp)
+    monkeypatch.setattr(extractor, "load_pipeline", lambda path: nlp)
     texts = [
         TEXT,
         "晴" * 20,
@@ -123,24 +124,16 @@ def test_extract_leaves_out_lines_that_are_too_long(trained_path, monkeypatch):
     assert result.exit_code == 1
 
 
-# Every element of a page, and what it may be.
-PLAIN = {
-    "html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "ul", "li", "small",
-    "br", "span", "div", "mark", "table", "tr", "th", "td", "figure",
-}  # fmt: skip
-
-
 class Page(HTMLParser):
     """What a browser makes of a page: its elements, what they have, and its text."""
 
     def __init__(self, html):
         super().__init__()
-        self.elements, self.attributes, self.texts = set(), set(), []
+        self.elements, self.texts = Counter(), []
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
-        self.elements.add(tag)
-        self.attributes |= {name for name, _ in attrs}
+        self.elements[(tag, *(name for name, _ in attrs))] += 1
 
     def handle_data(self, data):
         self.texts.append(data)
@@ -156,32 +149,40 @@ HOSTILE = [
 ]
 
 
-def test_labels_and_texts_are_no_markup_in_any_page(tmp_path):
-    hostile = "".join(HOSTILE)
+def pages_of(label, name, folder):
+    """The pages of a message with a query of some label, and of one with an error."""
     nlp = spacy.blank("zh")
     component = nlp.add_pipe("music_query")
     component.set_catalogue({"artist": ["周杰伦"]})
-    component.parameters = component.parameters.replace(labels=(hostile,))
-    nlp.to_disk(tmp_path / "model")
-    text = hostile + "播放周杰伦的晴天"
-    spans = [{"start": len(hostile), "end": len(text), "label": hostile}]
-    data = tmp_path / "<b onclick=x>.jsonl"
-    srsly.write_jsonl(data, [{"text": text, "spans": spans}])
-    pages = tmp_path / "errors.html", tmp_path / "extract.html"
-    model = ("--model", tmp_path / "model")
+    component.parameters = component.parameters.replace(labels=(label,))
+    nlp.to_disk(folder / "model")
+    text = label + "播放周杰伦的晴天"
+    data = folder / name
+    srsly.write_jsonl(
+        data, [{"text": text, "spans": [{"start": 0, "end": len(text), "label": label}]}]
+    )
+    pages = folder / "errors.html", folder / "extract.html"
+    model = ("--model", folder / "model")
     for result in (
-        invoke("errors", tmp_path / "model", data, "--html", pages[0]),
+        invoke("errors", data, *model, "--html", pages[0]),
         invoke("extract", text, *model, "--html", pages[1]),
     ):
         assert result.exit_code == 0, result.output
-    for path in pages:
-        page = Page(path.read_text(encoding="utf8"))
-        assert page.elements <= PLAIN
-        assert not any(name.startswith("on") or name == "src" for name in page.attributes)
+    return [Page(path.read_text(encoding="utf8")) for path in pages]
+
+
+def test_labels_and_texts_are_no_markup_in_any_page(tmp_path):
+    hostile = "".join(HOSTILE)
+    (tmp_path / "plain").mkdir()
+    plain = pages_of("晴" * len(hostile), "plain.jsonl", tmp_path / "plain")
+    pages = pages_of(hostile, "<b onclick=x>.jsonl", tmp_path)
+    for page, other in zip(pages, plain):
+        # Elements of a page whose label is harmless, and no others.
+        assert set(page.elements) <= set(other.elements)
+        assert page.elements[("script",)] == other.elements[("script",)]
         # Labels and texts stand there as they are.
-        shown = "".join(page.texts)
-        assert shown.count(hostile) >= 2
-    assert "<b onclick=x>.jsonl" in "".join(Page(pages[0].read_text()).texts)
+        assert "".join(page.texts).count(hostile) >= 2
+    assert "<b onclick=x>.jsonl" in "".join(pages[0].texts)
 
 
 def test_extract_answers_each_line_as_it_comes(trained_path):
@@ -287,3 +288,14 @@ def test_commands_explain_themselves():
     result = invoke("--help")
     for command in ("extract", "convert", "check-data", "vectors", "evaluate"):
         assert command in result.output
+
+
+def test_a_page_in_chinese(tmp_path):
+    page = tmp_path / "pages" / "page.html"
+    result = invoke("extract", TEXT, "--html", page, "--html-lang", "zh")
+    assert result.exit_code == 0, result.output
+    html = page.read_text(encoding="utf8")
+    assert 'lang="zh"' in html and "1 条消息，1 个查询" in html
+    assert re.search(r"周杰伦的晴天<span>MUSIC_QUERY \d+ %</span>", html)
+    result = invoke("extract", TEXT, "--html", page, "--html-lang", "fr")
+    assert result.exit_code == 1 and "MQ003" in result.output

@@ -1,5 +1,6 @@
 """The page to try a pipeline on: in a browser, and without one."""
 
+import re
 import shutil
 import socket
 import subprocess
@@ -33,15 +34,21 @@ SOCKETS = ("/proc/net/tcp", "/proc/net/tcp6")
 MESSAGE = "我想听周杰伦的晴天"
 INVENTED = "会飞的土豆丝"
 
-# What a screen reader reads out: the browser draws tables, it does not write them.
-TABLES = """
-return [...document.querySelectorAll("[data-testid=data-grid-canvas]")].map(
-    grid => [...grid.querySelectorAll("tbody tr")].map(
-        row => [...row.querySelectorAll("td")].map(cell => cell.textContent)))
-"""
 MARKED = """
-return [...document.querySelectorAll("mark.entity")].map(
-    mark => mark.firstChild.textContent.trim())
+return [...document.querySelectorAll(".found .message mark")].map(
+    mark => [mark.firstChild.textContent.trim(), mark.lastChild.textContent.trim()])
+"""
+SHOWN = """
+return [...document.querySelectorAll(".found .message")].map(
+    message => [...message.childNodes].map(node => node.firstChild?.textContent ?? node.textContent)
+        .join("").trim())
+"""
+OPEN_ALL = "for (const details of document.querySelectorAll('details')) details.open = true"
+# What reaches beyond the window.
+CUT_OFF = """
+return [...document.querySelectorAll("body *")].filter(
+    element => element.getBoundingClientRect().right > innerWidth + 1).length
+    + (document.documentElement.scrollWidth > innerWidth)
 """
 # Of what was fetched, and of icons, which a browser without a window does not fetch.
 ADDRESSES = """
@@ -118,38 +125,30 @@ def fill_in(browser, label, text):
     browser.find_element(*place).send_keys(text)
 
 
-def say(browser, message):
-    """Type a message, and wait for the page to show the tags of its characters."""
-    fill_in(browser, "Message", message + Keys.CONTROL + Keys.ENTER)
-    wait_for(browser, lambda: [row[1] for row in characters(browser)] == list(message))
+def click(browser, words):
+    button = (By.XPATH, f"//button[normalize-space()='{words}']")
+    wait_for(browser, lambda: browser.find_elements(*button))
+    browser.find_element(*button).click()
 
 
-def characters(browser):
-    """The rows of the last table, as far as they are in sight: the first 20."""
-    tables = browser.execute_script(TABLES)
-    return tables[-1] if tables else []
-
-
-def queries(browser):
-    """The rows of the table of queries, once it has those that are marked."""
-
-    def complete():
-        *tables, _ = browser.execute_script(TABLES)
-        rows = tables[0] if tables else []
-        return [row[0] for row in rows] == browser.execute_script(MARKED), rows
-
-    return wait_for(browser, lambda: complete() if complete()[0] else None)[1]
+def say(browser, *messages):
+    """Type messages, and wait for the page to show them."""
+    fill_in(browser, "消息，一行一条", "\n".join(messages))
+    click(browser, "找一找")
+    wait_for(browser, lambda: browser.execute_script(SHOWN) == list(messages))
 
 
 @pytest.mark.slow
 def test_in_a_browser(browser, port):
-    say(browser, MESSAGE)
-    ((*query, score),) = queries(browser)
-    assert query == ["周杰伦的晴天", "3", "9", "MUSIC_QUERY"] and 0.5 < float(score) <= 1
-    numbers, _, *tags = zip(*characters(browser))
-    assert numbers == tuple(map(str, range(len(MESSAGE))))
-    likeliest = [max(zip(map(float, row), "OBI"))[1] for row in zip(*tags)]
-    assert "".join(likeliest) == "OOOBIIIII"
+    say(browser, MESSAGE, "今天天气怎么样")
+    ((query, told),) = browser.execute_script(MARKED)
+    assert query == "周杰伦的晴天" and told.startswith("MUSIC_QUERY ")
+    assert 50 < float(told.split()[1]) <= 100
+    click(browser, "放首歌")
+    wait_for(browser, lambda: browser.execute_script(SHOWN) == ["放首歌"])
+    assert browser.execute_script(MARKED) == []
+    click(browser, "English")
+    wait_for(browser, lambda: "Who wants to hear what?" in browser.page_source)
     # Nobody else is asked for anything.
     addresses = browser.execute_script(ADDRESSES)
     assert addresses and all(a.startswith(f"http://127.0.0.1:{port}/") for a in addresses)
@@ -158,18 +157,37 @@ def test_in_a_browser(browser, port):
 @pytest.mark.slow
 def test_names_are_found_at_once_by_those_who_add_them(browser):
     say(browser, INVENTED)
-    before = queries(browser)
-    fill_in(browser, "Type", "artist" + Keys.ENTER)
-    fill_in(browser, "Names, one a line", INVENTED + Keys.CONTROL + Keys.ENTER)
-    wait_for(browser, lambda: queries(browser) != before)
-    ((query, *_, score),) = queries(browser)
-    assert query == INVENTED
-    assert float(score) > max((float(row[-1]) for row in before), default=0)
-    assert f"Added as artist: {INVENTED}" in browser.page_source
+    before = browser.execute_script(MARKED)
+    fill_in(browser, "名字，一行一个", INVENTED)
+    click(browser, "加进曲库")
+    wait_for(browser, lambda: "请先选好" in browser.page_source)
+    fill_in(browser, "它们是什么？", "歌手" + Keys.ENTER)
+    click(browser, "加进曲库")
+    wait_for(browser, lambda: f"已加入 · 歌手: {INVENTED}" in browser.page_source)
+    # What is found is shown after that.
+    ((query, _),) = wait_for(browser, lambda: browser.execute_script(MARKED))
+    assert query == INVENTED and before == []
     # A page that is opened anew does not know the name.
     browser.refresh()
     say(browser, INVENTED)
-    assert queries(browser) == before
+    assert browser.execute_script(MARKED) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_is_cut_off_and_everybody_can_use_it(browser, width):
+    axe = pytest.importorskip("axe_core_python.selenium")
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.refresh()
+    say(browser, MESSAGE * 5, "放" + "a" * 100)
+    browser.execute_script(OPEN_ALL)
+    assert browser.execute_script(CUT_OFF) == 0
+    say(browser, MESSAGE)
+    browser.set_script_timeout(PATIENCE)
+    found = axe.Axe().run(browser)["violations"]
+    faults = [v["id"] for v in found if v["impact"] in ("serious", "critical")]
+    assert faults == []
 
 
 @pytest.mark.slow
@@ -252,32 +270,70 @@ def open_page(monkeypatch):
     return run
 
 
+def results(page):
+    """What is shown of each message: HTML."""
+    return [element.proto.body for element in page.get("html")]
+
+
 def found_queries(page):
-    return [query for table in page.dataframe[:-1] for query in table.value["query"]]
+    return [q for html in results(page) for q in re.findall(r"<mark.*?>(.*?)<span", html)]
+
+
+def say_there(page, messages):
+    page.text_area[0].set_value(messages)
+    page.button[0].click().run()
+    assert not page.exception
 
 
 def test_threshold(open_page):
     page = open_page()
     assert found_queries(page) == ["周杰伦的晴天"]
     page.slider[0].set_value(1.0).run()
-    assert found_queries(page) == [] and "No query" in page.info[0].value
+    assert found_queries(page) == [] and "没有找到查询" in results(page)[0]
     page.slider[0].set_value(0.5).run()
     assert found_queries(page) == ["周杰伦的晴天"]
+    page.slider[1].set_value(1.0).run()  # whoever does not ask to hear music
+    assert found_queries(page) == []
 
 
-@pytest.mark.parametrize("message", ["", "今天天气怎么样"])
-def test_messages_without_a_query(message, open_page):
+def test_several_messages(open_page):
     page = open_page()
-    page.text_area[0].set_value(message).run()
-    assert not page.exception and "No query" in page.info[0].value
-    (characters,) = page.dataframe
-    assert list(characters.value["character"]) == list(message)
+    say_there(page, "我想听晴天\n\n  今天天气怎么样\n放首歌")
+    assert found_queries(page) == ["晴天"] and len(results(page)) == 3
+    for html, intent in zip(results(page), ("想听歌", "其他", "想听歌")):
+        (likeliest, *_) = re.findall(r"<dt>(.*?)</dt>", html)
+        assert likeliest == intent
+    say_there(page, "")
+    assert results(page) == []
+    say_there(page, "你好\n" * 60)
+    assert len(results(page)) == 50 and "10" in page.info[0].value
+
+
+def test_tag_probabilities(open_page):
+    page = open_page()
+    say_there(page, MESSAGE)
+    (html,) = results(page)
+    rows = re.findall(r"<tr><td>(.)</td>(.*?)</tr>", html)
+    assert "".join(character for character, _ in rows) == MESSAGE
+    best = [re.findall(r"<td>(<strong>)?", cells).index("<strong>") for _, cells in rows]
+    tags = re.findall(r'<th scope="col">(\S+)</th>', html)[1:]
+    assert "".join(tags[i][0] for i in best) == "OOOBIIIII"
+
+
+def test_examples_and_language(open_page):
+    page = open_page()
+    page.button_group[1].set_value("今天天气怎么样").run()
+    assert page.text_area[0].value == "今天天气怎么样"
+    assert found_queries(page) == []
+    page.button_group[0].set_value("English").run()
+    assert page.title[0].value == "Who wants to hear what?"
+    assert "No query was found" in results(page)[0]
 
 
 def test_messages_are_no_html(open_page):
     page = open_page()
-    page.text_area[0].set_value("<b>我想听</b>晴天").run()
-    html = page.get("html")[0].proto.body
+    say_there(page, "<b>我想听</b>晴天")
+    (html,) = results(page)
     assert "&lt;b&gt;" in html and "<b>" not in html
 
 
@@ -294,9 +350,21 @@ def test_labels_are_no_html(open_page, tmp_path):
 
 def test_a_pipeline_of_ones_own_without_a_catalogue(open_page, trained_path):
     page = open_page(trained_path)
-    page.text_area[0].set_value("看电影流浪地球").run()
+    say_there(page, "看电影流浪地球")
     assert found_queries(page) == ["流浪地球"]
-    assert not page.button and "without a catalogue" in page.caption[0].value
+    assert len(page.button) == 1 and "没有曲库" in page.caption[0].value
+
+
+def test_other_components_are_shown(open_page, tmp_path):
+    nlp = spacy.blank("zh")
+    nlp.add_pipe("music_query")
+    ruler = nlp.add_pipe("entity_ruler")
+    ruler.add_patterns([{"label": "FOOD", "pattern": "好吃的", "id": "f1"}])
+    nlp.to_disk(tmp_path)
+    page = open_page(tmp_path)
+    say_there(page, "附近有什么好吃的，再来一首周杰伦的晴天")
+    assert found_queries(page) == ["好吃的", "周杰伦的晴天"]
+    assert ">FOOD<" in results(page)[0]
 
 
 def test_several_components(open_page, tmp_path):

@@ -17,6 +17,7 @@ from spacy_musicquery.data.augment import (
 )
 from spacy_musicquery.data.docs import record_to_doc
 from spacy_musicquery.data.records import Record
+from spacy_musicquery.tokens.gold import REPLAYED
 
 from ..conftest import found
 
@@ -209,3 +210,27 @@ def test_spans_move_with_their_words(pieces, data):
     shorter, moved = drop_chars(text, spans, drop)
     assert len(shorter) == len(text) - len(drop)
     assert [shorter[start:end] for start, end, _ in moved] == [q for _, q in pieces]
+
+
+def test_swap_names_draws_listed_and_invented_names(augment):
+    ((first, *variants),) = augment("swap_names", [REQUEST], level=20)
+    assert first.text == REQUEST[0]
+    names = {ent.text for doc in variants for ent in doc.ents}
+    assert all(found(doc)[0][0] == 3 and len(doc.ents) == 2 for doc in variants)
+    component = spacy.blank("zh").add_pipe("music_query")
+    listed = set(itertools.chain(*component.catalogue.values()))
+    assert 5 < len(names & listed) < len(names)
+
+
+def test_swap_names_knows_types_and_keeps_other_labels(augment):
+    spans = ((3, 5, "ARTIST"), (6, 8, "CITY"))
+    ((_, *variants),) = augment("swap_names", [(REQUEST[0], spans)], level=5)
+    assert {doc.ents[1].text for doc in variants} == {"红豆"}
+    assert len({doc.ents[0].text for doc in variants}) > 1
+
+
+def test_swap_names_leaves_as_much_silence_as_there_was(augment):
+    (silent,) = augment("swap_names", [CHAT], level=3)
+    assert [doc.text for doc in silent] == [CHAT[0]] * 4
+    # A component does not grow by what only variants have.
+    assert [REPLAYED in doc.user_data for doc in silent] == [False, True, True, True]

@@ -91,7 +91,8 @@ def test_catalogue_command(pipeline_path, tmp_path):  # noqa: F811
     nlp = spacy.load(tmp_path / "added")
     assert queries(nlp, NEW) == [NEW]
     assert len(nlp.get_pipe("music_query").catalogue["artist"]) > 200
-    assert run("catalogue", pipeline_path, names, "--out", tmp_path / "new").exit_code == 0
+    args = ("catalogue", pipeline_path, names, "--out", tmp_path / "new", "--replace")
+    assert run(*args).exit_code == 0
     nlp = spacy.load(tmp_path / "new")
     assert nlp.get_pipe("music_query").catalogue == {"artist": [NEW]}
 
@@ -102,7 +103,9 @@ def test_catalogue_command_refuses(pipeline_path, trained_path, tmp_path):  # no
     out = tmp_path / "out"
     for args, problem in (
         ([pipeline_path, names, "--out", pipeline_path], "pipeline to start from"),
-        ([pipeline_path, other, "--out", out], "MQ015"),
+        ([pipeline_path, names, "--out", out], "MQ240"),
+        ([pipeline_path, names, "--out", out, "--add", "--replace"], "--add"),
+        ([pipeline_path, other, "--out", out, "--add"], "MQ015"),
         ([trained_path, names, "--out", out], "MQ014"),
         ([pipeline_path, tmp_path / "none.txt", "--out", out], "no such file"),
     ):

@@ -14,7 +14,7 @@ from spacy_musicquery.data.catalogue_files import read_catalogue
 from spacy_musicquery.data.generator import GeneratorSettings, checked_settings, generate
 from spacy_musicquery.data.grammar import KINDS, Grammar
 from spacy_musicquery.data.real_messages import read_real
-from spacy_musicquery.data.records import read_records
+from spacy_musicquery.data.records import Record, read_records
 
 ASSETS = Path(__file__).parents[2] / "assets"
 PHRASES = {
@@ -135,6 +135,14 @@ def test_fragments_are_no_names(phrases):
     assert len(texts) > 10 and min(map(len, texts)) == 2
 
 
+def test_clauses_of_real_messages_are_no_names(phrases):
+    message = Record(1, "红豆，你在哪里呀？晴天……我们一起走吧", (), "OTHER")
+    only_real = {"real": 1.0, **dict.fromkeys(KINDS, 0.1)}
+    settings = PLAIN._replace(clauses=1.0, **only_real)
+    texts = {r.text for r in generate(Grammar(phrases, NAMES), settings, [message])}
+    assert texts == {message.text, "你在哪里呀", "我们一起走吧"}
+
+
 @pytest.fixture
 def real(tmp_path):
     folder = tmp_path / "real"
@@ -228,6 +236,7 @@ def test_invented_names_are_in_no_catalogue():
         ("queries", "work\t1\t{album}\nsource\t1\t{artist}", "'album'"),
         ("chat", "", "chat.txt"),
         ("tails", "", "tails.txt"),
+        ("tails", "<:)|<3|!>", "part of no choice"),
     ],
 )
 def test_wrong_phrases(phrases, kind, text, message):

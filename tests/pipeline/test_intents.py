@@ -1,6 +1,8 @@
 """Intents: from the records to doc.cats and back to a score."""
 
 import json
+import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +17,8 @@ from spacy_musicquery.data.docs import record_to_doc
 from spacy_musicquery.data.records import Record, list_intents, read_records
 from spacy_musicquery.tokens.intents import best_intent
 
-from ..conftest import FROM_SCRATCH
+from ..conftest import FROM_SCRATCH, MESSAGES
+from ..conftest import make_examples as examples_of
 
 Q = "MUSIC_QUERY"
 RECORDS = [
@@ -167,6 +170,22 @@ def test_convert_keeps_intents(tmp_path, trained):
     assert [record.intent for record in read_records(path)[0]] == [*INTENTS, None]
 
 
+def test_an_intent_may_be_rarer_than_in_training(tmp_path):
+    """What `pack` corrects: the odds of one intent, by a factor, and nothing else."""
+    offset, texts = -1.5, ["我想听周杰伦的晴天", "放首歌", "下一首", "今天天气怎么样"]
+    sample = Path(__file__).parents[2] / "assets" / "dev.json"
+    arguments = ["pack", "--out", tmp_path, "--dev", sample, "--listen-offset", offset]
+    result = CliRunner().invoke(app, [*map(str, arguments)])
+    assert result.exit_code == 0, result.output
+    packed = spacy.blank("zh").add_pipe("music_query", config={"pretrained": str(tmp_path)})
+    box = spacy.blank("zh").add_pipe("music_query")
+    for before, after in zip(box.find(texts), packed.find(texts)):
+        odds = [p.cats["LISTEN"] / (1 - p.cats["LISTEN"]) for p in (before, after)]
+        assert odds[1] == pytest.approx(odds[0] * math.exp(offset), rel=1e-3)
+        others = [p.cats["CONTROL"] / p.cats["OTHER"] for p in (before, after)]
+        assert others[1] == pytest.approx(others[0], rel=1e-3)
+
+
 @pytest.fixture(scope="module")
 def listening():
     """The box, whose messages must ask to hear music with a probability of a half."""
@@ -195,12 +214,21 @@ def test_it_is_saved_and_may_be_changed(listening, tmp_path):
         assert bool(nlp("我想听周杰伦的晴天").ents) == finds
 
 
-def test_training_that_does_not_say_what_messages_ask_turns_it_off(listening):
-    examples = make_examples(listening)
-    optimizer = listening.initialize(lambda: examples)
-    assert listening.get_pipe("music_query").cfg["listen_threshold"] > 0.0
-    listening.update(examples, sgd=optimizer)
-    assert listening.get_pipe("music_query").cfg["listen_threshold"] == 0.0
+@pytest.mark.parametrize(
+    "weight, label, is_kept",
+    [(3.0, "MUSIC_QUERY", True), (0.0, "MUSIC_QUERY", False), (3.0, "CITY", False)],
+)
+def test_only_rehearsal_of_the_same_label_keeps_it(weight, label, is_kept):
+    """Training on messages that do not say what they ask."""
+    nlp = spacy.blank("zh")
+    settings = {"listen_threshold": 0.5, "rehearsal_weight": weight}
+    component = nlp.add_pipe("music_query", config=settings)
+    messages = [(text, [(s, e, label) for s, e, _ in spans]) for text, spans in MESSAGES]
+    examples = examples_of(nlp, messages)
+    optimizer = nlp.initialize(lambda: examples)
+    assert component.cfg["listen_threshold"] == 0.5
+    nlp.update(examples, sgd=optimizer)
+    assert component.cfg["listen_threshold"] == (0.5 if is_kept else 0.0)
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, "0.5", True])

@@ -332,6 +332,7 @@ def test_default_config_of_the_factory_is_complete():
     assert set(config) == {
         *("factory", "pretrained", "threshold", "overwrite", "spans_key", "alignment_mode"),
         *("learn_intents", "listen_threshold", "learn_rates", "loss", "scorer"),
+        "rehearsal_weight",
     }
     arguments = build_char_bilstm.__annotations__.keys() - {"nO", "return"}
     assert arguments <= model.keys()

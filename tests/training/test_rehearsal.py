@@ -11,7 +11,7 @@ from thinc.util import fix_random_seed
 
 from spacy_musicquery.decoding import bio
 from spacy_musicquery.decoding.emissions import Emissions
-from spacy_musicquery.training.rehearsal import divergence, make_rehearsal
+from spacy_musicquery.training.rehearsal import Rehearser, divergence, make_rehearsal
 
 from ..conftest import FROM_SCRATCH, MESSAGES, NEW_MESSAGES, found, make_examples
 
@@ -146,3 +146,14 @@ def test_settings_that_are_not_allowed(tmp_path):
     scratch = spacy.blank("zh").add_pipe("music_query", config=FROM_SCRATCH)
     with pytest.raises(ValueError, match=r"MQ003.*pretrained"):
         scratch.initialize(lambda: examples, rehearsal=make_rehearsal(lambda nlp: []))
+
+
+def test_each_text_comes_once_a_round_and_like_lengths_together():
+    texts = ["听" * n for n in range(1, 41)]
+    rehearser = Rehearser(None, texts, make_rehearsal(None, 1.0, 4))
+    order = rehearser._new_order(4)
+    assert sorted(order) == list(range(40))
+    batches = [
+        [len(texts[i]) for i in order[start : start + 4]] for start in range(0, 40, 4)
+    ]
+    assert np.mean([max(batch) - min(batch) for batch in batches]) < 10

@@ -1,0 +1,484 @@
+"""The index of a catalogue: its entries, the keys they are found by, and their search."""
+
+import io
+import os
+import re
+import tempfile
+from itertools import chain
+from pathlib import Path
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple, Union
+
+import numpy as np
+
+from .buckets import make_buckets
+from .entries import Entry
+from .index_file import Buffer, map_file, read_index, unreadable, write_index
+from .keys import fold_text, spell_name
+from .postings import N_FEATURES, make_postings
+from .search import NameSearch
+from .sounds import N_CODES, SoundTable, make_sound_table
+
+# How an entry has a key: as its name, as an alias, or without what stands in brackets.
+NAME, ALIAS, BARE = range(3)
+
+# What an entry of a type is to others; those of other types (mood, language, genre) are at
+# home with all. Whatever has an artist is a work as well.
+ARTIST, WORK = 1, 2
+_ROLES = {
+    **dict.fromkeys(("artist", "singer", "band", "group", "composer"), ARTIST),
+    **dict.fromkeys(("title", "song", "track", "album", "work", "screen", "film"), WORK),
+}
+
+# What it costs to leave out a character: most; particles and the like, which nobody hears;
+# and Latin letters, of which a word has more than one of Chinese has characters.
+_GAP = 0.9
+_PARTICLE_GAP = 0.4
+_LETTER_GAP = 0.4
+_PARTICLES = "的了啊呢吧着得地就都也之一个么吗是在呀哦与和"
+
+# What joins several artists in one name.
+_JOINED = re.compile(r"\s*(?:[/、&,，;；＆]|\bfeat\b\.?|\bft\b\.?)\s*", re.IGNORECASE)
+_MOST_INITIALS = 8
+_NO_POPULARITY = 0
+
+
+class Strings:
+    """Many strings as bytes in a row, which take a fifth of the memory."""
+
+    def __init__(self, data: np.ndarray, offsets: np.ndarray) -> None:
+        """Read strings.
+
+        data (np.ndarray): All of them in UTF-8, as uint8.
+        offsets (np.ndarray): Where each begins, and where the last ends.
+        """
+        self.data = data
+        self.offsets = offsets
+
+    @classmethod
+    def of(cls, strings: Sequence[str]) -> "Strings":
+        """Write strings. RETURNS (Strings): Them, in order."""
+        encoded = [string.encode("utf8", "surrogatepass") for string in strings]
+        offsets = np.zeros(len(encoded) + 1, dtype="uint32")
+        np.cumsum(np.fromiter(map(len, encoded), "int64", len(encoded)), out=offsets[1:])
+        return cls(np.frombuffer(b"".join(encoded), dtype="uint8"), offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, place: int) -> str:
+        begin, end = self.offsets[place], self.offsets[place + 1]
+        return self.data[begin:end].tobytes().decode("utf8", "surrogatepass")
+
+
+class Lists:
+    """Many lists of numbers in a row.
+
+    values (np.ndarray): All numbers.
+    offsets (np.ndarray): Where each list begins, and where the last ends.
+    """
+
+    def __init__(self, values: np.ndarray, offsets: np.ndarray) -> None:
+        self.values = values
+        self.offsets = offsets
+
+    @classmethod
+    def of(cls, owners: np.ndarray, values: np.ndarray, n_lists: int) -> "Lists":
+        """Make lists of pairs.
+
+        owners (np.ndarray): The list of each number.
+        values (np.ndarray): The numbers.
+        n_lists (int): How many lists there are.
+        RETURNS (Lists): The lists, in each the numbers in the order given.
+        """
+        order = np.argsort(owners, kind="stable")
+        offsets = np.zeros(n_lists + 1, dtype="uint32")
+        np.cumsum(np.bincount(owners, minlength=n_lists), out=offsets[1:])
+        return cls(values[order].astype("int32"), offsets)
+
+    def __getitem__(self, place: int) -> List[int]:
+        return self.values[self.offsets[place] : self.offsets[place + 1]].tolist()
+
+
+class LinkIndex:
+    """A catalogue that queries can be linked to. Does not change, so that many threads may
+    use it, and another one can take its place at any moment.
+
+    types (List[str]): The types of its entries.
+    search (NameSearch): Finds keys.
+    """
+
+    def __init__(self, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """Make an index of what `build` made or a file holds.
+
+        facts (Mapping[str, Any]): What is no array.
+        arrays (Mapping[str, np.ndarray]): The arrays, which are not copied.
+        """
+        self._facts = dict(facts)
+        self._arrays = dict(arrays)
+        self.types: List[str] = list(facts["types"])
+        self.syllables: List[str] = list(facts["syllables"])
+        self.syllable_ids = {spelling: i for i, spelling in enumerate(self.syllables)}
+        self._ids = self._strings("ids")
+        self._names = self._strings("names")
+        self._artists = self._strings("artists")
+        self._aliases = self._strings("aliases")
+        self._of_key = self._lists("of_key")
+        self._artist_keys = self._lists("artist_keys")
+        self._roles = arrays["roles"]
+        self.search = NameSearch(
+            units=arrays["units"],
+            starts=arrays["starts"],
+            postings=arrays["postings"],
+            offsets=arrays["postings.offsets"],
+            readings=arrays["readings"],
+            folded=arrays["folded"],
+            initials=arrays["initials"],
+            distances=arrays["distances"],
+            gaps=arrays["gaps"],
+            exact=(arrays["exact"], arrays["exact.offsets"]),
+            spoken=(arrays["spoken"], arrays["spoken.offsets"]),
+        )
+
+    def _strings(self, name: str) -> Strings:
+        return Strings(self._arrays[name], self._arrays[f"{name}.offsets"])
+
+    def _lists(self, name: str) -> Lists:
+        return Lists(self._arrays[name], self._arrays[f"{name}.offsets"])
+
+    def __len__(self) -> int:
+        """The number of entries."""
+        return len(self._ids)
+
+    @property
+    def n_keys(self) -> int:
+        """The number of different keys."""
+        return len(self._arrays["starts"]) - 1
+
+    @property
+    def n_bytes(self) -> int:
+        """How much memory its arrays take, in bytes."""
+        return sum(array.nbytes for array in self._arrays.values())
+
+    def __reduce__(self) -> Tuple:
+        return LinkIndex.from_bytes, (self.to_bytes(),)
+
+    def entries_of(self, key: int) -> List[Tuple[int, int]]:
+        """List the entries that a key stands for.
+
+        key (int): The place of a key.
+        RETURNS (List[Tuple[int, int]]): The entries, the most popular first, and how each
+            has the key: NAME, ALIAS or BARE.
+        """
+        begin, end = self._of_key.offsets[key], self._of_key.offsets[key + 1]
+        kinds = self._arrays["of_key.kinds"][begin:end].tolist()
+        return list(zip(self._of_key.values[begin:end].tolist(), kinds))
+
+    def artist_keys_of(self, entry: int) -> List[int]:
+        """List whose a title or an album is. RETURNS (List[int]): Keys of artists."""
+        return self._artist_keys[entry]
+
+    def is_artist(self, key: int) -> bool:
+        """Tell whether a key is that of an artist.
+
+        key (int): The place of a key; -1 for none.
+        RETURNS (bool): Whether one has it, or a title or an album is by such a one.
+        """
+        return key >= 0 and bool(self._roles[key] & ARTIST)
+
+    def is_work(self, key: int) -> bool:
+        """Tell whether a key is that of a title, an album or the like.
+
+        key (int): The place of a key.
+        RETURNS (bool): Whether one has it.
+        """
+        return bool(self._roles[key] & WORK)
+
+    def popularity_of(self, entry: int) -> float:
+        """Tell how popular an entry is among all that have a popularity.
+
+        entry (int): The entry.
+        RETURNS (float): From 0, the least, to 1; a half if it is not known.
+        """
+        rank = int(self._arrays["popularity"][entry])
+        return 0.5 if rank == _NO_POPULARITY else (rank - 1) / 254
+
+    def describe(self, entry: int) -> Dict[str, str]:
+        """Describe an entry. RETURNS (Dict[str, str]): Its id, type, name and artist."""
+        return {
+            "id": self._ids[entry],
+            "type": self.types[self._arrays["types"][entry]],
+            "name": self._names[entry],
+            "artist": self._artists[entry],
+        }
+
+    def name_of(self, entry: int) -> str:
+        """Tell how an entry is written. RETURNS (str): Its name, as the table has it."""
+        return self._names[entry]
+
+    def entries(self) -> Iterator[Entry]:
+        """List what the index was made from. YIELDS (Entry): The entries, in order."""
+        popularities = self._arrays["popularities"]
+        for place in range(len(self)):
+            described = self.describe(place)
+            known = float(popularities[place])
+            yield Entry(
+                described["id"],
+                described["type"],
+                described["name"],
+                tuple(filter(None, self._aliases[place].split("\t"))),
+                tuple(filter(None, described["artist"].split(ARTIST_SEPARATOR))),
+                None if np.isnan(known) else known,
+            )
+
+    @classmethod
+    def build(cls, entries: Iterable[Entry]) -> "LinkIndex":
+        """Make an index.
+
+        entries (Iterable[Entry]): The entries; the ids of a type must differ.
+        RETURNS (LinkIndex): The index.
+        RAISES (ImportError): pypinyin is not installed.
+        """
+        return cls(*_IndexBuilder(list(entries)).build())
+
+    def updated(self, entries: Iterable[Entry], removed: Iterable[str] = ()) -> "LinkIndex":
+        """Make an index with some entries changed.
+
+        entries (Iterable[Entry]): New ones, and others that take the place of those with
+            the same type and id.
+        removed (Iterable[str]): The ids of those to leave out.
+        RETURNS (LinkIndex): The new index.
+        """
+        without = set(removed)
+        of_id = {(e.type, e.id): e for e in self.entries() if e.id not in without}
+        of_id.update(((entry.type, entry.id), entry) for entry in entries)
+        return LinkIndex.build(of_id.values())
+
+    def to_bytes(self) -> bytes:
+        """Save to a bytestring. RETURNS (bytes): What `from_bytes` reads."""
+        file = io.BytesIO()
+        write_index(file, self._facts, self._arrays)
+        return file.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, source: object = "of bytes") -> "LinkIndex":
+        """Load from a bytestring.
+
+        data (bytes): What `to_bytes` returned.
+        source (object): Where it comes from, for the error.
+        RETURNS (LinkIndex): The index.
+        RAISES (SavedModelError): If it is damaged.
+        """
+        return cls._read(data, source)
+
+    def to_disk(self, path: Union[str, Path]) -> None:
+        """Save to a file. Whoever has mapped one that was there keeps it; a save that fails
+        leaves it.
+
+        path (Union[str, Path]): The file.
+        """
+        path = Path(path)
+        handle, unfinished = tempfile.mkstemp(prefix=path.name, dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                write_index(file, self._facts, self._arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            # What mkstemp makes nobody else may read.
+            umask = os.umask(0)
+            os.umask(umask)
+            Path(unfinished).chmod(0o666 & ~umask)
+            Path(unfinished).replace(path)
+        except BaseException:
+            Path(unfinished).unlink(missing_ok=True)
+            raise
+
+    @classmethod
+    def from_disk(cls, path: Union[str, Path]) -> "LinkIndex":
+        """Load from a file, which is mapped into memory.
+
+        path (Union[str, Path]): The file.
+        RETURNS (LinkIndex): The index.
+        RAISES (SavedModelError): If it is missing or damaged.
+        """
+        return cls._read(map_file(Path(path)), path)
+
+    @classmethod
+    def _read(cls, data: Buffer, source: object) -> "LinkIndex":
+        facts, arrays = read_index(data, source)
+        try:
+            index = cls(facts, arrays)
+            if len(arrays["postings.offsets"]) != N_FEATURES + 1:
+                raise ValueError("its features are those of another version")
+        except Exception as error:  # whatever a file that is sealed but no index holds
+            problem = f"it is damaged ({type(error).__name__}: {error})"
+            raise unreadable(source, problem) from error
+        return index
+
+
+# Between the artists of a title.
+ARTIST_SEPARATOR = " / "
+
+
+class _IndexBuilder:
+    """Makes the arrays of an index."""
+
+    def __init__(self, entries: List[Entry]) -> None:
+        self._entries = entries
+        self._sounds: SoundTable = make_sound_table()
+        # The place of every key.
+        self._places: Dict[str, int] = {}
+
+    def build(self) -> Tuple[Dict[str, Any], Dict[str, np.ndarray]]:
+        entries, sounds = self._entries, self._sounds
+        types = sorted({entry.type for entry in entries})
+        type_ids = {name: i for i, name in enumerate(types)}
+        owners, of_entry, kinds = self._add_names()
+        artist_owners, artist_keys = self._add_artists()
+        units, starts = self._join_keys()
+        known = np.array(
+            [np.nan if e.popularity is None else e.popularity for e in entries],
+            dtype="float64",
+        )
+        ranks = _rank(known)
+        order = np.argsort(-ranks[of_entry].astype("int64"), kind="stable")
+        n_keys = len(starts) - 1
+        of_key = Lists.of(owners[order], of_entry[order], n_keys)
+        kinds_of_key = Lists.of(owners[order], kinds[order], n_keys)
+        of_artists = Lists.of(artist_owners, artist_keys, len(entries))
+        entry_types = np.array([type_ids[entry.type] for entry in entries], dtype="uint16")
+        roles_of_type = np.array(
+            [_ROLES.get(name.lower(), 0) for name in types], dtype="uint8"
+        )
+        roles_of_entry = roles_of_type[entry_types]
+        roles_of_entry[[i for i, entry in enumerate(entries) if entry.artists]] |= WORK
+        roles = np.zeros(n_keys, dtype="uint8")
+        np.bitwise_or.at(roles, owners, roles_of_entry[of_entry])
+        roles[artist_keys] |= ARTIST
+        postings = make_postings(units, starts, sounds)
+        exact, exact_offsets = make_buckets(units, starts, np.arange(n_keys))
+        spoken, spoken_offsets = self._spoken(units, starts)
+        arrays = {
+            "units": units,
+            "starts": starts,
+            "postings": postings.keys,
+            "postings.offsets": postings.offsets,
+            "readings": sounds.readings,
+            "folded": sounds.folded,
+            "initials": sounds.initials,
+            "distances": sounds.distances,
+            "gaps": _gap_costs(),
+            "exact": exact,
+            "exact.offsets": exact_offsets,
+            "spoken": spoken,
+            "spoken.offsets": spoken_offsets,
+            "of_key": of_key.values,
+            "of_key.offsets": of_key.offsets,
+            "of_key.kinds": kinds_of_key.values.astype("uint8"),
+            "roles": roles,
+            "artist_keys": of_artists.values,
+            "artist_keys.offsets": of_artists.offsets,
+            "types": entry_types,
+            "popularity": ranks,
+            "popularities": known,
+        }
+        for name, strings in (
+            ("ids", [entry.id for entry in entries]),
+            ("names", [entry.name for entry in entries]),
+            ("artists", [ARTIST_SEPARATOR.join(entry.artists) for entry in entries]),
+            ("aliases", ["\t".join(entry.aliases) for entry in entries]),
+        ):
+            packed = Strings.of(strings)
+            arrays[name], arrays[f"{name}.offsets"] = packed.data, packed.offsets
+        return {"types": types, "syllables": list(sounds.syllables)}, arrays
+
+    def _add_names(self) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Make the keys of all names. RETURNS (Tuple): Of each the key, entry and kind."""
+        places = self._places
+        found: Dict[Tuple[int, int], int] = {}
+        # All at once, as a million calls would take seconds.
+        lines = fold_text("\n".join(_on_one_line(e.name) for e in self._entries)).split(
+            "\n"
+        )
+        for i, (line, entry) in enumerate(zip(lines, self._entries)):
+            for key, is_bare in spell_name(line):
+                place = places.setdefault(key, len(places))
+                found.setdefault((place, i), BARE if is_bare else NAME)
+            for alias in entry.aliases:
+                for key, is_bare in spell_name(fold_text(_on_one_line(alias))):
+                    place = places.setdefault(key, len(places))
+                    found.setdefault((place, i), BARE if is_bare else ALIAS)
+        pairs = np.fromiter(chain.from_iterable(found), "int64", 2 * len(found)).reshape(
+            -1, 2
+        )
+        kinds = np.fromiter(found.values(), "int64", len(found))
+        return pairs[:, 0], pairs[:, 1], kinds
+
+    def _add_artists(self) -> Tuple[np.ndarray, np.ndarray]:
+        """Make the keys of the artists of titles, with those of their aliases, and of each
+        of several. RETURNS (Tuple): Entries, and keys."""
+        aliases: Dict[str, Tuple[str, ...]] = {
+            entry.name: entry.aliases
+            for entry in self._entries
+            if entry.aliases and _ROLES.get(entry.type.lower()) == ARTIST
+        }
+        of_artist: Dict[str, Tuple[int, ...]] = {}
+        owners: List[int] = []
+        keys: List[int] = []
+        for i, entry in enumerate(self._entries):
+            for artist in entry.artists:
+                places = of_artist.get(artist)
+                if places is None:
+                    names = [artist, *filter(None, _JOINED.split(artist))]
+                    names.extend(
+                        alias for name in names[:] for alias in aliases.get(name, ())
+                    )
+                    places = tuple(dict.fromkeys(self._places_of_all(names)))
+                    of_artist[artist] = places
+                owners.extend([i] * len(places))
+                keys.extend(places)
+        return np.array(owners, dtype="int64"), np.array(keys, dtype="int64")
+
+    def _places_of_all(self, names: Iterable[str]) -> Iterator[int]:
+        for name in names:
+            for key, _ in spell_name(fold_text(_on_one_line(name))):
+                yield self._places.setdefault(key, len(self._places))
+
+    def _join_keys(self) -> Tuple[np.ndarray, np.ndarray]:
+        joined = "".join(self._places).encode("utf-16-le", "surrogatepass")
+        starts = np.zeros(len(self._places) + 1, dtype="uint32")
+        lengths = np.fromiter(map(len, self._places), "int64", len(self._places))
+        np.cumsum(lengths, out=starts[1:])
+        return np.frombuffer(joined, dtype="<u2"), starts
+
+    def _spoken(
+        self, units: np.ndarray, starts: np.ndarray
+    ) -> Tuple[np.ndarray, np.ndarray]:
+        """The keys of Chinese characters alone, by their initials."""
+        initials = self._sounds.initials[units]
+        is_spoken = (self._sounds.readings[units, 0] != 0).astype("int64")
+        sums = np.concatenate([[0], np.cumsum(is_spoken)])
+        lengths = np.diff(starts.astype("int64"))
+        n_spoken = sums[starts[1:]] - sums[starts[:-1]]
+        fits = (n_spoken == lengths) & (lengths > 1) & (lengths <= _MOST_INITIALS)
+        return make_buckets(initials, starts, fits.nonzero()[0])
+
+
+def _on_one_line(name: str) -> str:
+    return " ".join(name.split())
+
+
+def _rank(known: np.ndarray) -> np.ndarray:
+    """Ranks of popularities, from 1 to 255; 0 where there is none."""
+    ranks = np.zeros(len(known), dtype="uint8")
+    is_known = ~np.isnan(known)
+    values, which = np.unique(known[is_known], return_inverse=True)
+    if len(values):
+        ranks[is_known] = 1 + which * 254 // max(1, len(values) - 1)
+    return ranks
+
+
+def _gap_costs() -> np.ndarray:
+    gaps = np.full(N_CODES, _GAP)
+    gaps[[ord(char) for char in _PARTICLES]] = _PARTICLE_GAP
+    gaps[ord("a") : ord("z") + 1] = _LETTER_GAP
+    return gaps

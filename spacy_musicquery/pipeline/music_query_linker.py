@@ -1,0 +1,367 @@
+"""The `music_query_linker` pipeline component: from the words of queries to entries of a
+catalogue."""
+
+import threading
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+
+import srsly
+from spacy import util
+from spacy.language import Language
+from spacy.pipeline import Pipe
+from spacy.scorer import Scorer
+from spacy.tokens import Doc
+from spacy.training import Example
+from spacy.vocab import Vocab
+
+from ..errors import Errors, bad_setting, damaged, excerpt, require_number
+from ..linking.index import LinkIndex
+from ..linking.linker import DEFAULT_THRESHOLD, Link, Linker
+from ..saving import atomic, sealed_files
+from ..tokens.links import (
+    LINKS_EXTENSION,
+    Links,
+    install_links_extension,
+    set_kb_ids,
+    set_links,
+)
+from .music_query import is_made_from_config
+
+# One thread at a time reads the file of an index, as components cannot carry locks to
+# other processes.
+_READING = threading.RLock()
+
+TIES = ("first", "none")
+
+
+@Language.factory(
+    "music_query_linker",
+    assigns=["token.ent_kb_id", "doc.spans", f"span._.{LINKS_EXTENSION}"],
+    default_config={
+        "index": None,
+        "threshold": DEFAULT_THRESHOLD,
+        "n": 5,
+        "ties": "first",
+        "labels": None,
+        "spans_key": "music_query",
+        "save_index": True,
+        "scorer": {"@scorers": "spacy_musicquery.music_query_links_scorer.v1"},
+    },
+    default_score_weights={"nel_micro_f": None, "nel_micro_r": None, "nel_micro_p": None},
+)
+def make_music_query_linker(
+    nlp: Language,
+    name: str,
+    index: Optional[str],
+    threshold: float,
+    n: int,
+    ties: str,
+    labels: Optional[List[str]],
+    spans_key: str,
+    save_index: bool,
+    scorer: Optional[Callable],
+) -> "MusicQueryLinker":
+    """Make a `music_query_linker` component; see `MusicQueryLinker` for the settings.
+
+    RAISES (ValueError): If a setting is not allowed, or there is no such index.
+    """
+    component = MusicQueryLinker(
+        nlp.vocab,
+        name,
+        index=index,
+        threshold=threshold,
+        n=n,
+        ties=ties,
+        labels=labels,
+        spans_key=spans_key,
+        save_index=save_index,
+        scorer=scorer,
+    )
+    # Of a whole pipeline that is being loaded, the index is read from where it was saved.
+    if index is not None and not is_made_from_config():
+        component.set_index(index)
+    return component
+
+
+def links_score(examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
+    """Score what queries have been linked to, as spaCy does it for its entity linker.
+
+    examples (Iterable[Example]): Annotated docs beside what was predicted for them.
+    RETURNS (Dict[str, Any]): "nel_micro_p", "nel_micro_r", "nel_micro_f" and others. A query
+        without an id counts as not linked.
+    """
+    return Scorer.score_links(examples, negative_labels=["", "NIL"], **kwargs)
+
+
+def make_links_scorer() -> Callable:
+    """Make the scoring method, for the registry. RETURNS (Callable): `links_score`."""
+    return links_score
+
+
+class MusicQueryLinker(Pipe):
+    """Links music queries to the entries of a catalogue.
+
+    Sets `span._.music_query_links` of every query, those among `doc.ents` and those in
+    `doc.spans[spans_key]`: entries, the likeliest first, each a dict of "id", "type", "name",
+    "artist", "score", and "start" and "end", the characters of the query that it explains.
+    The score is the probability that the query means this entry, or one that its words do
+    not tell from it. If the first score reaches the threshold, `span.kb_id_` is its id.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        name: str = "music_query_linker",
+        *,
+        index: Optional[str] = None,
+        threshold: float = DEFAULT_THRESHOLD,
+        n: int = 5,
+        ties: str = "first",
+        labels: Optional[Sequence[str]] = None,
+        spans_key: str = "music_query",
+        save_index: bool = True,
+        scorer: Optional[Callable] = None,
+    ) -> None:
+        """Initialize a component.
+
+        vocab (Vocab): The shared vocabulary.
+        name (str): The component instance name.
+        index (Optional[str]): The file of an index, as `music-query link-index` writes it;
+            it is read when it is first needed. None if `set_index` will give one.
+        threshold (float): The score that the best entry needs to become `span.kb_id_`.
+        n (int): How many entries a query gets at most.
+        ties (str): What becomes of `span.kb_id_` if the words do not tell the best entries
+            from each other, as of a title that several artists have: "first" takes the
+            most popular, or the first of the table; "none" leaves it empty.
+        labels (Optional[Sequence[str]]): The labels of the entities that are queries; None
+            for all.
+        spans_key (str): The key of `doc.spans` where queries are, beside `doc.ents`.
+        save_index (bool): Whether the index is saved with the pipeline, or stays where
+            `index` says.
+        scorer (Optional[Callable]): The scoring method.
+        RAISES (ValueError): If a setting has a value that is not allowed.
+        """
+        self.vocab = vocab
+        self.name = name
+        self.scorer = scorer
+        self.cfg: Dict[str, Any] = {
+            "index": index,
+            "labels": None if labels is None else list(labels),
+            "n": n,
+            "save_index": save_index,
+            "spans_key": spans_key,
+            "threshold": threshold,
+            "ties": ties,
+        }
+        _check_settings(name, self.cfg)
+        self._linker: Optional[Linker] = None
+        install_links_extension()
+
+    @property
+    def index(self) -> LinkIndex:
+        """The catalogue. RETURNS (LinkIndex): Of this moment; see `set_index`."""
+        return self._current().index
+
+    def set_index(self, index: Union[LinkIndex, str, Path]) -> None:
+        """Put another index in place of this one. Messages that are being read meanwhile are
+        linked to the old one or the new one, each to one of them alone.
+
+        index (Union[LinkIndex, str, Path]): The index, or its file.
+        RAISES (SavedModelError): If the file is missing or damaged; then the old one stays.
+        """
+        if isinstance(index, (str, Path)):
+            index = LinkIndex.from_disk(index)
+        if not isinstance(index, LinkIndex):
+            value = excerpt(repr(index))
+            raise ValueError(Errors.MQ215.format(name=self.name, value=value))
+        self._linker = Linker(index)
+
+    def _current(self) -> Linker:
+        linker = self._linker
+        if linker is not None:
+            return linker
+        with _READING:
+            if self._linker is None:
+                if self.cfg["index"] is None:
+                    raise ValueError(Errors.MQ214.format(name=self.name))
+                self.set_index(self.cfg["index"])
+            assert self._linker is not None
+            return self._linker
+
+    def link(self, texts: Iterable[str]) -> List[Links]:
+        """Find what queries of some words would get.
+
+        texts (Iterable[str]): The words of queries.
+        RETURNS (List[Links]): The entries of each, as `span._.music_query_links` has them.
+        """
+        linker, n = self._current(), self.cfg["n"]
+        return [[link.to_dict() for link in linker.link(text, n)] for text in texts]
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Link the queries of a document.
+
+        doc (Doc): The document, modified in place.
+        RETURNS (Doc): The document.
+        """
+        try:
+            self._annotate(doc)
+        except Exception as error:
+            self.get_error_handler()(self.name, self, [doc], error)
+        return doc
+
+    def _annotate(self, doc: Doc) -> None:
+        # What is behind the proxies, since every message comes here.
+        group = doc.spans.data.get(self.cfg["spans_key"]) if len(doc) else None
+        ents, labels = doc.ents, self.cfg["labels"]
+        if labels is not None:
+            ents = [ent for ent in ents if ent.label_ in labels]
+        if not ents and not group:
+            return
+        install_links_extension()
+        linker, n = self._current(), self.cfg["n"]
+        kb_ids: Dict[Tuple[int, int], str] = {}
+        for span in (*ents, *(group or ())):
+            place = span.start, span.end
+            if place not in kb_ids:
+                found = linker.link(span.text, n)
+                links = [link.to_dict() for link in found]
+                set_links(doc, span.start_char, span.end_char, links)
+                kb_ids[place] = self._kb_id(found)
+        set_kb_ids(doc, self.cfg["spans_key"], kb_ids)
+
+    def _kb_id(self, links: Sequence[Link]) -> str:
+        """The id of the best entry, if that is sure enough; else an empty one."""
+        if not links or links[0].score < self.cfg["threshold"]:
+            return ""
+        best = links[0]
+        if self.cfg["ties"] == "none":
+            ties = [link for link in links[1:] if _is_tie(best, link)]
+            if ties:
+                return ""
+        return best.id
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """Save to a bytestring.
+
+        exclude (Iterable[str]): Names of serialization fields to leave out.
+        RETURNS (bytes): The serialized component.
+        """
+        writers: Dict[str, Callable[[], Any]] = {"cfg": lambda: srsly.json_dumps(self.cfg)}
+        if self._is_to_save():
+            writers["index"] = lambda: self.index.to_bytes()
+        return util.to_bytes(writers, exclude)
+
+    def from_bytes(
+        self, bytes_data: bytes, *, exclude: Iterable[str] = ()
+    ) -> "MusicQueryLinker":
+        """Load from a bytestring.
+
+        bytes_data (bytes): What `to_bytes` returned.
+        exclude (Iterable[str]): Names of serialization fields to leave out.
+        RETURNS (MusicQueryLinker): The component itself.
+        RAISES (SavedModelError): If the data are damaged.
+        """
+        saved: Dict[str, Any] = {}
+        readers: Dict[str, Callable[[Any], Any]] = {
+            "cfg": lambda b: saved.update(cfg=_read_settings(b, self.name)),
+            "index": lambda b: saved.update(index=LinkIndex.from_bytes(b)),
+        }
+        util.from_dict(sealed_files.read_message(bytes_data, self.name), readers, exclude)
+        self._install(saved)
+        return self
+
+    def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
+        """Save to a directory. A save that fails leaves what was there before.
+
+        path (Union[str, Path]): The directory; made if need be.
+        exclude (Iterable[str]): Names of serialization fields to leave out.
+        """
+        has_index = self._is_to_save() and "index" not in exclude
+        writers: Dict[str, Callable[[Path], Any]] = {
+            "cfg": lambda p: srsly.write_json(p, {**self.cfg, "has_index": has_index})
+        }
+        if has_index:
+            writers["index"] = lambda p: self.index.to_disk(p)
+        with atomic.complete_files(util.ensure_path(path)) as directory:
+            util.to_disk(directory, writers, exclude)
+
+    def from_disk(
+        self, path: Union[str, Path], *, exclude: Iterable[str] = ()
+    ) -> "MusicQueryLinker":
+        """Load from a directory.
+
+        path (Union[str, Path]): The directory.
+        exclude (Iterable[str]): Names of serialization fields to leave out.
+        RETURNS (MusicQueryLinker): The component itself.
+        RAISES (SavedModelError): If a file is missing or damaged.
+        """
+        saved: Dict[str, Any] = {}
+
+        def load_settings(path: Path) -> None:
+            try:
+                saved.update(cfg=_read_settings(path.read_bytes(), self.name))
+            except OSError as error:
+                problem = f"the file '{path.name}' cannot be read ({error.strerror})"
+                raise damaged(self.name, problem) from error
+
+        def load_index(path: Path) -> None:
+            # One that stays where the settings say has no such file.
+            if saved.get("cfg", {}).get("has_index", True):
+                saved.update(index=LinkIndex.from_disk(path))
+
+        readers: Dict[str, Callable[[Path], Any]] = {
+            "cfg": load_settings,
+            "index": load_index,
+        }
+        util.from_disk(path, readers, exclude)
+        self._install(saved)
+        return self
+
+    def _is_to_save(self) -> bool:
+        has_index = self._linker is not None or self.cfg["index"] is not None
+        return has_index and self.cfg["save_index"]
+
+    def _install(self, saved: Dict[str, Any]) -> None:
+        """Take over what was saved, once all of it has been read."""
+        settings = {**self.cfg}
+        settings.update((k, v) for k, v in saved.get("cfg", {}).items() if k in self.cfg)
+        _check_settings(self.name, settings)
+        self.cfg = settings
+        if "index" in saved:
+            self._linker = Linker(saved["index"])
+
+
+def _read_settings(data: Union[bytes, str], component: str) -> Dict[str, Any]:
+    """Read saved settings, or say that they are damaged."""
+    try:
+        settings = srsly.json_loads(data)
+    except (ValueError, TypeError) as error:
+        raise damaged(component, f"its settings: {error}") from error
+    if not isinstance(settings, dict):
+        raise damaged(component, "its settings are none")
+    return settings
+
+
+def _is_tie(best: Link, other: Link) -> bool:
+    """Whether a query says the same of two entries."""
+    same_words = (best.start, best.end) == (other.start, other.end)
+    return same_words and abs(best.score - other.score) < 1e-9
+
+
+def _check_settings(name: str, settings: Dict[str, Any]) -> None:
+    """Refuse settings of a wrong type or outside their range."""
+    require_number(name, "threshold", settings["threshold"], at_least=0, at_most=1)
+    require_number(name, "n", settings["n"], at_least=1, whole=True)
+    if settings["ties"] not in TIES:
+        raise bad_setting(name, "ties", settings["ties"], "one of " + ", ".join(TIES))
+    if type(settings["save_index"]) is not bool:
+        raise bad_setting(name, "save_index", settings["save_index"], "true or false")
+    index = settings["index"]
+    if index is not None and not (isinstance(index, str) and index):
+        raise bad_setting(name, "index", index, "the path of a file, or null")
+    labels = settings["labels"]
+    if labels is not None and not all(isinstance(label, str) for label in labels):
+        raise bad_setting(name, "labels", labels, "a list of labels, or null")
+    key = settings["spans_key"]
+    if not isinstance(key, str) or not key:
+        raise bad_setting(name, "spans_key", key, "a string that is not empty")

@@ -1,0 +1,128 @@
+"""The same is found by the module that Cython compiles and as Python runs it, and by the
+inverted index and by looking at every key."""
+
+import importlib.util
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spacy_musicquery.linking import search as installed
+from spacy_musicquery.linking.entries import Entry
+from spacy_musicquery.linking.index import LinkIndex
+
+SOURCE = Path(installed.__file__).with_name("search.py")
+CHARS = "大壮晴天稻香鸿雁周杰伦孙燕姿的了爱情海舞草生说散就人abcdefgh曾长乐"
+
+
+def interpreted():
+    """The module as Python runs it, even if Cython has compiled it."""
+    name = "spacy_musicquery.linking._search_as_source"
+    spec = importlib.util.spec_from_file_location(name, SOURCE)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def search_with(module, index):
+    arrays = index._arrays
+    return module.NameSearch(
+        units=arrays["units"],
+        starts=arrays["starts"],
+        postings=arrays["postings"],
+        offsets=arrays["postings.offsets"],
+        readings=arrays["readings"],
+        folded=arrays["folded"],
+        initials=arrays["initials"],
+        distances=arrays["distances"],
+        gaps=arrays["gaps"],
+        exact=(arrays["exact"], arrays["exact.offsets"]),
+        spoken=(arrays["spoken"], arrays["spoken.offsets"]),
+    )
+
+
+@pytest.fixture(scope="module")
+def names():
+    generator = random.Random(0)
+    lengths = [1, 2, 3, 4, 5, 7, 12]
+    return list(
+        dict.fromkeys(
+            "".join(generator.choices(CHARS, k=generator.choice(lengths)))
+            for _ in range(300)
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def large(names):
+    return LinkIndex.build(Entry(str(i), "title", name) for i, name in enumerate(names))
+
+
+def test_compiled_and_interpreted_find_the_same(large, names):
+    one, other = search_with(installed, large), search_with(interpreted(), large)
+    generator = random.Random(1)
+    for name in generator.sample(names, 25):
+        heard = name[:-1] + generator.choice(CHARS)
+        found = other.find(heard, 20)
+        assert one.find(heard, 20) == [
+            (pytest.approx(cost), place) for cost, place in found
+        ]
+        assert one.place_of(heard) == other.place_of(heard)
+        assert one.spoken_by(heard[:3], 9) == other.spoken_by(heard[:3], 9)
+
+
+def test_what_lacks_a_character_finds_its_name_among_all(large, names):
+    search = large.search
+    generator = random.Random(2)
+    for name in names:
+        if len(name) < 4:
+            continue
+        at = generator.randrange(len(name))
+        heard = name[:at] + name[at + 1 :]
+        place = search.place_of(name)
+        assert (search.cost(heard, place), place) in search.find(heard, 20)
+
+
+def test_every_key_is_looked_up(large, names):
+    places = [large.search.place_of(name) for name in names]
+    assert sorted(places) == list(range(large.n_keys))
+    assert large.search.place_of("没有") == -1
+    assert large.search.place_of("") == -1
+    assert large.search.place_of("听" * 100) == -1
+
+
+def test_equal_keys_cost_nothing_and_others_something(large, names):
+    for name in names[:50]:
+        place = large.search.place_of(name)
+        assert large.search.cost(name, place) == 0
+        assert large.search.cost(name + "国", place) > 0
+
+
+@pytest.mark.parametrize(
+    "heard, nearer, farther",
+    [
+        ("红雁", "鸿雁", "海燕"),
+        ("深深", "生生", "省身"),
+        ("常回家", "常回家看看", "常回家吧吧吧吧吧吧"),
+        ("大丈", "大壮", "大海"),
+        ("天晴", "晴天", "天空"),
+        ("拥抱的你离去", "拥抱你离去", "拥抱山离去"),
+    ],
+)
+def test_what_sounds_alike_is_nearer(heard, nearer, farther):
+    index = LinkIndex.build([Entry("1", "title", nearer), Entry("2", "title", farther)])
+    near, far = (
+        index.search.cost(heard, index.search.place_of(k)) for k in (nearer, farther)
+    )
+    assert near < far
+
+
+def test_damaged_arrays_raise_and_do_not_crash(large):
+    arrays = dict(large._arrays)
+    arrays["postings"] = np.full_like(arrays["postings"], 2**30)
+    search = search_with(installed, LinkIndex(large._facts, arrays))
+    with pytest.raises(IndexError):
+        search.find("大壮晴天", 5)

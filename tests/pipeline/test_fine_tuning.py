@@ -1,0 +1,99 @@
+"""Training on a few messages of one's own."""
+
+import pytest
+import spacy
+from spacy.training import Example
+
+from spacy_musicquery.data.box_messages import (
+    CHECK_PATH,
+    CONFIG_PATH,
+    check_examples,
+    check_records,
+    make_checked_corpus,
+    rehearsal_texts,
+)
+from spacy_musicquery.pipeline import fine_tuning
+from spacy_musicquery.pipeline.load import box_pipeline
+from spacy_musicquery.pipeline.scorer import music_query_score
+from spacy_musicquery.tokens.gold import CHECK
+
+from ..conftest import make_examples
+
+MESSAGES = [("放晴天", [(1, 3, "MUSIC_QUERY")]), ("你好", [])]
+
+
+def test_more_messages_take_more_steps_but_fewer_each():
+    sizes = [1, 20, 50, 200, 1000, 5000, 10000, 10**6]
+    steps = [fine_tuning.n_steps(size) for size in sizes]
+    assert steps == sorted(steps)
+    per_message = [n / size for n, size in zip(steps, sizes)]
+    assert per_message == sorted(per_message, reverse=True)
+
+
+def test_the_package_has_the_config_of_the_project(request):
+    path = request.config.rootpath / "configs" / "finetune.cfg"
+    assert path.read_text(encoding="utf8") == CONFIG_PATH.read_text(encoding="utf8")
+
+
+def test_what_comes_with_the_package_is_kept_apart(request):
+    """What checks is not rehearsed, and both have enough of what they are for."""
+    check = check_records()
+    assert not {record.text for record in check} & set(rehearsal_texts())
+    n_silent = sum(not record.spans for record in check)
+    assert min(n_silent, len(check) - n_silent) > 300
+    assert len(rehearsal_texts()) > 3000
+    assert CHECK_PATH.stat().st_size + CONFIG_PATH.stat().st_size < 100_000
+
+
+def test_messages_of_ones_own_and_the_check_decide_alike():
+    nlp = box_pipeline()
+    own = make_examples(nlp, MESSAGES)
+    examples = list(make_checked_corpus(lambda _: own)(nlp))
+    assert examples[:2] == own
+    check = [e for e in examples if CHECK in e.reference.user_data]
+    assert len(examples) == len(check) + 2
+    # Right in all of its own, and in nothing of the check.
+    predicted = [
+        Example(e.reference if e in own else nlp.make_doc(e.reference.text), e.reference)
+        for e in examples
+    ]
+    assert music_query_score(predicted)["music_query_balanced"] == pytest.approx(0.5)
+    assert music_query_score(predicted[:2])["music_query_balanced"] == 1.0
+
+
+def test_other_labels_are_checked_by_silence_alone():
+    assert not any(e.reference.ents for e in check_examples(spacy.blank("zh"), ["CITY"]))
+
+
+@pytest.fixture
+def short(monkeypatch, tmp_path):
+    """Trains for four steps, and checks by some of the check."""
+    monkeypatch.setattr(fine_tuning, "n_steps", lambda n: 4)
+    nlp = box_pipeline()
+    docs = [example.reference for example in make_examples(nlp, MESSAGES)]
+    spacy.tokens.DocBin(docs=docs).to_disk(tmp_path / "train.spacy")
+    paths = {"train": tmp_path / "train.spacy", "dev": tmp_path / "train.spacy"}
+    config = fine_tuning.fine_tuning_config(**paths, n_messages=2)
+    check = check_examples(nlp, ["MUSIC_QUERY"])[::8]
+    return lambda: fine_tuning.fine_tune(config, tmp_path / "out", [], check)
+
+
+@pytest.mark.slow
+def test_it_trains_and_is_no_worse_by_its_check(short):
+    trained = short()
+    assert trained.share == 1.0
+    assert trained.nlp.get_pipe("music_query").cfg["listen_threshold"] > 0.0
+    assert [ent.text for ent in trained.nlp("我想听周杰伦的晴天").ents] == ["周杰伦的晴天"]
+
+
+@pytest.mark.slow
+def test_what_costs_too_much_is_taken_back(short, monkeypatch):
+    monkeypatch.setattr(fine_tuning, "_is_worse", lambda now, base: True)
+    trained = short()
+    assert trained.share == 0.0
+    texts = [record.text for record in check_records()[:50]]
+    found, of_box = (
+        nlp.get_pipe("music_query").find(texts) for nlp in (trained.nlp, box_pipeline())
+    )
+    spans, of_box = ([[s[:3] for s in p.spans] for p in ps] for ps in (found, of_box))
+    assert spans == of_box
