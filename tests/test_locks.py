@@ -13,7 +13,7 @@ from spacy_musicquery import locks
 from spacy_musicquery.features import catalogue
 from spacy_musicquery.locks import fork_safe_lock
 from spacy_musicquery.ml import keras_shim
-from spacy_musicquery.pipeline import query_finder
+from spacy_musicquery.pipeline import music_query_linker, query_finder
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 
@@ -22,6 +22,7 @@ LOCKS = {
     "changing": keras_shim._CHANGING,
     "reading": query_finder.READING,
     "counting": query_finder._COUNTING,
+    "reading an index": music_query_linker._READING,
     "another one": fork_safe_lock(),
 }
 TEXT = "播放周杰伦的晴天"

@@ -1,7 +1,6 @@
 """The `music_query_linker` pipeline component: from the words of queries to entries of a
 catalogue."""
 
-import threading
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
@@ -17,6 +16,7 @@ from spacy.vocab import Vocab
 from ..errors import Errors, bad_setting, damaged, excerpt, require_number
 from ..linking.index import LinkIndex
 from ..linking.linker import DEFAULT_THRESHOLD, Link, Linker
+from ..locks import fork_safe_lock
 from ..saving import atomic, sealed_files
 from ..tokens.links import (
     LINKS_EXTENSION,
@@ -29,7 +29,7 @@ from .music_query import is_made_from_config
 
 # One thread at a time reads the file of an index, as components cannot carry locks to
 # other processes.
-_READING = threading.RLock()
+_READING = fork_safe_lock()
 
 TIES = ("first", "none")
 
