@@ -20,9 +20,9 @@ from ..errors import bad_setting
 from ..tokens.intents import CONTROL, LISTEN, OTHER
 from .grammar import CHOICE, HANZI, KINDS, PLACE, Grammar
 from .homophones import mishear
+from .message_edits import Message, behind, inserted
 from .records import DEFAULT_LABEL, Record, Span
 
-Message = Tuple[str, List[Span]]
 Shares = Tuple[Tuple[float, float], ...]
 
 _INTENTS = {
@@ -339,7 +339,7 @@ class _Writer:
         """With fillers, punctuation, and other messages before and after it."""
         text, spans = message
         if self._happens(self.settings.opened):
-            text, spans = _behind(self._line("openers"), (text, spans))
+            text, spans = behind(self._line("openers"), (text, spans))
         if text[-1] not in _PUNCTUATION and self._happens(self.settings.punctuated):
             text += self.random.choice(_ENDINGS)
         if self._happens(self.settings.trailed):
@@ -352,7 +352,7 @@ class _Writer:
                 text = self._with_pause(text) + self._silence()
             if where != "after":
                 before = self._with_pause(self._silence())
-                text, spans = _behind(before, (text, spans))
+                text, spans = behind(before, (text, spans))
         return text, spans
 
     def _quoted(self, text: str, spans: List[Span]) -> Message:
@@ -361,7 +361,7 @@ class _Writer:
         left, right = tuple(self.random.choice(_QUOTES))
         if text[start - 1 : start] in tuple("《“"):
             return text, spans
-        return _inserted(text, spans, {start: left, end: right})
+        return inserted(text, spans, {start: left, end: right})
 
     def _spaced(self, text: str, spans: List[Span]) -> Message:
         """With blanks between words, around the queries or everywhere, or with characters
@@ -378,33 +378,10 @@ class _Writer:
             if (i in edges and self._happens(0.8))
             or self._happens(share_inside if i in inside else share)
         }
-        return _inserted(text, spans, wanted)
+        return inserted(text, spans, wanted)
 
     def _silence(self) -> str:
         return self._line(self.random.choice(("chat", "chat", "other_requests")))
 
     def _with_pause(self, text: str) -> str:
         return text if text[-1] in _PUNCTUATION else text + self.random.choice("，，。 ")
-
-
-def _behind(before: str, message: Message) -> Message:
-    text, spans = message
-    by = len(before)
-    return before + text, [(start + by, end + by, label) for start, end, label in spans]
-
-
-def _inserted(text: str, spans: Sequence[Span], new: Mapping[int, str]) -> Message:
-    """Put something in a text, by its place there; what stands at an edge of a span is
-    outside."""
-    pieces: List[str] = []
-    # Where a character begins now, and where the one before it has ended.
-    begins, ends = [], [0]
-    length = 0
-    for i, char in enumerate([*text, ""]):
-        piece = new.get(i, "")
-        begins.append(length + len(piece))
-        length += len(piece) + len(char)
-        ends.append(length)
-        pieces += [piece, char]
-    moved = [(begins[start], ends[end], label) for start, end, label in spans]
-    return "".join(pieces), moved
