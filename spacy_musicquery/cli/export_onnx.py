@@ -8,7 +8,7 @@ from ..ml.onnx_export import export_onnx as write_onnx
 from ..pipeline.load import load_pipeline
 from ..pipeline.query_finder import QueryFinder
 from ..saving.pretrained import BOX
-from ._util import MODEL_OPTION, plain_errors, warn_old
+from ._util import MODEL_OPTION, plain_errors, refuse, warn_old
 
 
 def export_onnx(
@@ -21,7 +21,9 @@ def export_onnx(
     Needs the extra `onnx`. docs/onnx.md says what the file holds and how to use it.
     """
     with plain_errors():
-        if old_model is not None and model is None:
+        if old_model is not None:
+            if model is not None:
+                refuse("MODEL", old_model, f"--model {model} is named as well")
             warn_old(f"MODEL {old_model}", f"--model {old_model}")
             model = old_model
         nlp = load_pipeline(None if model == BOX else model)

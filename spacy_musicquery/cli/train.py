@@ -77,7 +77,7 @@ def train(
     spans_key: str = SPANS_KEY_OPTION,
     seed: int = typer.Option(0, help="Seed of the training"),
 ) -> None:
-    """Train the model in the box further on messages of your own; a few dozen are enough.
+    """Train the model in the box further on messages of your own, few or many.
 
     Checks them, trains, takes back what would cost too much of what the box knows, and
     prints how good it is on your messages and on the box's own check, before and after.

@@ -24,7 +24,7 @@ def make_replay_corpus(
 ) -> Callable[[Language], Iterator[Example]]:
     """Train on new messages with old ones between them, so that what was learnt from
     those is not lost. The fewer of both come again and again until the share is right,
-    so a few dozen new messages are enough. A pretrained component does not grow by the
+    so there may be few new messages. A pretrained component does not grow by the
     characters and labels of the old ones.
 
     new (Callable): A reader of the new messages.

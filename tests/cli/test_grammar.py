@@ -63,8 +63,23 @@ def test_pack_takes_what_it_took(trained_path, records, tmp_path):
     assert invoke("pack", trained_path, "--dev", records).exit_code == 1
 
 
+def test_export_onnx_takes_what_it_took(trained_path, tmp_path):
+    pytest.importorskip("onnx")
+    old = invoke("export-onnx", trained_path, "--out", tmp_path / "old.onnx")
+    assert old.exit_code == 0 and "MQ310" in old.stderr
+    now = invoke("export-onnx", "--model", trained_path, "--out", tmp_path / "new.onnx")
+    assert now.exit_code == 0 and "MQ310" not in now.output
+    assert (tmp_path / "old.onnx").read_bytes() == (tmp_path / "new.onnx").read_bytes()
+    both = invoke(
+        "export-onnx", "box", "--model", trained_path, "--out", tmp_path / "both.onnx"
+    )
+    assert both.exit_code == 1 and "MQ052" in both.output
+    assert not (tmp_path / "both.onnx").exists()
+
+
 def test_a_command_that_writes_says_out():
     writing = {"convert", "negatives", "names", "vectors", "checkpoint-vectors", "pack"}
+    writing |= {"export-onnx", "link-index"}
     for name in sorted({*writing, "generate", "catalogue", "cais-records"}):
         options = [option for p in COMMANDS[name].params for option in p.opts]
         assert "--out" in options, name

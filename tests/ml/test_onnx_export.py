@@ -50,9 +50,7 @@ def assert_finds_the_same(component, exported, texts):
 
 
 def test_the_box_finds_the_same(reader, tmp_path):
-    result = CliRunner().invoke(
-        app, ["export-onnx", "box", "--out", str(tmp_path / "box.onnx")]
-    )
+    result = CliRunner().invoke(app, ["export-onnx", "--out", str(tmp_path / "box.onnx")])
     assert result.exit_code == 0, result.output
     component = box_pipeline().get_pipe("music_query")
     component.cfg["listen_threshold"] = None
@@ -109,7 +107,7 @@ def test_without_the_extra_the_command_says_what_to_install(tmp_path):
 import sys
 sys.modules["onnx"] = None
 from spacy_musicquery.cli import app
-app(["export-onnx", "box", "--out", sys.argv[1]])
+app(["export-onnx", "--out", sys.argv[1]])
 """
     result = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "box.onnx")],
