@@ -169,8 +169,17 @@ def test_commands_that_are_shown_run(page, workplace):
             run_python(block, {})
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("page", pages_with("bash", "slow"))
+# What they train takes minutes each; the README's is one of the slow tests.
+LONG = {"larger_models.md", "own-data.md", "training.md"}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.long if page in LONG else pytest.mark.slow)
+        for page in pages_with("bash", "slow")
+    ],
+)
 def test_longer_commands_that_are_shown_run(page, workplace):
     named_files(page, workplace)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
