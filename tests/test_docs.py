@@ -170,13 +170,13 @@ def test_commands_that_are_shown_run(page, workplace):
 
 
 # What they train takes minutes each; the README's is one of the slow tests.
-LONG = {"larger_models.md", "own-data.md", "training.md"}
+LONG = dict.fromkeys(["larger_models.md", "own-data.md", "training.md"], pytest.mark.long)
 
 
 @pytest.mark.parametrize(
     "page",
     [
-        pytest.param(page, marks=pytest.mark.long if page in LONG else pytest.mark.slow)
+        pytest.param(*page.values, id=page.id, marks=LONG.get(page.id, pytest.mark.slow))
         for page in pages_with("bash", "slow")
     ],
 )
