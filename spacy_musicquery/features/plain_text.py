@@ -10,8 +10,10 @@ _BETWEEN_WORDS = re.compile(f"(?<=[{_HANZI}])[ \u3000]+(?=[{_HANZI}])")
 # Words have about two characters; who separates sentences has longer ones between blanks.
 _LEAST_BLANKS = 2
 _MOST_CHARS = 2.5
-# [微笑], hhh.
-_AT_END = re.compile(rf"(?<=.)(?:\[[{_HANZI}]{{1,4}}\]|(?<=[{_HANZI}\]])[hH]{{3,}})+$")
+# [微笑].
+_STICKER = re.compile(rf"\[[{_HANZI}]{{1,4}}\]")
+_LONGEST_STICKER = 6
+_LEAST_LAUGHTER = 3
 # One of these is in every text of which something is left out.
 _MARKS = re.compile(r"[ \u3000\]hH]")
 
@@ -57,5 +59,22 @@ def _blanks_between_words(text: str) -> List[Stretch]:
 
 
 def _ending(text: str) -> Iterator[Stretch]:
-    if match := _AT_END.search(text):
-        yield match.span()
+    """The stickers and the laughter at the end, read from there, as a pattern would look
+    at each of many again from every other."""
+    end = len(text)
+    while (before := _without_last(text, end)) < end:
+        end = before
+    if 0 < end < len(text):
+        yield end, len(text)
+
+
+def _without_last(text: str, end: int) -> int:
+    """Where what a text ends with begins, if that says nothing; else its end."""
+    for begin in range(max(0, end - _LONGEST_STICKER), end):
+        if _STICKER.fullmatch(text, begin, end):
+            return begin
+    begin = end
+    while begin and text[begin - 1] in "hH":
+        begin -= 1
+    is_behind = begin > 0 and (text[begin - 1] == "]" or _IS_HANZI.match(text[begin - 1]))
+    return begin if is_behind and end - begin >= _LEAST_LAUGHTER else end

@@ -53,3 +53,9 @@ def test_characters_keep_their_order_and_place(text):
         assert found.places == sorted(set(found.places))
         assert 0 < len(found.text) < len(text)
         assert "".join(text[place] for place in found.places) == found.text
+
+
+def test_very_many_stickers_are_left_out_too():
+    stickers = "[微笑]" * 20_000
+    assert plain_text("晴" + stickers).text == "晴"
+    assert plain_text("晴" + stickers + "天") is None
