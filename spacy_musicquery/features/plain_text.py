@@ -1,8 +1,10 @@
-"""What a tagger reads of a text: not the blanks that separate words, as translators and speech
-recognisers write them, and not the stickers and the laughter that it ends with."""
+"""What a tagger reads of a text, in training as in extraction: not the blanks that separate
+words, as translators and speech recognisers write them, and not what a text ends with that
+people write or leave out by habit: stops, dots, stickers and laughter. A full stop would tell
+it in which corpus a message stands, and not what the message asks for."""
 
 import re
-from typing import Iterator, List, NamedTuple, Optional, Tuple
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 _HANZI = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _IS_HANZI = re.compile(f"[{_HANZI}]")
@@ -14,8 +16,10 @@ _MOST_CHARS = 2.5
 _STICKER = re.compile(rf"\[[{_HANZI}]{{1,4}}\]")
 _LONGEST_STICKER = 6
 _LEAST_LAUGHTER = 3
+# Not a question mark, which says something.
+_STOPS = "。．.｡…!！~～,，、;； \u3000\t\r\n\u200b\ufeff"
 # One of these is in every text of which something is left out.
-_MARKS = re.compile(r"[ \u3000\]hH]")
+_MARKS = re.compile(rf"[ \u3000]|[\]hH{re.escape(_STOPS)}]\Z")
 
 Stretch = Tuple[int, int]
 
@@ -24,11 +28,11 @@ class PlainText(NamedTuple):
     """A text without what says nothing.
 
     text (str): The text.
-    places (List[int]): Where each of its characters stands in the whole text.
+    places (Sequence[int]): Where each of its characters stands in the whole text.
     """
 
     text: str
-    places: List[int]
+    places: Sequence[int]
 
 
 def plain_text(text: str) -> Optional[PlainText]:
@@ -39,15 +43,29 @@ def plain_text(text: str) -> Optional[PlainText]:
     """
     if not _MARKS.search(text):
         return None
-    left_out = [*_blanks_between_words(text), *_ending(text)]
+    blanks = _blanks_between_words(text)
+    left_out = [*blanks, *_ending(text)]
     if not left_out:
         return None
+    if not blanks:
+        end = left_out[0][0]
+        return PlainText(text[:end], range(end))
     places: List[int] = []
     begin = 0
     for start, end in [*left_out, (len(text), len(text))]:
         places += range(begin, start)
         begin = end
     return PlainText("".join(text[place] for place in places), places)
+
+
+def as_read(text: str) -> str:
+    """What is read of a text.
+
+    text (str): A text.
+    RETURNS (str): It, without what says nothing.
+    """
+    shorter = plain_text(text)
+    return text if shorter is None else shorter.text
 
 
 def _blanks_between_words(text: str) -> List[Stretch]:
@@ -59,7 +77,7 @@ def _blanks_between_words(text: str) -> List[Stretch]:
 
 
 def _ending(text: str) -> Iterator[Stretch]:
-    """The stickers and the laughter at the end, read from there, as a pattern would look
+    """The stops, stickers and laughter at the end, read from there, as a pattern would look
     at each of many again from every other."""
     end = len(text)
     while (before := _without_last(text, end)) < end:
@@ -70,11 +88,18 @@ def _ending(text: str) -> Iterator[Stretch]:
 
 def _without_last(text: str, end: int) -> int:
     """Where what a text ends with begins, if that says nothing; else its end."""
+    begin = end
+    while begin and text[begin - 1] in _STOPS:
+        begin -= 1
+    if begin < end:
+        return begin
     for begin in range(max(0, end - _LONGEST_STICKER), end):
         if _STICKER.fullmatch(text, begin, end):
             return begin
     begin = end
     while begin and text[begin - 1] in "hH":
         begin -= 1
-    is_behind = begin > 0 and (text[begin - 1] == "]" or _IS_HANZI.match(text[begin - 1]))
+    is_behind = begin > 0 and (
+        text[begin - 1] in "]" + _STOPS or _IS_HANZI.match(text[begin - 1])
+    )
     return begin if is_behind and end - begin >= _LEAST_LAUGHTER else end

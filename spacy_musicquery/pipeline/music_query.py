@@ -34,6 +34,7 @@ from ..data.corpus import make_text_corpus
 from ..decoding.emissions import EmissionGradients, Emissions
 from ..errors import Errors, Warnings, bad_setting, excerpt, require_name, require_number
 from ..features.catalogue import require_names
+from ..features.plain_text import as_read
 from ..ml.architectures import set_parameters
 from ..ml.growth import grow, grow_chars, grow_output
 from ..ml.learn_rates import LearnRates, Rate
@@ -489,7 +490,7 @@ class MusicQuery(QueryFinder):
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, "MusicQuery.update")
-        texts = [example.predicted.text for example in examples]
+        texts = [as_read(example.predicted.text) for example in examples]
         if not any(texts):
             return losses
         require_number(self.name, "dropout", float(drop), at_least=0, below=1)
@@ -533,7 +534,7 @@ class MusicQuery(QueryFinder):
             losses = {}
         examples = list(examples)
         validate_examples(examples, "MusicQuery.rehearse")
-        texts = [example.predicted.text for example in examples if example.predicted.text]
+        texts = [as_read(e.predicted.text) for e in examples if e.predicted.text]
         if self._former is None or not texts:
             return losses
         loss = rehearse(self.model, self._former, texts)
@@ -552,7 +553,8 @@ class MusicQuery(QueryFinder):
         without `cats` any intent.
 
         examples (Iterable[Example]): The batch of examples.
-        scores (Emissions): Emissions of all characters in a row (characters, tags).
+        scores (Emissions): Emissions of all characters that are read, in a row
+            (characters, tags), see `plain_text`.
         RETURNS (Tuple[float, EmissionGradients]): The loss and its gradient.
         RAISES (ValueError): If a predicted and its reference text differ, or the
             reference has a label that the model does not.

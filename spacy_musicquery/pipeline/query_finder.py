@@ -35,7 +35,7 @@ from ..decoding.emissions import Emissions
 from ..errors import Errors, Warnings, damaged, excerpt
 from ..features.batches import portions, split_by_length
 from ..features.catalogue import require_names
-from ..features.plain_text import plain_text
+from ..features.plain_text import as_read, plain_text
 from ..locks import fork_safe_lock
 from ..ml.architectures import get_shim, predict, set_parameters
 from ..ml.keras_shim import KerasShim
@@ -233,17 +233,19 @@ class QueryFinder(TrainablePipe):
 
         docs (Iterable[Doc]): The documents.
         RETURNS (List[Floats2d]): One array a doc (characters, tags); the columns
-            are `tags`, every row sums to 1.
+            are `tags`, every row sums to 1. What is not read is outside of queries.
         """
         parameters = self.parameters
-        emissions = predict(self.model, parameters, [doc.text for doc in docs])
+        texts = [doc.text for doc in docs]
+        emissions = predict(self.model, parameters, [as_read(text) for text in texts])
         probabilities = bio.tag_probabilities(
             emissions.data, emissions.lengths, emissions.chain
         )
         # Tags that were added and never updated.
         n_new = len(parameters.tags) - probabilities.shape[1]
         probabilities = np.pad(probabilities, ((0, 0), (0, n_new)))
-        return split_by_length(probabilities, emissions.lengths)
+        of_texts = split_by_length(probabilities, emissions.lengths)
+        return [_of_all_chars(text, rows) for text, rows in zip(texts, of_texts)]
 
     def emissions(self, texts: List[str]) -> Emissions:
         """The scores that tags and intents are chosen by.
@@ -550,6 +552,17 @@ class QueryFinder(TrainablePipe):
             catalogue = parameters.new_catalogue(types, before.catalogue.names())
             parameters = parameters.replace(catalogue=catalogue)
         return parameters
+
+
+def _of_all_chars(text: str, of_read: Floats2d) -> Floats2d:
+    """The tag probabilities of all characters of a text, given those of the ones read."""
+    shorter = plain_text(text)
+    if shorter is None:
+        return of_read
+    probabilities = np.zeros((len(text), of_read.shape[1]), dtype=of_read.dtype)
+    probabilities[:, bio.OUTSIDE] = 1.0
+    probabilities[np.asarray(shorter.places)] = of_read
+    return probabilities
 
 
 def _write(data: bytes, path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set
 
+import numpy as np
 from spacy.training import Example
 
 from ..decoding import bio
 from ..errors import Errors, excerpt
+from ..features.plain_text import plain_text
 from ..types import Ints1d
 from .alignment import strip_blanks
 from .intents import best_intent
@@ -65,12 +67,13 @@ def read_sample(examples: Iterable[Example]) -> Sample:
 
 
 def gold_tags(example: Example, labels: Sequence[str], component: str) -> Ints1d:
-    """The BIO tags of a reference.
+    """The BIO tags of a reference, of the characters that are read, see `plain_text`.
 
     example (Example): The example.
     labels (Sequence[str]): The labels, in the order of the tags.
     component (str): The component's name, for errors.
-    RETURNS (Ints1d): One tag a character, MISSING where the reference says nothing.
+    RETURNS (Ints1d): One tag a character that is read, MISSING where the reference says
+        nothing.
     RAISES (ValueError): If the predicted text is another one, or a label is unknown.
     """
     reference = example.reference
@@ -101,7 +104,8 @@ def gold_tags(example: Example, labels: Sequence[str], component: str) -> Ints1d
         for token in reference:
             if token.ent_iob == 0:
                 tags[token.idx : token.idx + len(token.text_with_ws)] = bio.MISSING
-    return tags
+    shorter = plain_text(text)
+    return tags if shorter is None else tags[np.asarray(shorter.places)]
 
 
 def gold_intent(

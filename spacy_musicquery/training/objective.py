@@ -9,6 +9,7 @@ from thinc.api import Model
 
 from ..decoding.bio import MISSING, tag_names
 from ..decoding.emissions import EmissionGradients, Emissions
+from ..features.plain_text import as_read
 from ..tokens.gold import gold_intent, gold_tags
 from .distillation import Teacher
 from .losses import INTENT_WEIGHT, TagLoss, cross_entropy
@@ -64,7 +65,7 @@ class Objective:
             loss, gradients = self.teacher.add_to(
                 loss,
                 gradients,
-                texts=[example.predicted.text for example in examples],
+                texts=[as_read(example.predicted.text) for example in examples],
                 emissions=emissions,
                 tags=tag_names(labels),
             )

@@ -15,6 +15,7 @@ from thinc.api import Model, set_dropout_rate
 from ..decoding.emissions import EmissionGradients, Emissions, log_softmax
 from ..decoding.linear_chain import LinearChain, PackedTexts
 from ..errors import Errors, require_number
+from ..features.plain_text import as_read
 from ..ml.architectures import RANDOM_IN_TRAINING
 from ..types import Floats1d, Floats2d
 from .losses import INTENT_WEIGHT
@@ -58,10 +59,10 @@ def read_texts(corpus: TextReader, nlp: Language, component: str) -> List[str]:
     corpus (Callable): What a reader of a corpus made.
     nlp (Language): The pipeline.
     component (str): The component's name, for the error.
-    RETURNS (List[str]): Its texts, each once.
+    RETURNS (List[str]): What is read of its texts, each once.
     RAISES (ValueError): If there is none.
     """
-    texts = dict.fromkeys(example.reference.text for example in corpus(nlp))
+    texts = dict.fromkeys(as_read(example.reference.text) for example in corpus(nlp))
     texts.pop("", None)
     if not texts:
         raise ValueError(Errors.MQ018.format(name=component))

@@ -17,6 +17,13 @@ from spacy_musicquery.features.plain_text import plain_text
         ("来一首晴天[旺柴][旺柴]", "来一首晴天"),
         ("来一首晴天hhhh", "来一首晴天"),
         ("来 一首 晴天 吧[微笑]HHH", "来一首晴天吧"),
+        ("播放晴天。", "播放晴天"),
+        ("播放晴天......", "播放晴天"),
+        ("播放晴天……！！~", "播放晴天"),
+        ("播放晴天。[微笑]，hhh!\n", "播放晴天"),
+        ("播放晴天？。", "播放晴天？"),
+        ("play Hey Jude.", "play Hey Jude"),
+        ("播放晴天\u200b", "播放晴天"),
     ],
 )
 def test_what_says_nothing_is_left_out(text, plain):
@@ -40,17 +47,20 @@ def test_what_says_nothing_is_left_out(text, plain):
         "播放ahhh",
         "播放[晴天]的歌",
         "播放hh",
+        "播放晴天？",
+        "你好。播放晴天",
+        "……",
     ],
 )
 def test_what_is_read_as_it_is(text):
     assert plain_text(text) is None
 
 
-@given(st.text("听晴天的 \u3000[]hH笑a，", max_size=20))
+@given(st.text("听晴天的 \u3000[]hH笑a，。.？", max_size=20))
 def test_characters_keep_their_order_and_place(text):
     found = plain_text(text)
     if found is not None:
-        assert found.places == sorted(set(found.places))
+        assert list(found.places) == sorted(set(found.places))
         assert 0 < len(found.text) < len(text)
         assert "".join(text[place] for place in found.places) == found.text
 
