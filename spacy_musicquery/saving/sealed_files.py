@@ -254,7 +254,7 @@ def _parse_settings(data: Union[bytes, str], component: str) -> Dict[str, Any]:
     except (ValueError, TypeError) as error:
         raise damaged(component, f"its settings: {error}") from error
     if not isinstance(settings, dict):
-        raise damaged(component, "its settings are none")
+        raise damaged(component, "its settings are not a JSON object")
     digests = settings.setdefault("digests", {})
     if not isinstance(digests, dict) or not _is_names(list(digests.values())):
         raise damaged(component, "its settings hold no checksums")
