@@ -278,6 +278,19 @@ class Errors:
         "[MQ211] link index {path}: {problem}. Build it again: python -m spacy music-query "
         "link-index TABLE --out INDEX."
     )
+    MQ410 = (
+        "[MQ410] link index: what it would say of itself has {n:,} bytes, and may have "
+        "{most:,}. Give its entries fewer or shorter types."
+    )
+    MQ411 = (
+        "[MQ411] link index: types are at most {most:,} strings, none of them empty and all "
+        "of what UTF-8 can hold; here are {n:,}, such as {value}. Is `type` the right "
+        "column?"
+    )
+    MQ412 = (
+        "[MQ412] link index: {what} {value} is no text that UTF-8 can hold (there is half a "
+        "surrogate pair in it). Correct the entry with the id {id}."
+    )
     MQ212 = (
         "[MQ212] catalogue {path}: {problem}. A table has a column 'name', and may have id, "
         "type, aliases, artist, artist_id, popularity and deleted; see docs/linking.md."

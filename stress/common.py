@@ -71,9 +71,9 @@ def make_messages(n: int, seed: int = 0) -> Iterator[str]:
         )
 
 
-def found_in(doc: Doc) -> Found:
-    """RETURNS (Found): What was found in a doc."""
-    group = doc.spans["music_query"]
+def found_in(doc: Doc, key: str = "music_query") -> Found:
+    """RETURNS (Found): What was found in a doc, and stands under a key of `doc.spans`."""
+    group = doc.spans[key]
     return [
         (span.start_char, span.end_char, span.label_, score)
         for span, score in zip(group, group.attrs["scores"])

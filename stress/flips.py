@@ -69,7 +69,7 @@ def what_is(nlp: Language) -> Any:
         component.intents,
         component.cfg,
         component.catalogue,
-        [found_in(doc) for doc in nlp.pipe(TEXTS)],
+        [found_in(doc, component.cfg["spans_key"]) for doc in nlp.pipe(TEXTS)],
     ]
 
 

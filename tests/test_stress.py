@@ -6,19 +6,19 @@ import subprocess
 import sys
 
 import pytest
-import spacy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spacy_musicquery import save
-from stress.common import component_of, found_in, make_box, make_variant
+from stress.common import component_of, found_in, make_box
 from stress.damage import is_clear, run_damages
 from stress.damages import DAMAGES, HARMLESS
 from stress.flips import flip_bits
 from stress.fuzz import POOLS, fuzz, invalid_entities, make_texts, surrogates
 from stress.hostile import load_hostile
 from stress.isolated import failures_of, run_isolated
-from stress.kills import kill_saves, load_component, save_component
+from stress.kills import WAYS, Way, kill_saves
+from stress.links import load_hostile_indexes
+from stress.service import connect, send_requests
 from stress.soak import soak
 from stress.threads import run_processes, run_threads
 
@@ -104,29 +104,22 @@ def test_a_saved_graph_is_never_looked_at():
 
 @pytest.mark.slow
 @needs_linux
-@pytest.mark.parametrize(
-    "save_one, load_one", [(save, spacy.load), (save_component, load_component)]
-)
-def test_a_killed_save_leaves_one_pipeline_or_the_other(save_one, load_one):
-    pipelines = [make_box(), make_variant()]
-    counts, wrong = kill_saves(
-        pipelines, 4, save_one=save_one, load_one=load_one, max_delay=0.5
-    )
+@pytest.mark.parametrize("name", WAYS)
+def test_a_killed_save_leaves_one_thing_or_the_other(name):
+    counts, wrong = kill_saves(WAYS[name](), 4)
     assert wrong == []
     assert counts["the first"] + counts["the second"] == counts["kills"] == 4
 
 
 @needs_linux
-def test_kills_can_tell(tmp_path):
-    def save_by_halves(nlp, path):
-        if not path.exists():
-            nlp.to_disk(path)
-        (path / "music_query" / "model").write_bytes(b"")
+def test_kills_can_tell():
+    def save_by_halves(rows, path):
+        path.write_text(rows[:1], encoding="utf8")
+        path.write_text(rows, encoding="utf8")
 
-    _, wrong = kill_saves(
-        [make_box(), make_variant()], 1, save_one=save_by_halves, load_one=spacy.load
-    )
-    assert "checksum" in wrong[0]
+    way = Way(["aa", "bb"], save_by_halves, lambda path: path.read_text("utf8"), 0.05)
+    _, wrong = kill_saves(way, 40)
+    assert "is not in list" in wrong[0]
 
 
 def test_threads_and_processes_find_what_one_finds(box):
@@ -144,13 +137,16 @@ def test_threads_can_tell(box, monkeypatch):
 @pytest.mark.slow
 @needs_linux
 def test_soak(box):
-    figures, _ = soak(box, 4000)
-    assert figures["messages"] == 4000 and figures["entities"] > 100
-    assert figures["threads"] == 0
+    figures, wrong = soak(make_box(), 20_000)
+    assert figures["messages"] == 20_000 and figures["entities"] > 100
+    assert figures["changes"] == 10 and figures["forks"] == 2 and figures["threads"] == 0
+    assert [problem for problem in wrong if "memory" not in problem] == []
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["fuzz", "damage", "kills", "threads", "soak"])
+@pytest.mark.parametrize(
+    "name", ["fuzz", "damage", "kills", "links", "service", "threads", "soak"]
+)
 def test_help(name):
     result = subprocess.run(
         [sys.executable, "-m", f"stress.{name}", "--help"],
@@ -199,6 +195,27 @@ def test_hostile_files():
         "refused",
         "loads",
     }
+
+
+@needs_linux
+def test_hostile_indexes():
+    counts, wrong, _ = load_hostile_indexes(60)
+    assert wrong == [] and sum(map(sum_of, counts.values())) == 60
+    assert {*counts} == {"array", "facts", "header", "repeated"}
+    assert sum(of_kind["loads"] for of_kind in counts.values()) > 10
+
+
+def test_hostile_requests():
+    counts, wrong = send_requests(300)
+    assert wrong == [] and sum_of(counts) == 300
+    assert {"200", "401", "413", "421", "422"} <= {*counts}
+
+
+@pytest.mark.slow
+@needs_linux
+def test_hostile_connections():
+    counts, wrong = connect(30)
+    assert wrong == [] and sum_of(counts) == 30
 
 
 @needs_linux

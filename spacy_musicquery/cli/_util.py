@@ -24,6 +24,7 @@ from ..data.records import (
     list_intents,
 )
 from ..errors import Errors, Warnings
+from ..saving.atomic import complete_file, write_text
 
 MODEL_OPTION = typer.Option(
     None,
@@ -163,15 +164,15 @@ def read_json(option: str, path: Path) -> Any:
 
 def write_json(path: Path, data: Any) -> None:
     """Write a JSON file in UTF-8, with Chinese as it is read."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(data, indent=2, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf8")
+    write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
 def write_jsonl(path: Path, rows: Iterable[Any]) -> None:
-    """Write a JSON object a line in UTF-8, as they come."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf8") as file:
+    """Write a JSON object a line in UTF-8, as they come; the file appears when all have."""
+    with (
+        complete_file(path) as unfinished,
+        unfinished.open("w", encoding="utf8", newline="\n") as file,
+    ):
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 

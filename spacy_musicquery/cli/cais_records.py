@@ -6,6 +6,7 @@ from wasabi import msg
 
 from ..data.cais import SPLITS, read_rules, read_split
 from ..errors import Errors
+from ..saving.atomic import write_text
 from ._util import OLD_OUT_ARGUMENT, choose_output, plain_errors, write_jsonl
 
 
@@ -40,9 +41,9 @@ def cais_records(
             raise ValueError(message)
         rules = read_rules(rules_path)
         splits = {split: read_split(raw_dir, split, rules) for split in SPLITS}
-        output_dir.mkdir(parents=True, exist_ok=True)
-        used_path.write_text(rules_path.read_text(encoding="utf8"), encoding="utf8")
         for split, records_of_split in splits.items():
             path = output_dir / f"{split}.jsonl"
             write_jsonl(path, records_of_split)
             msg.good(f"{len(records_of_split)} utterances: {path}")
+        # At last: these are the rules of all the records that lie there.
+        write_text(used_path, rules_path.read_text(encoding="utf8"))

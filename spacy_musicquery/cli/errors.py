@@ -18,6 +18,7 @@ from ..reports.error_analysis import (
     read_messages,
 )
 from ..reports.error_page import Table, describe, make_page
+from ..saving.atomic import write_text
 from ._util import (
     DATA_ARGUMENTS,
     HTML_LANG_OPTION,
@@ -90,8 +91,7 @@ def errors(
         title = f"{model or 'box'} · {data_path.name}"
         with plain_errors():
             page = make_page(title, tables, messages, n_html_examples, html_lang)
-            html_path.parent.mkdir(parents=True, exist_ok=True)
-            html_path.write_text(page, encoding="utf8")
+            write_text(html_path, page)
         msg.good(f"Saved the page: {html_path}")
 
 

@@ -7,6 +7,7 @@ from wasabi import msg
 from ..ml.onnx_export import export_onnx as write_onnx
 from ..pipeline.load import load_pipeline
 from ..pipeline.query_finder import QueryFinder
+from ..saving.atomic import complete_file
 from ..saving.pretrained import BOX
 from ._util import MODEL_OPTION, plain_errors, refuse, warn_old
 
@@ -31,5 +32,6 @@ def export_onnx(
         name = next(n for n, factory in factories.items() if factory == "music_query")
         component = cast(QueryFinder, nlp.get_pipe(name))
         data = write_onnx(component.parameters, name)
-        output_path.write_bytes(data)
+        with complete_file(output_path) as unfinished:
+            unfinished.write_bytes(data)
     msg.good(f"{len(data):,} bytes: {output_path}")

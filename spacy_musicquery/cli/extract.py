@@ -10,6 +10,7 @@ from wasabi import msg
 from ..data.text_lines import decode_line
 from ..errors import Errors, excerpt
 from ..reports.pages import make_messages_page
+from ..saving.atomic import write_text
 from ..serving.extractor import Extractor, as_line
 from ._util import HTML_LANG_OPTION, MODEL_OPTION, plain_errors, refuse
 
@@ -144,8 +145,7 @@ def _print_queries(
                 progress.update(1)
             sys.stdout.flush()
     if html_path is not None:
-        html_path.parent.mkdir(parents=True, exist_ok=True)
-        html_path.write_text(make_messages_page(marked, lang=html_lang), encoding="utf8")
+        write_text(html_path, make_messages_page(marked, lang=html_lang))
         msg.good(f"{len(marked):,} messages: {html_path}")
     if too_long:
         raise typer.Exit(1)

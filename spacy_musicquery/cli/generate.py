@@ -11,6 +11,7 @@ from ..data.generator import generate as generate_records
 from ..data.grammar import Grammar
 from ..data.real_messages import read_real
 from ..data.records import Record
+from ..saving.atomic import write_text
 from ._util import plain_errors, read_json, refuse, write_jsonl
 
 
@@ -68,9 +69,7 @@ def generate(
             unit=" messages",
         )
         if output_path.suffix == ".txt":
-            output_path.parent.mkdir(parents=True, exist_ok=True)
-            texts = "".join(f"{record.text}\n" for record in records)
-            output_path.write_text(texts, encoding="utf8", newline="\n")
+            write_text(output_path, "".join(f"{record.text}\n" for record in records))
         else:
             write_jsonl(output_path, map(_as_json, records))
     msg.good(f"{settings.size:,} messages: {output_path}")

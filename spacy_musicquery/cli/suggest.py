@@ -13,6 +13,7 @@ from ..errors import Errors
 from ..pipeline.load import load_pipeline
 from ..pipeline.music_query import MusicQuery
 from ..pipeline.suggestions import suggest_messages
+from ..saving.atomic import write_text
 from ._util import MODEL_OPTION, plain_errors, refuse
 
 
@@ -63,8 +64,7 @@ def suggest(
             sys.stdout.reconfigure(encoding="utf8")  # type: ignore[union-attr]
             sys.stdout.write(content)
             return
-        output_path.parent.mkdir(parents=True, exist_ok=True)
-        output_path.write_text(content, encoding="utf8")
+        write_text(output_path, content)
     n_found = sum(bool(suggestion.spans) for suggestion in chosen)
     msg.good(
         f"{len(chosen)} of {len(texts):,} messages, {n_found} with a query: {output_path}"

@@ -8,6 +8,7 @@ from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Un
 
 from ..errors import Errors, Warnings, is_name, is_utf8
 from ..features.catalogue import MAX_NAME
+from ..saving.atomic import write_text
 from .link_table import has_types, names_by_type, read_table
 from .text_lines import BadLine, read_file_lines
 
@@ -101,7 +102,7 @@ def write_catalogue(names: Names, directory: Path) -> List[Path]:
     paths = []
     for type_name, of_type in names.items():
         path = directory / f"{type_name}.txt"
-        path.write_text("".join(f"{name}\n" for name in of_type), encoding="utf8")
+        write_text(path, "".join(f"{name}\n" for name in of_type))
         paths.append(path)
     return paths
 

@@ -8,6 +8,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
 from ..errors import Errors
+from ..saving.atomic import complete_file
 from ..tokens.intents import best_intent, one_hot
 from ..tokens.retokenization import split_tokens
 from .records import Record
@@ -52,10 +53,8 @@ def save_docs(docs: Iterable[Doc], path: Path) -> None:
     docs (Iterable[Doc]): The docs.
     path (Path): The file; its folder is made if need be.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.part")
-    DocBin(docs=docs).to_disk(unfinished)
-    unfinished.replace(path)
+    with complete_file(path) as unfinished:
+        DocBin(docs=docs).to_disk(unfinished)
 
 
 def read_docs(path: Path, vocab: Vocab) -> List[Doc]:

@@ -14,6 +14,7 @@ from zipfile import BadZipFile, ZipFile
 import srsly
 
 from ..errors import Errors
+from ..saving.atomic import write_text
 from . import mac_slu
 from .records import MAX_JSON_BYTES, Problem
 from .text_lines import BadLine, read_file_lines, read_lines_of
@@ -91,11 +92,8 @@ def convert_source(source: Source, raw_dir: Path, output_dir: Path) -> Account:
 
 
 def _write(path: Path, items: List[Any]) -> None:
-    if path.suffix == ".jsonl":
-        srsly.write_jsonl(path, items)
-    else:
-        lines = "".join(f"{text}\n" for text in items)
-        path.write_text(lines, encoding="utf8", newline="\n")
+    lines = map(srsly.json_dumps, items) if path.suffix == ".jsonl" else iter(items)
+    write_text(path, "".join(f"{line}\n" for line in lines))
 
 
 @contextmanager

@@ -4,22 +4,41 @@ Longer than other modules, as what is built and what is read are one list of arr
 """
 
 import io
-import os
 import re
-import tempfile
 from itertools import chain
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple, Union
+from typing import (
+    Any,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 import numpy as np
 
+from ..errors import Errors, excerpt, is_name, is_utf8
+from ..saving.atomic import complete_file
 from .buckets import make_buckets
 from .entries import Entry
-from .index_file import Buffer, map_file, read_index, unreadable, write_index
+from .index_file import (
+    BEGINNING,
+    Buffer,
+    digest_of,
+    map_file,
+    read_index,
+    unreadable,
+    write_index,
+)
 from .keys import fold_text, spell_name
 from .postings import make_postings
 from .search import NameSearch
-from .sound_arrays import require_sound_arrays
+from .sound_arrays import MOST_TYPES, require_sound_arrays, require_sound_facts
 from .sounds import N_CODES, SoundTable, make_sound_table
 
 # How an entry has a key: as its name, as an alias, or without what stands in brackets.
@@ -63,7 +82,7 @@ class Strings:
     @classmethod
     def of(cls, strings: Sequence[str]) -> "Strings":
         """Write strings. RETURNS (Strings): Them, in order."""
-        encoded = [string.encode("utf8", "surrogatepass") for string in strings]
+        encoded = [string.encode() for string in strings]
         offsets = np.zeros(len(encoded) + 1, dtype="uint32")
         np.cumsum(np.fromiter(map(len, encoded), "int64", len(encoded)), out=offsets[1:])
         return cls(np.frombuffer(b"".join(encoded), dtype="uint8"), offsets)
@@ -73,7 +92,7 @@ class Strings:
 
     def __getitem__(self, place: int) -> str:
         begin, end = self._places[place], self._places[place + 1]
-        return self._bytes[begin:end].tobytes().decode("utf8", "surrogatepass")
+        return self._bytes[begin:end].tobytes().decode()
 
 
 class Lists:
@@ -245,6 +264,8 @@ class LinkIndex:
         entries (Iterable[Entry]): The entries; the ids of a type must differ.
         RETURNS (LinkIndex): The index.
         RAISES (ImportError): pypinyin is not installed.
+        RAISES (ValueError): There are too many types, or one that is no name, or a text that
+            UTF-8 cannot hold.
         """
         return cls(*_IndexBuilder(list(entries)).build())
 
@@ -268,53 +289,50 @@ class LinkIndex:
         return file.getvalue()
 
     @classmethod
-    def from_bytes(cls, data: bytes, source: object = "of bytes") -> "LinkIndex":
+    def from_bytes(
+        cls, data: bytes, source: object = "of bytes", digest: Optional[str] = None
+    ) -> "LinkIndex":
         """Load from a bytestring.
 
         data (bytes): What `to_bytes` returned.
         source (object): Where it comes from, for the error.
+        digest (Optional[str]): The checksum that it must have; None for any.
         RETURNS (LinkIndex): The index.
-        RAISES (SavedModelError): If it is damaged.
+        RAISES (SavedModelError): If it is damaged, or another one.
         """
-        return cls._read(data, source)
+        return cls._read(data, source, digest)
 
     def to_disk(self, path: Union[str, Path]) -> None:
         """Save to a file. Whoever has mapped one that was there keeps it; a save that fails
         leaves it.
 
-        path (Union[str, Path]): The file.
+        path (Union[str, Path]): The file; its folder is made if need be.
+        RAISES (ValueError): If it could not be read again.
         """
-        path = Path(path)
-        handle, unfinished = tempfile.mkstemp(prefix=path.name, dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                write_index(file, self._facts, self._arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            # What mkstemp makes nobody else may read.
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(unfinished).chmod(0o666 & ~umask)
-            Path(unfinished).replace(path)
-        except BaseException:
-            Path(unfinished).unlink(missing_ok=True)
-            raise
+        with complete_file(Path(path)) as unfinished, unfinished.open("wb") as file:
+            write_index(file, self._facts, self._arrays)
 
     @classmethod
-    def from_disk(cls, path: Union[str, Path]) -> "LinkIndex":
+    def from_disk(cls, path: Union[str, Path], digest: Optional[str] = None) -> "LinkIndex":
         """Load from a file, which is mapped into memory.
 
         path (Union[str, Path]): The file.
+        digest (Optional[str]): The checksum that it must have; None for any.
         RETURNS (LinkIndex): The index.
-        RAISES (SavedModelError): If it is missing or damaged.
+        RAISES (SavedModelError): If it is missing or damaged, or another one.
         """
-        return cls._read(map_file(Path(path)), path)
+        return cls._read(map_file(Path(path)), path, digest)
 
     @classmethod
-    def _read(cls, data: Buffer, source: object) -> "LinkIndex":
+    def _read(cls, data: Buffer, source: object, digest: Optional[str]) -> "LinkIndex":
         facts, arrays = read_index(data, source)
+        if digest is not None and digest_of(data[:BEGINNING]) != digest:
+            raise unreadable(source, "it was not saved together with the file 'cfg'")
         try:
-            require_sound_arrays(arrays, n_types=len(facts["types"]))
+            require_sound_facts(facts)
+            require_sound_arrays(
+                arrays, n_types=len(facts["types"]), n_syllables=len(facts["syllables"])
+            )
             index = cls(facts, arrays)
         except Exception as error:  # whatever a file that is sealed but no index holds
             problem = f"it is damaged ({type(error).__name__}: {error})"
@@ -337,7 +355,8 @@ class _IndexBuilder:
 
     def build(self) -> Tuple[Dict[str, Any], Dict[str, np.ndarray]]:
         entries, sounds = self._entries, self._sounds
-        types = sorted({entry.type for entry in entries})
+        types = _types_of(entries)
+        _require_utf8(entries)
         type_ids = {name: i for i, name in enumerate(types)}
         owners, of_entry, kinds = self._add_names()
         artist_owners, artist_keys = self._add_artists()
@@ -468,6 +487,29 @@ class _IndexBuilder:
         n_spoken = sums[starts[1:]] - sums[starts[:-1]]
         fits = (n_spoken == lengths) & (lengths > 1) & (lengths <= _MOST_INITIALS)
         return make_buckets(initials, starts, fits.nonzero()[0])
+
+
+def _types_of(entries: Iterable[Entry]) -> List[str]:
+    types = {entry.type for entry in entries}
+    wrong = [name for name in types if not is_name(name)]
+    if wrong or len(types) > MOST_TYPES:
+        shown = excerpt(ascii(wrong[0] if wrong else min(types)))
+        raise ValueError(Errors.MQ411.format(n=len(types), most=MOST_TYPES, value=shown))
+    return sorted(types)
+
+
+def _require_utf8(entries: Iterable[Entry]) -> None:
+    for entry in entries:
+        for what, text in (
+            ("the id", entry.id),
+            ("the name", entry.name),
+            *(("the alias", alias) for alias in entry.aliases),
+            *(("the artist", artist) for artist in entry.artists),
+        ):
+            if not is_utf8(text):
+                value, entry_id = excerpt(ascii(text)), excerpt(ascii(entry.id))
+                message = Errors.MQ412.format(what=what, value=value, id=entry_id)
+                raise ValueError(message)
 
 
 def _on_one_line(name: str) -> str:

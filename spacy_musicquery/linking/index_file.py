@@ -13,7 +13,8 @@ from ..errors import Errors, SavedModelError
 
 _MAGIC = b"MQ-LINKS 1\n".ljust(16)
 _DIGEST_BYTES = 32
-_CONTENT = len(_MAGIC) + _DIGEST_BYTES
+# What stands before the content: from it alone an index is told from others.
+BEGINNING = len(_MAGIC) + _DIGEST_BYTES
 _ALIGNMENT = 64
 _MAX_HEADER_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 22
@@ -29,6 +30,7 @@ def write_index(
     file (BinaryIO): Where to; it must be seekable.
     facts (Mapping[str, Any]): What is no array, as JSON can hold it.
     arrays (Mapping[str, np.ndarray]): The arrays by name.
+    RAISES (ValueError): If the facts are more than `read_index` reads.
     """
     places: Dict[str, Any] = {}
     end = 0
@@ -38,7 +40,9 @@ def write_index(
     header = json.dumps({"facts": facts, "arrays": places}, ensure_ascii=False).encode(
         "utf8"
     )
-    begin = _aligned(_CONTENT + 8 + len(header))
+    if len(header) > _MAX_HEADER_BYTES:
+        raise ValueError(Errors.MQ410.format(n=len(header), most=_MAX_HEADER_BYTES))
+    begin = _aligned(BEGINNING + 8 + len(header))
     file.write(_MAGIC + bytes(_DIGEST_BYTES))
     digest = hashlib.sha256()
 
@@ -47,7 +51,7 @@ def write_index(
         file.write(data)
 
     add(len(header).to_bytes(8, "little") + header)
-    add(bytes(begin - _CONTENT - 8 - len(header)))
+    add(bytes(begin - BEGINNING - 8 - len(header)))
     for array in arrays.values():
         data = np.ascontiguousarray(array).reshape(-1).view("uint8").data
         add(data)
@@ -55,6 +59,15 @@ def write_index(
     file.seek(len(_MAGIC))
     file.write(digest.digest())
     file.seek(0, os.SEEK_END)
+
+
+def digest_of(beginning: bytes) -> str:
+    """Read the checksum of an index.
+
+    beginning (bytes): What `write_index` wrote, or its first `BEGINNING` bytes.
+    RETURNS (str): The checksum.
+    """
+    return beginning[len(_MAGIC) : BEGINNING].hex()
 
 
 def _aligned(at: int) -> int:
@@ -73,7 +86,7 @@ def map_file(path: Path) -> mmap.mmap:
         if not path.is_file():
             raise unreadable(path, "there is no such file")
         with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size < _CONTENT:
+            if os.fstat(file.fileno()).st_size < BEGINNING:
                 raise unreadable(path, "it is no index")
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
@@ -93,18 +106,18 @@ def read_index(data: Buffer, path: object) -> Tuple[Dict[str, Any], Dict[str, np
     digest = hashlib.sha256()
     view = memoryview(data)
     try:
-        for at in range(_CONTENT, len(view), _CHUNK_BYTES):
+        for at in range(BEGINNING, len(view), _CHUNK_BYTES):
             digest.update(view[at : at + _CHUNK_BYTES])
     finally:
         view.release()
-    if digest.digest() != data[len(_MAGIC) : _CONTENT]:
+    if digest.digest() != data[len(_MAGIC) : BEGINNING]:
         raise unreadable(path, "its checksum is wrong: it is damaged or cut short")
     try:
-        size = int.from_bytes(data[_CONTENT : _CONTENT + 8], "little")
+        size = int.from_bytes(data[BEGINNING : BEGINNING + 8], "little")
         if size > _MAX_HEADER_BYTES:
             raise ValueError(f"a header of {size:,} bytes")
-        header = json.loads(data[_CONTENT + 8 : _CONTENT + 8 + size])
-        begin = _aligned(_CONTENT + 8 + size)
+        header = json.loads(data[BEGINNING + 8 : BEGINNING + 8 + size])
+        begin = _aligned(BEGINNING + 8 + size)
         arrays = {
             name: _read_array(data, begin, place)
             for name, place in header["arrays"].items()

@@ -320,6 +320,8 @@ class NameSearch:
         n_touched = 0
         room = _MOST_POSTINGS
         for n, feature in ranges:
+            if room == 0:
+                break
             n = min(n, room)
             room -= n
             worth = max(1, min(31, int(2 * log2((self._n_keys + 1) / n))))

@@ -1,10 +1,10 @@
 """The `music_query_linker` pipeline component: from the words of queries to entries of a
 catalogue."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
-import srsly
 from spacy import util
 from spacy.language import Language
 from spacy.pipeline import Pipe
@@ -13,8 +13,9 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vocab import Vocab
 
-from ..errors import Errors, bad_setting, damaged, excerpt, require_number
+from ..errors import Errors, bad_setting, excerpt, require_number
 from ..linking.index import LinkIndex
+from ..linking.index_file import BEGINNING, digest_of
 from ..linking.linker import DEFAULT_THRESHOLD, Link, Linker
 from ..locks import fork_safe_lock
 from ..saving import atomic, sealed_files
@@ -246,10 +247,13 @@ class MusicQueryLinker(Pipe):
         exclude (Iterable[str]): Names of serialization fields to leave out.
         RETURNS (bytes): The serialized component.
         """
-        writers: Dict[str, Callable[[], Any]] = {"cfg": lambda: srsly.json_dumps(self.cfg)}
-        if self._is_to_save():
-            writers["index"] = lambda: self.index.to_bytes()
-        return util.to_bytes(writers, exclude)
+        digests: Dict[str, str] = {}
+        parts: Dict[str, bytes] = {}
+        if self._is_to_save() and "index" not in exclude:
+            parts["index"] = self.index.to_bytes()
+            digests["index"] = digest_of(parts["index"])
+        parts["cfg"] = sealed_files.write_settings(self.cfg, digests)
+        return util.to_bytes({k: partial(bytes, v) for k, v in parts.items()}, exclude)
 
     def from_bytes(
         self, bytes_data: bytes, *, exclude: Iterable[str] = ()
@@ -262,11 +266,17 @@ class MusicQueryLinker(Pipe):
         RAISES (SavedModelError): If the data are damaged.
         """
         saved: Dict[str, Any] = {}
+        parts = sealed_files.read_message(bytes_data, self.name)
         readers: Dict[str, Callable[[Any], Any]] = {
-            "cfg": lambda b: saved.update(cfg=_read_settings(b, self.name)),
-            "index": lambda b: saved.update(index=LinkIndex.from_bytes(b)),
+            "cfg": lambda b: saved.update(
+                cfg=sealed_files.read_sealed_settings(b, self.name)
+            ),
+            "index": lambda b: saved.update(
+                index=LinkIndex.from_bytes(b, digest=_index_digest(saved))
+            ),
         }
-        util.from_dict(sealed_files.read_message(bytes_data, self.name), readers, exclude)
+        # The settings first, as they say which index belongs to them.
+        util.from_dict(dict(sorted(parts.items())), readers, exclude)
         self._install(saved)
         return self
 
@@ -276,12 +286,20 @@ class MusicQueryLinker(Pipe):
         path (Union[str, Path]): The directory; made if need be.
         exclude (Iterable[str]): Names of serialization fields to leave out.
         """
-        has_index = self._is_to_save() and "index" not in exclude
-        writers: Dict[str, Callable[[Path], Any]] = {
-            "cfg": lambda p: srsly.write_json(p, {**self.cfg, "has_index": has_index})
-        }
-        if has_index:
-            writers["index"] = lambda p: self.index.to_disk(p)
+        digests: Dict[str, str] = {}
+
+        def write_index(path: Path) -> None:
+            self.index.to_disk(path)
+            with path.open("rb") as file:
+                digests["index"] = digest_of(file.read(BEGINNING))
+
+        def write_settings(path: Path) -> None:
+            path.write_bytes(sealed_files.write_settings(self.cfg, digests))
+
+        writers: Dict[str, Callable[[Path], Any]] = {}
+        if self._is_to_save():
+            writers["index"] = write_index
+        writers["cfg"] = write_settings
         with atomic.complete_files(util.ensure_path(path)) as directory:
             util.to_disk(directory, writers, exclude)
 
@@ -298,16 +316,13 @@ class MusicQueryLinker(Pipe):
         saved: Dict[str, Any] = {}
 
         def load_settings(path: Path) -> None:
-            try:
-                saved.update(cfg=_read_settings(path.read_bytes(), self.name))
-            except OSError as error:
-                problem = f"the file '{path.name}' cannot be read ({error.strerror})"
-                raise damaged(self.name, problem) from error
+            read = sealed_files.read_sealed_settings
+            saved.update(cfg=sealed_files.read_settings_file(path, self.name, read))
 
         def load_index(path: Path) -> None:
             # One that stays where the settings say has no such file.
-            if saved.get("cfg", {}).get("has_index", True):
-                saved.update(index=LinkIndex.from_disk(path))
+            if "cfg" not in saved or _index_digest(saved) is not None:
+                saved.update(index=LinkIndex.from_disk(path, _index_digest(saved)))
 
         readers: Dict[str, Callable[[Path], Any]] = {
             "cfg": load_settings,
@@ -331,15 +346,9 @@ class MusicQueryLinker(Pipe):
             self._linker = Linker(saved["index"])
 
 
-def _read_settings(data: Union[bytes, str], component: str) -> Dict[str, Any]:
-    """Read saved settings, or say that they are damaged."""
-    try:
-        settings = srsly.json_loads(data)
-    except (ValueError, TypeError) as error:
-        raise damaged(component, f"its settings: {error}") from error
-    if not isinstance(settings, dict):
-        raise damaged(component, "its settings are none")
-    return settings
+def _index_digest(saved: Dict[str, Any]) -> Optional[str]:
+    """The checksum of the index that was saved with some settings; None if there was none."""
+    return saved.get("cfg", {}).get("digests", {}).get("index")
 
 
 def _is_tie(best: Link, other: Link) -> bool:
@@ -360,7 +369,8 @@ def _check_settings(name: str, settings: Dict[str, Any]) -> None:
     if index is not None and not (isinstance(index, str) and index):
         raise bad_setting(name, "index", index, "the path of a file, or null")
     labels = settings["labels"]
-    if labels is not None and not all(isinstance(label, str) for label in labels):
+    is_list = isinstance(labels, list) and all(isinstance(label, str) for label in labels)
+    if labels is not None and not is_list:
         raise bad_setting(name, "labels", labels, "a list of labels, or null")
     key = settings["spans_key"]
     if not isinstance(key, str) or not key:

@@ -495,7 +495,8 @@ class QueryFinder(TrainablePipe):
                 sealed["catalogue"] = sealed_files.write_names(names)
             sealed_files.require_room(sealed)
             settings = {**settings, "labels": labels, "intents": intents}
-            cfg = sealed_files.write_settings(settings, sealed)
+            digests = {key: sealed_files.digest_of(data) for key, data in sealed.items()}
+            cfg = sealed_files.write_settings(settings, digests)
             check_settings(name, {**self.cfg, **sealed_files.read_settings(cfg, name)})
             if "model" in sealed:
                 model, data = self.model, sealed["model"]

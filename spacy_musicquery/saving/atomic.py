@@ -10,7 +10,7 @@ import time
 import uuid
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator, List, Optional, Set, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Optional, Set, Tuple, Union
 
 import srsly
 
@@ -106,6 +106,48 @@ def complete_files(directory: Path) -> Iterator[Path]:
             _move_files(directory, unfinished)
         else:
             replace_directory(directory, unfinished)
+
+
+@contextmanager
+def complete_file(path: Path) -> Iterator[Path]:
+    """Write a file that takes the place of another one only when it is complete, and on the
+    disk. Whoever has that one open keeps it.
+
+    path (Path): Where the file goes; its folder is made if need be. A device, a pipe or a
+        file whose folder cannot be written is written as it stands.
+    YIELDS (Path): A file to write, not there yet. If writing raises, what was at `path`
+        stays.
+    RAISES (OSError): If it cannot be written, or not be written out to the disk.
+    """
+    path = Path(os.path.realpath(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not (path.is_file() and os.access(path.parent, os.W_OK)):
+        yield path
+        return
+    with unfinished_directory(path) as folder:
+        unfinished = folder / path.name
+        yield unfinished
+        if path.exists():
+            with suppress(PermissionError):  # of somebody else
+                shutil.copymode(path, unfinished)
+        _sync_one(unfinished)
+        try:
+            _patiently(lambda: unfinished.replace(path))
+        except OSError as error:
+            if error.errno not in (errno.EBUSY, errno.EXDEV):
+                raise
+            shutil.copyfile(unfinished, path)  # a mount point
+    _sync_parent(path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in UTF-8, at once; see `complete_file`.
+
+    path (Path): The file.
+    text (str): Its content; line breaks stay as they are.
+    """
+    with complete_file(path) as unfinished:
+        unfinished.write_text(text, encoding="utf8", newline="\n")
 
 
 @contextmanager
@@ -225,10 +267,15 @@ def replace_directory(directory: Path, new: Path) -> None:
         if error.errno not in (errno.EBUSY, errno.EXDEV, errno.EINVAL):
             raise
         _move_files(directory, new)  # a mount point
+    _sync_parent(directory)
+
+
+def _sync_parent(path: Path) -> None:
+    """See to it that what stands in a folder now does so after a loss of power."""
     try:
-        _sync_one(directory.parent)
+        _sync_one(path.parent)
     except OSError as error:
-        problem = Errors.MQ261.format(path=directory, problem=error.strerror)
+        problem = Errors.MQ261.format(path=path, problem=error.strerror)
         raise OSError(error.errno, problem) from error
 
 
@@ -242,14 +289,19 @@ def _keep_modes(directory: Path, new: Path) -> None:
 
 
 def _rename(source: Path, target: Path) -> None:
-    """Rename a directory. Windows refuses while anybody has a file in it open, be it a virus
-    scanner that looks at what has just been written: there, try for a moment."""
+    """Rename a directory."""
+    _patiently(lambda: source.rename(target))
+
+
+def _patiently(move: Callable[[], Any]) -> None:
+    """Move a file or a directory. Windows refuses while anybody has a file in it open, be it
+    a virus scanner that looks at what has just been written: there, try for a moment."""
     for pause in _PAUSES if os.name == "nt" else ():
         with suppress(PermissionError):
-            source.rename(target)
+            move()
             return
         time.sleep(pause)
-    source.rename(target)
+    move()
 
 
 def _exchange(one: Path, other: Path) -> bool:

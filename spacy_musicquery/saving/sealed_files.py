@@ -7,7 +7,18 @@ import stat
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Collection, Dict, Iterator, List, Mapping, Optional, Union
+from typing import (
+    IO,
+    Any,
+    Callable,
+    Collection,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Union,
+)
 
 import srsly
 import srsly.msgpack
@@ -150,16 +161,15 @@ def read_message(data: bytes, component: str) -> Dict[str, bytes]:
     return message
 
 
-def write_settings(settings: Mapping[str, Any], sealed: Mapping[str, bytes]) -> bytes:
+def write_settings(settings: Mapping[str, Any], digests: Mapping[str, str]) -> bytes:
     """Write a component's settings.
 
     settings (Mapping[str, Any]): The settings, in what JSON can hold.
-    sealed (Mapping[str, bytes]): The files that are saved with them, sealed, by name.
+    digests (Mapping[str, str]): The checksums of the files that are saved with them, by name.
     RETURNS (bytes): What `read_settings` reads: JSON, with the checksums of the files and
         of itself.
     RAISES (ValueError): If there is something that JSON cannot hold, or too much.
     """
-    digests = {name: digest_of(data) for name, data in sealed.items()}
     message = {"digests": {_SETTINGS: _NO_DIGEST, **digests}, **settings}
     try:
         text = json.dumps(message, ensure_ascii=False, allow_nan=False, indent=2)
@@ -172,16 +182,21 @@ def write_settings(settings: Mapping[str, Any], sealed: Mapping[str, bytes]) -> 
     return data.replace(_NO_DIGEST.encode(), hashlib.sha256(data).hexdigest().encode(), 1)
 
 
-def read_settings_file(path: Path, component: str) -> Dict[str, Any]:
+def read_settings_file(
+    path: Path,
+    component: str,
+    read: Optional[Callable[[bytes, str], Dict[str, Any]]] = None,
+) -> Dict[str, Any]:
     """Read the settings of a saved component.
 
     path (Path): The file.
     component (str): The component's name, for the error.
+    read (Optional[Callable]): What reads its content; `read_settings` without it.
     RETURNS (Dict[str, Any]): See `read_settings`.
     RAISES (SavedModelError): If it cannot be read, or is damaged.
     """
     with _opened(path, component, _MAX_SETTINGS_BYTES) as file:
-        return read_settings(file.read(_MAX_SETTINGS_BYTES), component)
+        return (read or read_settings)(file.read(_MAX_SETTINGS_BYTES), component)
 
 
 def require_known(settings: Mapping[str, Any], known: Collection[str], name: str) -> None:
@@ -210,14 +225,36 @@ def read_settings(data: Union[bytes, str], component: str) -> Dict[str, Any]:
         "digests", the checksums of the files that were saved with them.
     RAISES (SavedModelError): If they are damaged.
     """
+    settings = _parse_settings(data, component)
+    # Pipelines from before there were intents have no list of them.
+    for key, default in (("labels", None), ("intents", [])):
+        if not _is_names(settings.get(key, default)):
+            raise damaged(component, f"its settings hold no list of {key}")
+    return settings
+
+
+def read_sealed_settings(data: Union[bytes, str], component: str) -> Dict[str, Any]:
+    """Read the saved settings of a component that never wrote any without a checksum.
+
+    data (Union[bytes, str]): What `write_settings` returned.
+    component (str): The component's name, for the error.
+    RETURNS (Dict[str, Any]): The settings, and "digests", as `read_settings` returns them.
+    RAISES (SavedModelError): If they are damaged.
+    """
+    settings = _parse_settings(data, component)
+    if _SETTINGS not in settings["digests"]:
+        raise damaged(component, "its settings have no checksum")
+    return settings
+
+
+def _parse_settings(data: Union[bytes, str], component: str) -> Dict[str, Any]:
+    """The settings, if they are those of their checksum, should they have one."""
     try:
         settings = srsly.json_loads(data)
     except (ValueError, TypeError) as error:
         raise damaged(component, f"its settings: {error}") from error
-    # Pipelines from before there were intents have no list of them.
-    for key, default in (("labels", None), ("intents", [])):
-        if not isinstance(settings, dict) or not _is_names(settings.get(key, default)):
-            raise damaged(component, f"its settings hold no list of {key}")
+    if not isinstance(settings, dict):
+        raise damaged(component, "its settings are not a JSON object")
     digests = settings.setdefault("digests", {})
     if not isinstance(digests, dict) or not _is_names(list(digests.values())):
         raise damaged(component, "its settings hold no checksums")

@@ -10,6 +10,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
+# No body has a length with more.
+_MOST_DIGITS = 18
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -57,9 +59,12 @@ class BodyGuard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        declared = dict(scope["headers"]).get(b"content-length", b"")
+        declared = dict(scope["headers"]).get(b"content-length", b"").lstrip(b"0")
         n_bytes, pieces = 0, []
-        is_over = declared.isdigit() and int(declared) > self._most
+        # Python makes no number of thousands of digits.
+        is_over = declared.isdigit() and (
+            len(declared) > _MOST_DIGITS or int(declared) > self._most
+        )
         more = not is_over
         while more:
             message = await receive()

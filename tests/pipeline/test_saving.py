@@ -62,7 +62,7 @@ DAMAGES = {
         "MQ021",
     ),
     "truncated cfg": (lambda d: truncate(d / "cfg"), "its settings"),
-    "cfg is a list": (lambda d: (d / "cfg").write_text("[]"), "no list of labels"),
+    "cfg is a list": (lambda d: (d / "cfg").write_text("[]"), "not a JSON object"),
     "labels are gone": (lambda d: (d / "cfg").write_text("{}"), "no list of labels"),
     "intents are no list": (
         lambda d: change_settings(d, intents="Play"),

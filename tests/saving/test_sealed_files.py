@@ -16,7 +16,10 @@ SETTINGS = {
     "intents": ["Play", "0" * 64],
 }
 KNOWN = {"threshold", "overwrite"}
-SEALED = {"model": sealed_files.seal(b"m"), "catalogue": sealed_files.seal(b"c")}
+DIGESTS = {
+    name: sealed_files.digest_of(sealed_files.seal(name.encode()))
+    for name in ("model", "catalogue")
+}
 
 
 def read(data):
@@ -26,17 +29,16 @@ def read(data):
 
 
 def test_settings_are_read_as_they_were_written():
-    written = sealed_files.write_settings(SETTINGS, SEALED)
+    written = sealed_files.write_settings(SETTINGS, DIGESTS)
     settings = read(written)
     digests = settings.pop("digests")
     assert settings == SETTINGS
-    of_files = {name: sealed_files.digest_of(data) for name, data in SEALED.items()}
-    assert {name: digests[name] for name in of_files} == of_files
+    assert {name: digests[name] for name in DIGESTS} == DIGESTS
     assert json.loads(written)["labels"] == SETTINGS["labels"]
 
 
 def test_no_bit_of_the_settings_changes_unseen():
-    written = sealed_files.write_settings(SETTINGS, SEALED)
+    written = sealed_files.write_settings(SETTINGS, DIGESTS)
     for place in range(len(written)):
         for bit in range(8):
             data = bytearray(written)
@@ -46,18 +48,17 @@ def test_no_bit_of_the_settings_changes_unseen():
 
 
 def test_settings_of_versions_without_a_checksum_are_read():
-    digests = {name: sealed_files.digest_of(data) for name, data in SEALED.items()}
-    old = json.dumps({**SETTINGS, "digests": digests}).encode()
-    assert read(old) == {**SETTINGS, "digests": digests}
-    for unknown in ({"thresholds": 0.5}, {"digests": {**digests, "cfh": "0"}}):
+    old = json.dumps({**SETTINGS, "digests": DIGESTS}).encode()
+    assert read(old) == {**SETTINGS, "digests": DIGESTS}
+    for unknown in ({"thresholds": 0.5}, {"digests": {**DIGESTS, "cfh": "0"}}):
         with pytest.raises(SavedModelError, match="unknown"):
-            read(json.dumps({**SETTINGS, "digests": digests, **unknown}).encode())
+            read(json.dumps({**SETTINGS, "digests": DIGESTS, **unknown}).encode())
 
 
 @pytest.mark.parametrize("setting", [float("nan"), float("inf"), {1, 2}, "\ud800", b"x"])
 def test_settings_that_cannot_be_read_are_not_written(setting):
     with pytest.raises(ValueError, match="settings"):
-        sealed_files.write_settings({**SETTINGS, "threshold": setting}, SEALED)
+        sealed_files.write_settings({**SETTINGS, "threshold": setting}, DIGESTS)
 
 
 names = st.dictionaries(
