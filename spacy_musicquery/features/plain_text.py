@@ -12,14 +12,14 @@ _BETWEEN_WORDS = re.compile(f"(?<=[{_HANZI}])[ \u3000]+(?=[{_HANZI}])")
 # Words have about two characters; who separates sentences has longer ones between blanks.
 _LEAST_BLANKS = 2
 _MOST_CHARS = 2.5
-# [微笑].
-_STICKER = re.compile(rf"\[[{_HANZI}]{{1,4}}\]")
-_LONGEST_STICKER = 6
+# [微笑], (^_^).
+_STICKER = re.compile(rf"\[[{_HANZI}]{{1,4}}\]|[(（](?:[^\w()（）]|_){{1,8}}[)）]")
+_LONGEST_STICKER = 10
 _LEAST_LAUGHTER = 3
 # Not a question mark, which says something.
 _STOPS = "。．.｡…!！~～,，、;； \u3000\t\r\n\u200b\ufeff"
 # One of these is in every text of which something is left out.
-_MARKS = re.compile(rf"[ \u3000]|[\]hH{re.escape(_STOPS)}]\Z")
+_MARKS = re.compile(rf"[ \u3000]|[\])）hH{re.escape(_STOPS)}]\Z")
 
 Stretch = Tuple[int, int]
 
@@ -100,6 +100,6 @@ def _without_last(text: str, end: int) -> int:
     while begin and text[begin - 1] in "hH":
         begin -= 1
     is_behind = begin > 0 and (
-        text[begin - 1] in "]" + _STOPS or _IS_HANZI.match(text[begin - 1])
+        text[begin - 1] in "])）" + _STOPS or _IS_HANZI.match(text[begin - 1])
     )
     return begin if is_behind and end - begin >= _LEAST_LAUGHTER else end
