@@ -20,11 +20,13 @@ import spacy
 from spacy.language import Language
 
 from spacy_musicquery.errors import SavedModelError
+from spacy_musicquery.pipeline.music_query_linker import MusicQueryLinker
 
 from .common import component_of, found_in, make_box, make_messages, report
 from .isolated import Outcome, failures_of, run_isolated
+from .links import make_index
 
-COMPONENT = "music_query"
+COMPONENTS = ("music_query", "music_query_linker")
 TEXTS = list(make_messages(20))
 
 
@@ -49,7 +51,7 @@ def choose_flips(path: Path, n: int, seed: int = 0) -> List[Flip]:
     files = sorted(files, key=lambda file: (file.stat().st_size, file))
     flips: List[Flip] = []
     for is_ours in (False, True):
-        chosen = [file for file in files if (file.parent.name == COMPONENT) == is_ours]
+        chosen = [file for file in files if (file.parent.name in COMPONENTS) == is_ours]
         n_left = n - len(flips) if is_ours else n // 2
         for i, file in enumerate(chosen):
             n_bits = 8 * file.stat().st_size
@@ -63,14 +65,24 @@ def choose_flips(path: Path, n: int, seed: int = 0) -> List[Flip]:
 
 def what_is(nlp: Language) -> Any:
     """RETURNS (Any): What a pipeline knows and finds."""
-    component = component_of(nlp)
+    component, linker = component_of(nlp), linker_of(nlp)
+    docs = list(nlp.pipe(TEXTS))
     return [
         component.labels,
         component.intents,
         component.cfg,
         component.catalogue,
-        [found_in(doc, component.cfg["spans_key"]) for doc in nlp.pipe(TEXTS)],
+        [found_in(doc, component.cfg["spans_key"]) for doc in docs],
+        linker.cfg,
+        [[ent.kb_id_ for ent in doc.ents] for doc in docs],
     ]
+
+
+def linker_of(nlp: Language) -> MusicQueryLinker:
+    """RETURNS (MusicQueryLinker): The pipeline's."""
+    linker = nlp.get_pipe("music_query_linker")
+    assert isinstance(linker, MusicQueryLinker)
+    return linker
 
 
 def try_flip(path: Path) -> Callable[[Flip], Outcome]:
@@ -85,8 +97,10 @@ def try_flip(path: Path) -> Callable[[Flip], Outcome]:
         """What came of loading, and whether the error is ours."""
         loaded = nlp
         try:
-            if flip.file.startswith(f"{COMPONENT}/"):
-                component_of(nlp).from_disk(path / COMPONENT, exclude=["vocab"])
+            component = Path(flip.file).parent.name
+            if component in COMPONENTS:
+                pipe: Any = nlp.get_pipe(component)
+                pipe.from_disk(path / component, exclude=["vocab"])
             else:
                 loaded = spacy.load(path)
         except MemoryError:
@@ -99,13 +113,17 @@ def try_flip(path: Path) -> Callable[[Flip], Outcome]:
         file = path / flip.file
         data = bytearray(file.read_bytes())
         data[flip.place] ^= 1 << flip.bit
+        for whole in path.rglob("*.whole"):  # of a process that died
+            whole.replace(whole.with_suffix(""))
+        # Another file: who has mapped the old one keeps it.
+        whole = file.with_name(f"{file.name}.whole")
+        file.replace(whole)
         file.write_bytes(data)
         try:
             outcome, is_ours = load(flip)
         finally:
-            data[flip.place] ^= 1 << flip.bit
-            file.write_bytes(data)
-        if flip.file.startswith(f"{COMPONENT}/") and not is_ours:
+            whole.replace(file)
+        if Path(flip.file).parent.name in COMPONENTS and not is_ours:
             return {"outcome": outcome, "wrong": f"{outcome}, without an error of ours"}
         return {"outcome": outcome}
 
@@ -122,6 +140,8 @@ def flip_bits(n: int, seed: int = 0) -> Tuple[Dict[str, Counter], List[str]]:
     """
     nlp = make_box()
     component_of(nlp).set_catalogue({"artist": ["周杰伦", "五月天"], "title": ["晴天"]})
+    nlp.add_pipe("music_query_linker")
+    linker_of(nlp).set_index(make_index())
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pipeline"
         nlp.to_disk(path)

@@ -37,6 +37,8 @@ PIECE = 2000
 MAX_GROWTH_MB = 5.0
 # The share of a run after which memory must not grow any more.
 WARM_UP = 0.2
+# Threads leave memory behind that others after them use: it grows with the first ones.
+FORKS_TO_WARM_UP = 15
 # Pieces between two forks, and seconds until a child that has not ended hangs.
 BETWEEN_FORKS = 5
 MAX_SECONDS = 120
@@ -90,6 +92,8 @@ def soak(
     warm_mb, warm_threads = 0.0, 0
     wrong: List[str] = []
     catalogue = component_of(nlp).catalogue
+    if changes:
+        wrong += [w for _ in range(FORKS_TO_WARM_UP) for w in fork_while_adding(nlp)]
     progress = Progress(n_messages, seconds)
     share = 0.0
     while share < 1.0:

@@ -1,3 +1,4 @@
+import io
 import pickle
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from spacy_musicquery.errors import SavedModelError
 from spacy_musicquery.linking.entries import Entry
 from spacy_musicquery.linking.index import LinkIndex
+from spacy_musicquery.linking.index_file import digest_of, write_index
 from spacy_musicquery.linking.linker import Linker
 
 from .conftest import ENTRIES
@@ -104,6 +106,12 @@ def test_an_index_without_entries_finds_nothing():
         ("readings", 65535),
         ("folded", 65535),
         ("names.offsets", 2**31),
+        ("names.offsets", 1),
+        ("names", 0xFF),
+        ("ids", 0x80),
+        ("gaps", float("nan")),
+        ("gaps", float("inf")),
+        ("gaps", -1.0),
     ],
 )
 def test_numbers_that_point_nowhere_are_refused(index, name, value):
@@ -114,3 +122,83 @@ def test_numbers_that_point_nowhere_are_refused(index, name, value):
     arrays[name] = array
     with pytest.raises(SavedModelError, match="MQ211"):
         LinkIndex.from_bytes(LinkIndex(index._facts, arrays).to_bytes())
+
+
+@pytest.mark.parametrize("dtype", ["<f8", "<i8", ">u2"])
+@pytest.mark.parametrize("name", ["of_key", "types", "popularity", "roles", "units"])
+def test_arrays_of_another_type_are_refused(index, name, dtype):
+    arrays = {**index._arrays, name: index._arrays[name].astype(dtype)}
+    with pytest.raises(SavedModelError, match=f"MQ211.*{name}"):
+        LinkIndex.from_bytes(with_arrays(index, arrays))
+
+
+def with_arrays(index, arrays, facts=None):
+    file = io.BytesIO()
+    write_index(file, index._facts if facts is None else facts, arrays)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("types", "artist"),
+        ("types", None),
+        ("types", ["artist", 7, "x", "y", "z"]),
+        ("types", ["artist", "artist", "x", "y"]),
+        ("types", ["artist", "", "x", "y"]),
+        ("syllables", []),
+        ("syllables", {"": 0}),
+        ("syllables", ["", "a", "", "b"]),
+    ],
+)
+def test_facts_of_another_kind_are_refused(index, name, value):
+    facts = {**index._facts, name: value}
+    with pytest.raises(SavedModelError, match=f"MQ211.*({name}|TypeError)"):
+        LinkIndex.from_bytes(with_arrays(index, index._arrays, facts))
+
+
+def test_more_syllables_than_sounds_are_refused(index):
+    facts = {**index._facts, "syllables": [*index.syllables, "xyz"]}
+    with pytest.raises(SavedModelError, match="MQ211"):
+        LinkIndex.from_bytes(with_arrays(index, index._arrays, facts))
+
+
+def test_what_could_not_be_read_again_is_not_built():
+    with pytest.raises(ValueError, match="MQ411"):
+        LinkIndex.build(Entry(str(i), f"type {i}", "晴天") for i in range(1001))
+    with pytest.raises(ValueError, match="MQ411"):
+        LinkIndex.build([Entry("1", "", "晴天")])
+    with pytest.raises(ValueError, match="MQ410"):
+        LinkIndex.build(
+            Entry(str(i), "x" * 2000 + str(i), "晴") for i in range(900)
+        ).to_bytes()
+    for entry in (
+        Entry("\ud800", "title", "晴天"),
+        Entry("1", "title", "\ud83d晴天"),
+        Entry("1", "title", "晴天", ("\udfff",)),
+        Entry("1", "title", "晴天", (), ("\udfff",)),
+    ):
+        with pytest.raises(ValueError, match=r"MQ412.*ud"):
+            LinkIndex.build([entry])
+
+
+def test_a_save_that_fails_leaves_the_old_one_alone(index, tmp_path, monkeypatch):
+    path = tmp_path / "index"
+    index.to_disk(path)
+
+    def fail(file, facts, arrays):
+        file.write(b"half")
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("spacy_musicquery.linking.index.write_index", fail)
+    with pytest.raises(OSError, match="full"):
+        index.to_disk(path)
+    assert list(LinkIndex.from_disk(path).entries()) == ENTRIES
+    assert [file.name for file in tmp_path.iterdir()] == ["index"]
+
+
+def test_another_index_than_the_one_that_was_meant_is_refused(index, tmp_path):
+    digest = digest_of(index.to_bytes())
+    assert len(LinkIndex.from_bytes(index.to_bytes(), digest=digest)) == len(ENTRIES)
+    with pytest.raises(SavedModelError, match=r"MQ211.*not saved together"):
+        LinkIndex.from_bytes(LinkIndex.build([]).to_bytes(), digest=digest)

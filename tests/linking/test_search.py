@@ -6,11 +6,13 @@ import random
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from spacy_musicquery.linking import search as installed
 from spacy_musicquery.linking.entries import Entry
 from spacy_musicquery.linking.index import LinkIndex
+from spacy_musicquery.linking.linker import Linker
 
 SOURCE = Path(installed.__file__).with_name("search.py")
 CHARS = "大壮晴天稻香鸿雁周杰伦孙燕姿的了爱情海舞草生说散就人abcdefgh曾长乐"
@@ -117,3 +119,19 @@ def test_what_sounds_alike_is_nearer(heard, nearer, farther):
         index.search.cost(heard, index.search.place_of(k)) for k in (nearer, farther)
     )
     assert near < far
+
+
+def test_more_postings_than_are_read():
+    """Of names that share everything with a query there may be any number."""
+    small = LinkIndex.build(
+        [Entry("1", "title", "大壮的晴天"), Entry("2", "title", "晴天")]
+    )
+    times = 60_000
+    arrays = dict(small._arrays)
+    arrays["postings"] = np.repeat(arrays["postings"], times)
+    arrays["postings.offsets"] = arrays["postings.offsets"] * np.uint32(times)
+    crowded = LinkIndex(small._facts, arrays)
+    for module in (installed, interpreted()):
+        found = search_with(module, crowded).find("大壮的情天", 5)
+        assert found[0][1] == 0
+    assert Linker(crowded).link("大壮的情天", 5)[0].id == "1"

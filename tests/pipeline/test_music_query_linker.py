@@ -3,6 +3,7 @@ import threading
 
 import pytest
 import spacy
+import srsly
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
@@ -166,6 +167,48 @@ def test_a_damaged_index_is_refused(nlp, tmp_path):
     with pytest.raises(SavedModelError, match="MQ211"):
         linker.set_index(path)
     assert kb_ids(nlp("听鸿雁")) == [("鸿雁", "t3")]  # the old one stays
+
+
+def test_no_bit_of_the_settings_changes_unseen(nlp, tmp_path):
+    linker = nlp.get_pipe("music_query_linker")
+    linker.to_disk(tmp_path / "linker")
+    path = tmp_path / "linker" / "cfg"
+    written = path.read_bytes()
+    other = spacy.blank("zh").add_pipe("music_query_linker")
+    for place in range(len(written)):
+        data = bytearray(written)
+        data[place] ^= 1 << place % 7
+        path.write_bytes(data)
+        with pytest.raises(SavedModelError):
+            other.from_disk(tmp_path / "linker")
+
+
+def test_settings_and_index_of_two_saves_are_told_apart(nlp, tmp_path):
+    linker = nlp.get_pipe("music_query_linker")
+    linker.to_disk(tmp_path / "one")
+    linker.set_index(LinkIndex.build(ENTRIES[:2]))
+    linker.to_disk(tmp_path / "two")
+    (tmp_path / "two" / "cfg").replace(tmp_path / "one" / "cfg")
+    other = spacy.blank("zh").add_pipe("music_query_linker")
+    with pytest.raises(SavedModelError, match=r"MQ211.*saved together"):
+        other.from_disk(tmp_path / "one")
+    parts = srsly.msgpack_loads(linker.to_bytes())
+    parts["index"] = LinkIndex.build(ENTRIES).to_bytes()
+    with pytest.raises(SavedModelError, match=r"MQ211.*saved together"):
+        other.from_bytes(srsly.msgpack_dumps(parts))
+
+
+@pytest.mark.parametrize("cfg", ["{}", "[]", "{", '{"threshold": 0.5}', '{"digests": {}}'])
+def test_settings_without_a_checksum_are_refused(nlp, tmp_path, cfg):
+    linker = nlp.get_pipe("music_query_linker")
+    linker.to_disk(tmp_path / "linker")
+    (tmp_path / "linker" / "cfg").write_text(cfg, encoding="utf8")
+    with pytest.raises(SavedModelError, match="music_query_linker"):
+        linker.from_disk(tmp_path / "linker")
+    (tmp_path / "linker" / "cfg").unlink()
+    with pytest.raises(SavedModelError, match="cfg"):
+        linker.from_disk(tmp_path / "linker")
+    assert kb_ids(nlp("听鸿雁")) == [("鸿雁", "t3")]  # it goes on as it was
 
 
 @pytest.mark.parametrize(

@@ -441,3 +441,53 @@ def test_what_was_there_comes_back_if_the_new_cannot_be_renamed(nlp, tmp_path, m
         save(nlp, path)
     assert spacy.load(path).meta["description"] == ""
     assert [p.name for p in tmp_path.iterdir()] == ["pipeline"]
+
+
+def test_a_file_appears_when_it_is_complete(tmp_path):
+    path = tmp_path / "new" / "file"
+    with atomic.complete_file(path) as unfinished:
+        unfinished.write_text("1", encoding="utf8")
+        assert not path.exists()
+    path.chmod(0o640)
+    with atomic.complete_file(path) as unfinished:
+        unfinished.write_text("2", encoding="utf8")
+        assert path.read_text(encoding="utf8") == "1"
+    with pytest.raises(RuntimeError), atomic.complete_file(path) as unfinished:
+        unfinished.write_text("3", encoding="utf8")
+        raise RuntimeError
+    assert path.read_text(encoding="utf8") == "2"
+    assert [file.name for file in path.parent.iterdir()] == ["file"]
+    if os.name == "posix":
+        assert path.stat().st_mode & 0o777 == 0o640
+        leftover = path.with_name(".file.0123456789abcdef0123456789abcdef.saving")
+        leftover.mkdir()
+        atomic.write_text(path, "4\r\n")
+        assert not leftover.exists() and path.read_bytes() == b"4\r\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs devices and links")
+def test_a_device_is_written_and_a_link_followed(tmp_path):
+    atomic.write_text(Path("/dev/null"), "x")
+    assert not Path("/dev/null").is_file()
+    (tmp_path / "file").write_text("1", encoding="utf8")
+    (tmp_path / "link").symlink_to("file")
+    atomic.write_text(tmp_path / "link", "2")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_text(encoding="utf8") == "2"
+
+
+def test_a_file_is_written_whose_folder_cannot_be(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    path.write_text("1", encoding="utf8")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    atomic.write_text(path, "2")
+    assert path.read_text(encoding="utf8") == "2"
+
+
+def test_a_file_that_is_not_on_the_disk_is_not_said_to_be(tmp_path, monkeypatch):
+    def fail(descriptor):
+        raise OSError(errno.EIO, "input/output error")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError):
+        atomic.write_text(tmp_path / "file", "1")

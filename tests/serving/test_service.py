@@ -62,6 +62,10 @@ def test_links_stand_in_their_queries(linking):
         (b'{"text": "\xff"}', "parsing the body"),
         (b'{"text": "\\ud83d"}', "MQ296"),
         (json.dumps({"text": 1, "x" * 5000: 1}).encode(), "MQ296"),
+        (b'{"text": "a", "\\ud83d": 1}', "MQ296"),
+        (b'{"text": NaN}', "MQ296"),
+        (b'{"text": ' + b"9" * 5000 + b"}", "parsing the body"),
+        (b'{"text": ' + b"[" * 50_000 + b"]" * 50_000 + b"}", "parsing the body"),
     ],
 )
 def test_what_is_not_understood(client, body, problem):
@@ -85,6 +89,20 @@ def test_limits(box):
         # Nor does it help to say nothing of the length.
         answer = client.post("/extract", content=(b" " * 100 for _ in range(100)))
         assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("declared", [b"9" * 19, b"9" * 5000, b"0" * 5000 + b"2001"])
+def test_a_length_of_many_digits(box, declared):
+    app = make_app(box, limits=Limits(body=2000))
+    headers = [(b"host", b"localhost"), (b"content-length", declared)]
+    scope = {"type": "http", "method": "POST", "path": "/extract", "headers": headers}
+    sent = []
+
+    async def take(message):
+        sent.append(message)
+
+    asyncio.run(app(scope, None, take))  # which does not wait for a body
+    assert sent[0]["status"] == 413 and b"2,000 bytes" in sent[1]["body"]
 
 
 def test_names_can_be_added_with_the_token():
