@@ -111,6 +111,7 @@ def require_sound_arrays(
         numbers = arrays[name]
         is_sound = not numbers.size or (numbers.min() >= 0 and numbers.max() < limit)
         _require(bool(is_sound), name)
+    _require(_rise(arrays["postings"], arrays["postings.offsets"]), "postings")
     _require(arrays["distances"].shape == (n_syllables, n_syllables), "distances")
     _require(arrays["readings"].shape == (N_CODES, N_READINGS), "readings")
     for name in ("folded", "initials", "gaps"):
@@ -126,6 +127,14 @@ def require_sound_arrays(
     _require(len(arrays["of_key.kinds"]) == len(arrays["of_key"]), "of_key.kinds")
     for name in ("types", "popularity", "popularities"):
         _require(len(arrays[name]) == n_entries, name)
+
+
+def _rise(values: np.ndarray, offsets: np.ndarray) -> bool:
+    """Whether the numbers of each list rise, so that none stands in it twice."""
+    rises = values[1:] > values[:-1]
+    begins = offsets[(offsets > 0) & (offsets < len(values))]
+    rises[begins - 1] = True
+    return bool(rises.all())
 
 
 def _are_utf8(data: np.ndarray, offsets: np.ndarray) -> bool:

@@ -1,6 +1,7 @@
 import io
 import pickle
 
+import numpy as np
 import pytest
 
 from spacy_musicquery.errors import SavedModelError
@@ -132,6 +133,16 @@ def test_arrays_of_another_type_are_refused(index, name, dtype):
         LinkIndex.from_bytes(with_arrays(index, arrays))
 
 
+@pytest.mark.parametrize("times", [2, 60_000])
+def test_a_name_that_has_a_feature_twice_is_refused(index, times):
+    """Its points would be more than there is room for."""
+    arrays = dict(index._arrays)
+    arrays["postings"] = np.repeat(arrays["postings"], times)
+    arrays["postings.offsets"] = arrays["postings.offsets"] * np.uint32(times)
+    with pytest.raises(SavedModelError, match=r"MQ211.*postings"):
+        LinkIndex.from_bytes(with_arrays(index, arrays))
+
+
 def with_arrays(index, arrays, facts=None):
     file = io.BytesIO()
     write_index(file, index._facts if facts is None else facts, arrays)
@@ -153,7 +164,7 @@ def with_arrays(index, arrays, facts=None):
 )
 def test_facts_of_another_kind_are_refused(index, name, value):
     facts = {**index._facts, name: value}
-    with pytest.raises(SavedModelError, match=f"MQ211.*({name}|TypeError)"):
+    with pytest.raises(SavedModelError, match=r"MQ211.*damaged"):
         LinkIndex.from_bytes(with_arrays(index, index._arrays, facts))
 
 
