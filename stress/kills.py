@@ -239,7 +239,7 @@ def of_extracts() -> Way:
         settings = Settings(None, None, None, "text", None, output, None)
         run(find_sources([str(path)]), settings, extractor)
 
-    return Way(inputs, save_one, lambda path: path.read_text("utf8"), 0.5, "saved.jsonl")
+    return Way(inputs, save_one, lambda path: path.read_text("utf8"), 3.0, "saved.jsonl")
 
 
 WAYS: Dict[str, Callable[[], Way]] = {
