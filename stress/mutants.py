@@ -246,7 +246,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=TESTS, default=list(TESTS))
     options = parser.parse_args()
     started = time.monotonic()
-    counts = run_mutants(options.mutants, options.seed, options.only, print)
+    counts = run_mutants(options.mutants, options.seed, options.only, tqdm.write)
     for module, of_module in counts.items():
         print(f"{module}: {', '.join(f'{n} {what}' for what, n in of_module.items())}")
     n = sum(sum(of_module.values()) for of_module in counts.values())
