@@ -105,7 +105,15 @@ def load(url: str, texts: List[str], seconds: int, connections: int) -> Dict[str
             encoding="utf8",
         )
         script.write_text(SCRIPT.format(bodies=bodies))
-        command = ["wrk", "--latency", "-t1", f"-c{connections}", f"-d{seconds}s"]
+        command = [
+            "wrk",
+            "--latency",
+            "--timeout",
+            "10s",
+            "-t1",
+            f"-c{connections}",
+            f"-d{seconds}s",
+        ]
         result = subprocess.run(
             [*command, "-s", str(script), f"{url}/extract"],
             capture_output=True,

@@ -71,60 +71,70 @@ class SlowMapper(MusicQueryMapper):
             yield from super().map_in_arrow([batch])
 
 
-def kill_one(notes, killed):
-    """Kill the first process that leaves a note, once others have as well."""
+def kill_one(notes, killed, who):
+    """Kill the first process that leaves a note, or the one that has started it."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not killed:
         for note in list(Path(notes).iterdir()):
+            pid = int(note.name)
+            victim = parent_of(pid) if who == "node" else pid
             time.sleep(0.3)
-            os.kill(int(note.name), signal.SIGKILL)
-            killed.append(int(note.name))
+            os.kill(victim, signal.SIGKILL)
+            killed.append(victim)
             return
         time.sleep(0.05)
 
 
+def parent_of(pid):
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 @pytest.fixture
-def killer(tmp_path):
+def killer(tmp_path, who):
     notes, killed = tmp_path / "notes", []
     notes.mkdir()
-    thread = threading.Thread(target=kill_one, args=(notes, killed))
+    thread = threading.Thread(target=kill_one, args=(notes, killed, who))
     yield notes, thread, killed
 
 
 # Ray
 
 
+MEMORY = {"object_store_memory": 150 << 20}
+
+
 @pytest.fixture(scope="module")
-def ray_address():
-    """A head without a processor, and two workers with one each, in processes of their own."""
+def ray_cluster():
+    """A head without a processor, and two nodes with one each, in processes of their own."""
     ray = pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
-    memory = {"object_store_memory": 150 << 20}
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **memory})
+    head = {"num_cpus": 0, "include_dashboard": False, **MEMORY}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
     for _ in range(2):
-        cluster.add_node(num_cpus=1, **memory)
-    yield cluster.address
+        cluster.add_node(num_cpus=1, **MEMORY)
+    yield cluster
     ray.shutdown()
     cluster.shutdown()
 
 
-def test_ray_finds_the_same(ray_address, messages, expected, trained_path, tmp_path):
-    args = [messages, "--engine", "ray", "--address", ray_address]
+def test_ray_finds_the_same(ray_cluster, messages, expected, trained_path, tmp_path):
+    args = [messages, "--engine", "ray", "--address", ray_cluster.address]
     args += ["--model", trained_path, "--out", tmp_path / "out"]
     result = CliRunner().invoke(app, ["extract", *map(str, args)])
     assert result.exit_code == 0, result.output
     assert rows_of(tmp_path / "out") == expected
 
 
+@pytest.mark.parametrize("who", ["worker", "node"])
 def test_ray_loses_nothing_with_a_worker(
-    ray_address, messages, expected, trained_path, tmp_path, killer
+    ray_cluster, messages, expected, trained_path, tmp_path, killer, who
 ):
     import ray
 
     notes, thread, killed = killer
-    root = Path(__file__).parents[2]
-    ray.init(address=ray_address, runtime_env={"env_vars": {"PYTHONPATH": str(root)}})
+    variables = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    ray.init(address=ray_cluster.address, runtime_env={"env_vars": variables})
     try:
         thread.start()
         dataset = ray.data.read_parquet(str(messages)).map_batches(
@@ -132,14 +142,25 @@ def test_ray_loses_nothing_with_a_worker(
             batch_format="pyarrow",
             batch_size=500,
             fn_constructor_kwargs={"shipped": ship(trained_path), "notes": str(notes)},
-            compute=ray.data.ActorPoolStrategy(size=2),
+            # A node that is left alone has no place for two.
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=2),
         )
         dataset.write_parquet(str(tmp_path / "out"))
         thread.join()
+        (victim,) = killed
+        dead = [n for n in ray_cluster.worker_nodes if pid_of_node(n) == victim]
     finally:
         ray.shutdown()
-    assert len(killed) == 1 and len(list(notes.iterdir())) > 2  # somebody took over
+    assert len(list(notes.iterdir())) > 1  # somebody took over
     assert rows_of(tmp_path / "out") == expected
+    if who == "node":
+        (node,) = dead
+        ray_cluster.remove_node(node, allow_graceful=False)
+        ray_cluster.add_node(num_cpus=1, **MEMORY)
+
+
+def pid_of_node(node):
+    return node.all_processes["raylet"][0].process.pid
 
 
 # Spark
@@ -205,7 +226,7 @@ def is_descendant(pid):
     while pid > 1:
         if pid == os.getpid():
             return True
-        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        pid = parent_of(pid)
     return False
 
 

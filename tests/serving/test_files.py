@@ -48,6 +48,12 @@ def words(row):
     return [query["text"] for query in row["music_query"]]
 
 
+def account(printed):
+    """What was printed in the end: one line."""
+    (line,) = printed.splitlines()
+    return line
+
+
 def test_records_keep_all_that_they_have_to_the_letter(run, tmp_path):
     lines = [
         '{"id": 12345678901234567890, "text": "我想听周杰伦的晴天", "x": 1.10}',
@@ -58,8 +64,7 @@ def test_records_keep_all_that_they_have_to_the_letter(run, tmp_path):
     ]
     (tmp_path / "in.jsonl").write_text("\n".join(lines), encoding="utf8")
     printed = run("in.jsonl")
-    assert "✔ 4 messages, 3 queries in 2 of them" in printed
-    assert len(printed.splitlines()) == 1
+    assert "✔ 4 messages, 3 queries in 2 of them" in account(printed)
     first, second, third, fourth = (tmp_path / "out.jsonl").read_text("utf8").splitlines()
     assert first.startswith(
         lines[0][:-1] + ', "music_query": [{"text": "周杰伦的晴天", "start": 3'
@@ -104,7 +109,7 @@ def test_every_kind_becomes_every_kind(run, tmp_path, suffix, output):
 def test_a_large_file_in_gb18030(run, tmp_path):
     rows = make_rows(100_000)
     write_csv(tmp_path / "in.csv", rows, encoding="gb18030")
-    printed = run("in.csv", output="out.parquet")
+    printed = account(run("in.csv", output="out.parquet"))
     assert "✔ 100,000 messages" in printed and "1 in GB18030" in printed
     assert "bad" not in printed
     out = parquet.read_table(tmp_path / "out.parquet")
@@ -124,10 +129,14 @@ def test_a_table_in_gb18030(run, tmp_path):
 def test_a_table_in_utf16(run, tmp_path):
     rows = make_rows(100)
     write_csv(tmp_path / "in.csv", rows, encoding="utf-16", delimiter="\t")
-    assert "1 in UTF-16-LE" in run("in.csv")
-    assert [row["text"] for row in read_jsonl(tmp_path / "out.jsonl")] == [
-        row["text"] for row in rows
+    printed = account(run("in.csv"))
+    assert "✔ 100 messages" in printed and "1 in UTF-16-LE" in printed
+    assert "bad" not in printed
+    found = read_jsonl(tmp_path / "out.jsonl")
+    assert [(row["id"], row["text"]) for row in found] == [
+        (str(row["id"]), row["text"]) for row in rows
     ]
+    assert words(found[0]) == ["周杰伦的晴天"]
 
 
 def test_an_encoding_can_be_named(run, tmp_path):
@@ -155,10 +164,10 @@ def test_broken_records_are_set_aside(run, tmp_path):
             line = json.dumps(row, ensure_ascii=False)
             line = choose.choice(ways)(line) if i in broken else line
             file.write(line.encode("utf8", "surrogateescape") + b"\n")
-    printed = run("in.jsonl", "--bad", "bad.jsonl")
+    printed = account(run("in.jsonl", "--bad", "bad.jsonl"))
     first = min(broken) + 1
     assert "✔ 970 messages" in printed and "bad rows: 30 (" in printed
-    assert f"in.jsonl:{first}: " in printed and len(printed.splitlines()) == 1
+    assert f"in.jsonl:{first}: " in printed
     kept = [row for i, row in enumerate(rows) if i not in broken]
     assert [row["id"] for row in read_jsonl(tmp_path / "out.jsonl")] == [
         row["id"] for row in kept
@@ -183,7 +192,7 @@ def test_a_line_may_be_too_long(run, tmp_path, name, monkeypatch):
     ]
     head = ["text"] if name == "in.csv" else []
     (tmp_path / name).write_text("\n".join(head + lines) + "\n", encoding="utf8")
-    printed = run(name, "--bad", "bad.jsonl")
+    printed = account(run(name, "--bad", "bad.jsonl"))
     assert "✔ 2 messages, 3 queries" in printed and "bad rows: 2" in printed
     bad = read_jsonl(tmp_path / "bad.jsonl")
     assert [row["row"] for row in bad] == [2 + len(head), 3 + len(head)]
@@ -197,8 +206,8 @@ def test_a_line_may_be_too_long(run, tmp_path, name, monkeypatch):
 )
 def test_empty_files(run, tmp_path, name):
     (tmp_path / name).write_bytes(b"")
-    assert "✔ 0 messages" in (printed := run(name, output="out.parquet"))
-    assert "empty files: 1" in printed
+    printed = account(run(name, output="out.parquet"))
+    assert "✔ 0 messages" in printed and "empty files: 1" in printed
     assert parquet.read_schema(tmp_path / "out.parquet").names == [
         "text",
         "music_query",
