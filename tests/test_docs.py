@@ -23,6 +23,7 @@ from spacy.util import load_config, minibatch
 from thinc.api import Config
 from typer.testing import CliRunner
 
+import spacy_musicquery
 from spacy_musicquery.cli import app
 from spacy_musicquery.pipeline.load import box_pipeline
 
@@ -246,6 +247,35 @@ def test_every_registered_name_is_documented():
         for line in lines.strip().splitlines():
             name = line.partition(" =")[0]
             assert name in texts, f"{group}: {name}"
+
+
+def test_every_public_name_has_a_reference():
+    """What blocks import, and what a config or a pipeline names."""
+    api = (DOCS / "api.md").read_text(encoding="utf8")
+    imported = {
+        f"{module}.{name.strip()}"
+        for page in ENGLISH
+        for module, names in re.findall(
+            r"^ *from (spacy_musicquery[\w.]*) import ([\w, ]+)",
+            page.read_text("utf8"),
+            re.M,
+        )
+        for name in names.split(",")
+    }
+    assert "spacy_musicquery.serving.extractor.Extractor" in imported
+    described = set(re.findall(r"^::: ([\w.]+)", api, flags=re.MULTILINE))
+    assert imported <= described
+    assert {f"spacy_musicquery.{name}" for name in spacy_musicquery.__all__} <= described
+    setup = configparser.ConfigParser(delimiters="=")
+    setup.optionxform = str
+    setup.read(ROOT / "setup.cfg", encoding="utf8")
+    for group, lines in setup["options.entry_points"].items():
+        if group not in ("spacy_cli", "spacy_displacy_colors"):
+            for line in lines.strip().splitlines():
+                assert (
+                    f"`{line.partition(' =')[0]}`" in api
+                    or f'"{line.partition(" =")[0]}"' in api
+                )
 
 
 def nav_pages(nav, section=None):
