@@ -41,6 +41,13 @@ COMPILED = {"kernel": "ml", "search": "linking"}
 class BuildIfPossible(build_ext):
     """Where there is no C compiler, numpy and Python do the same, more slowly."""
 
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        # Both at once, where there is more than one processor: most of the time of an
+        # installation is the compiler's.
+        if self.parallel is None:
+            self.parallel = len(COMPILED)
+
     def run(self) -> None:
         try:
             super().run()

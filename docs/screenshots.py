@@ -23,7 +23,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 FOLDER = Path(__file__).parent
 # Widths, and heights that hold all of the page.
-SIZES = {1280: 1000, 390: 1250}
+SIZES = {1280: 1450, 390: 1560}
 MESSAGES = ["附近有什么好吃的，再来一首周杰伦的晴天", "别放晴天了，放七里香吧"]
 PATIENCE = 60
 

@@ -1,8 +1,13 @@
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Both bring an LLVM of their own, and a process that has TensorFlow's first ends with a
+# segmentation fault as soon as transformers imports PyTorch's compiler.
+with suppress(ImportError):
+    import triton  # noqa: F401
 
 import numpy as np
 import pytest

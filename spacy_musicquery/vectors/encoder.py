@@ -5,6 +5,7 @@ first text is to be encoded.
 
 import hashlib
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -103,17 +104,17 @@ class FrozenEncoder:
             found = _digest(self.path / WEIGHTS_FILE)
             if self.digest not in (None, found):
                 raise ValueError(Errors.MQ073.format(path=self.path))
+            # By their names: what transformers holds differs with what stands beside it, of
+            # which a type checker knows nothing.
             try:
-                import torch
-                from transformers import (
-                    AutoModel,
-                    BertTokenizerFast,  # type: ignore[attr-defined]
-                )
+                torch, transformers = map(import_module, ("torch", "transformers"))
+                model_class = transformers.AutoModel
+                tokenizer_class = transformers.BertTokenizerFast
             except ImportError as error:
                 raise ImportError(Errors.MQ074.format(error=error)) from error
-            model = AutoModel.from_pretrained(self.path, local_files_only=True).eval()
+            model = model_class.from_pretrained(self.path, local_files_only=True).eval()
             # Of whatever model: the Chinese ALBERTs have BERT's vocabulary, too.
-            tokenizer = BertTokenizerFast.from_pretrained(self.path, local_files_only=True)
+            tokenizer = tokenizer_class.from_pretrained(self.path, local_files_only=True)
             self._loaded, self.digest = (model.float(), tokenizer, torch), found
         return self._loaded
 
