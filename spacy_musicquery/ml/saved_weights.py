@@ -118,7 +118,7 @@ def _checked_arrays(arrays: Any, sizes: NetworkSizes) -> Dict[str, FloatsXd]:
     require_sound(
         isinstance(arrays, dict) and list(arrays) == list(shapes), "arrays missing"
     )
-    checked = {}
+    checked: Dict[str, FloatsXd] = {}
     for name, shape in shapes.items():
         array = arrays[name]
         require_sound(

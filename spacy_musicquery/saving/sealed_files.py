@@ -325,7 +325,8 @@ def _unpack_names(message: bytes) -> Dict[str, List[str]]:
     names: Dict[str, List[str]] = {}
     for _ in range(unpacker.read_map_header()):
         (type_name,) = next_names(1)
-        of_type = names[type_name] = []
+        of_type: List[str] = []
+        names[type_name] = of_type
         for rest in range(unpacker.read_array_header(), 0, -_NAMES_AT_A_TIME):
             of_type += next_names(min(rest, _NAMES_AT_A_TIME))
     if unpacker.tell() != len(message):

@@ -1,7 +1,7 @@
 """A tokenizer for pipelines whose tokens are characters."""
 
 import re
-from typing import Callable, Dict
+from typing import Any, Callable, Dict, List
 
 from spacy.lang.zh import ChineseTokenizer, Segmenter
 from spacy.language import Language
@@ -39,8 +39,8 @@ class CharTokenizer(ChineseTokenizer):
             other blanks in a row are one token.
         """
         try:
-            # spaCy hashes words twice, and looks numbers up.
-            orths = [*map(self._orths.__getitem__, text)]
+            # spaCy hashes words twice, and looks numbers up; its stubs know words alone.
+            orths: List[Any] = [*map(self._orths.__getitem__, text)]
             doc = Doc(self.vocab, orths, [False] * len(text))
         except KeyError:  # also for numbers of another vocabulary
             doc = self._new_chars(text)
