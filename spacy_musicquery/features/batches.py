@@ -104,9 +104,9 @@ def portions(texts: Sequence[str], max_chars: int, max_texts: int) -> List[Seque
     max_texts (int): The most texts of a part; of less than 1, as if it were 1.
     RETURNS (List[Sequence[str]]): The texts in order; the batch itself if it is small.
     """
-    ends = np.cumsum([len(text) for text in texts])
-    if len(texts) <= max(1, max_texts) and (not len(ends) or ends[-1] <= max_chars):
+    if len(texts) <= max(1, max_texts) and sum(map(len, texts)) <= max_chars:
         return [texts]
+    ends = np.cumsum([len(text) for text in texts])
     parts = []
     begin, before = 0, 0
     while begin < len(texts):

@@ -5,16 +5,16 @@ times as long for a message, and ahocorasick_rs cannot be saved; none of them ta
 name without being built anew.
 """
 
-from itertools import chain, compress, islice
-from typing import Any, Dict, Iterable, List, Mapping, Sequence
+from itertools import compress, islice
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
 
 import numpy as np
 
 from ..errors import Errors, excerpt, is_utf8, require_name
 from ..locks import fork_safe_lock
 from ..types import Ints1d
-from .characters import CharInventory
-from .name_index import MAX_TYPES, NameIndex
+from .characters import CharInventory, code_points
+from .name_index import MAX_TYPES, NameIndex, NameLines
 from .name_matches import Matches
 
 # The longest that are found: what finds names in a text needs time for each length.
@@ -91,22 +91,31 @@ class Catalogue:
 
     def _add_some(self, names: Mapping[str, List[str]]) -> None:
         # All at once, as a million calls would take seconds, and each makes tables anew.
+        if not names:
+            return
         of_types = [self._normalized(of_type) for of_type in names.values()]
+        n_names = [len(lines.lengths) for lines in of_types]
+        texts, *columns = zip(*of_types)
+        of_types.clear()  # what is needed once takes memory no longer
+        lines = NameLines("", *(np.concatenate(columns.pop(0)) for _ in range(3)))
         type_ids = [self.types.index(type_name) for type_name in names]
-        types = np.repeat(type_ids, list(map(len, of_types)))
-        index, is_new = self._index.joined(list(chain(*of_types)), types)
-        all_new = bool(is_new.all())
-        rest = iter(is_new.tolist())
-        for type_name, of_type in zip(names, of_types):
-            new = of_type if all_new else list(compress(of_type, rest))
-            if new:
-                self._lines[type_name].append("\n".join(new))
+        index, is_new = self._index.joined_lines(lines, np.repeat(type_ids, n_names))
+        of_each = np.split(is_new, np.cumsum(n_names)[:-1])
+        for type_name, text, of_type in zip(names, texts, of_each):
+            if not of_type.all():
+                text = "\n".join(compress(text.split("\n"), of_type.tolist()))
+            if text:
+                self._lines[type_name].append(text)
         self._index = index
 
-    def _normalized(self, names: List[str]) -> List[str]:
+    def _normalized(self, names: List[str]) -> NameLines:
         """Different names, as messages are normalised."""
-        lines = self._normalizer.normalize("\n".join(names)).split("\n")
-        return list(dict.fromkeys(filter(None, map(str.strip, lines))))
+        text = "\n".join(names)
+        normal = self._normalizer.normalize(text)
+        if normal == text and (lines := _tidy_lines(text)) is not None:
+            return lines  # what has been saved
+        different = dict.fromkeys(filter(None, map(str.strip, normal.split("\n"))))
+        return NameLines.of("\n".join(different))
 
     def __getstate__(self) -> Dict[str, Any]:
         with _ADDING:  # the names and what finds them must be of one moment
@@ -134,6 +143,25 @@ class Catalogue:
         return self._index.find(self._normalizer.normal_codes("".join(texts)), sizes)
 
 
+def _tidy_lines(text: str) -> Optional[NameLines]:
+    """Names, a line each, if they are different and have no blanks at their edges."""
+    lines = NameLines.of(text)
+    if not lines.lengths.all():
+        return None
+    ends = np.cumsum(lines.lengths + 1) - 1
+    codes = code_points(text)
+    edges = codes[np.concatenate((ends - lines.lengths, ends - 1))]
+    is_tidy = (
+        not _IS_BLANK[np.minimum(edges, len(_IS_BLANK) - 1)].any()
+        and np.diff(np.sort(lines.hashes)).all()
+    )
+    return lines if is_tidy else None
+
+
+# The last one stands for all further characters.
+_IS_BLANK = np.array([chr(code).isspace() for code in range(0x3001)] + [False])
+
+
 def require_names(name: str, names: Any) -> None:
     """Refuse what is no dictionary of lists of strings, or could not be saved or found.
 
@@ -143,7 +171,7 @@ def require_names(name: str, names: Any) -> None:
     """
     is_sound = isinstance(names, Mapping) and all(
         isinstance(of_type, (list, tuple, set, frozenset))
-        and all(isinstance(item, str) for item in of_type)
+        and (set(map(type, of_type)) <= {str} or all(isinstance(i, str) for i in of_type))
         for of_type in names.values()
     )
     if not is_sound:
@@ -153,9 +181,11 @@ def require_names(name: str, names: Any) -> None:
         if not is_utf8("\n".join(of_type)):
             wrong = next(item for item in of_type if not is_utf8(item))
             require_name(name, f"a name of the type '{type_name}'", wrong)
+        if max(map(len, of_type), default=0) <= MAX_NAME:
+            continue
         for item in of_type:
             # One of several lines is several.
-            if len(item) > MAX_NAME and (n := max(map(len, item.split("\n")))) > MAX_NAME:
+            if (n := max(map(len, item.split("\n")))) > MAX_NAME:
                 raise ValueError(
                     Errors.MQ265.format(
                         name=name, length=n, most=MAX_NAME, value=excerpt(item)

@@ -81,8 +81,8 @@ class CharInventory:
     character that is not in the inventory.
 
     id_of_code (Ints1d): The id of every code point up to the last that has one, by itself or
-        by normalisation; and one more for all that come after, so that a clipped index
-        finds 'unknown'.
+        by normalisation; 0 where there is none, as most pages of such a table then take no
+        memory; and one more 0 for all that come after, so that a clipped index finds it.
     """
 
     def __init__(
@@ -189,7 +189,8 @@ class CharInventory:
         """
         codes = code_points("".join(texts))
         lengths = np.fromiter(map(len, texts), dtype="int32", count=len(texts))
-        return self.id_of_code.take(codes, mode="clip"), lengths
+        ids = self.id_of_code.take(codes, mode="clip")
+        return np.maximum(ids, UNK_ID, out=ids), lengths
 
     def to_dict(self) -> Dict:
         """Turn the inventory into plain data.
@@ -216,13 +217,13 @@ class CharInventory:
 
     def _ids_by_code(self) -> Ints1d:
         if not self.chars:  # as of those that only normalise
-            return np.full(1, UNK_ID, dtype="int32")
+            return np.zeros(1, dtype="int32")
         codes = code_points("".join(self.chars)).astype("int64")
-        ids = np.full(max(codes.max() + 1, _END_OF_CASED) + 1, UNK_ID, dtype="int32")
+        ids = np.zeros(max(codes.max() + 1, _END_OF_CASED) + 1, dtype="int32")
         ids[codes] = np.arange(N_RESERVED, len(self), dtype="int32")
         normal = self.normal_table
-        changed = (normal != np.arange(_END_OF_CASED)).nonzero()[0]
+        changed = (normal != np.arange(_END_OF_CASED, dtype="uint32")).nonzero()[0]
         of_normal = ids[normal[changed]]
-        is_known = of_normal != UNK_ID
-        ids[changed[is_known]] = of_normal[is_known]
-        return ids[: (ids != UNK_ID).nonzero()[0][-1] + 2].copy()
+        changed, of_normal = changed[of_normal > 0], of_normal[of_normal > 0]
+        ids[changed] = of_normal
+        return ids[: max(codes.max(), changed.max(initial=0)) + 2]

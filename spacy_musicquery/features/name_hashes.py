@@ -6,48 +6,42 @@ texts give that of any stretch by one subtraction, and a multiplication by a pow
 With a million names, one stretch in 10^13 is taken for a name that it is not.
 """
 
-from typing import Sequence, Tuple
+from typing import Tuple
 
 import numpy as np
 
 from ..types import Ints1d
-from .characters import code_points
 
 P = 0x9E3779B97F4A7C15
 MIX = 0xD6E8FEB86659FD93
 _P_INVERSE = pow(P, -1, 1 << 64)
 _HALF = np.uint64(32)
 # Names that are hashed at a time: sums of all would take more memory than the names.
-_AT_A_TIME = 8192
+_AT_A_TIME = 2048
 
 
-def hashes_of(names: Sequence[str], lengths: Ints1d) -> Tuple[np.ndarray, np.ndarray]:
+def hashes_of(codes: np.ndarray, lengths: Ints1d) -> Tuple[np.ndarray, np.ndarray]:
     """Hash names.
 
-    names (Sequence[str]): Names, none of them empty.
+    codes (np.ndarray): The code points of names, none of them empty, with one character
+        between each two.
     lengths (Ints1d): The length of each.
     RETURNS (Tuple[np.ndarray, np.ndarray]): The hash of each, as uint64, none of them 0; and
         that of its first two characters.
     """
-    parts = [
-        _hashes_of_some(names[i : i + _AT_A_TIME], lengths[i : i + _AT_A_TIME])
-        for i in range(0, len(names), _AT_A_TIME)
-    ]
-    if not parts:
-        return np.zeros(0, dtype="uint64"), np.zeros(0, dtype="uint64")
-    hashes, beginnings = map(np.concatenate, zip(*parts))
+    hashes, beginnings = np.zeros((2, len(lengths)), dtype="uint64")
+    begin = 0
+    for i in range(0, len(lengths), _AT_A_TIME):
+        some = lengths[i : i + _AT_A_TIME]
+        ends = np.cumsum(some + 1)
+        starts = ends - some - 1
+        sums, inverse_powers = running_sums(codes[begin : begin + ends[-1]])
+        before, inverse = sums[starts], inverse_powers[starts]
+        of_all, of_two = sums[starts + some], sums[starts + np.minimum(some, 2)]
+        hashes[i : i + _AT_A_TIME] = mixed((of_all - before) * inverse)
+        beginnings[i : i + _AT_A_TIME] = mixed((of_two - before) * inverse)
+        begin += int(ends[-1])
     return hashes, beginnings
-
-
-def _hashes_of_some(names: Sequence[str], lengths: Ints1d) -> Tuple[np.ndarray, np.ndarray]:
-    starts = lengths.cumsum() - lengths
-    sums, inverse_powers = running_sums(code_points("".join(names)))
-    before, inverse = sums[starts], inverse_powers[starts]
-    beginnings = sums[starts + np.minimum(lengths, 2)]
-    return (
-        mixed((sums[starts + lengths] - before) * inverse),
-        mixed((beginnings - before) * inverse),
-    )
 
 
 def running_sums(codes: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
@@ -144,6 +138,8 @@ class MaskTable:
         hashes = hashes[order]
         first = np.flatnonzero(np.diff(hashes, prepend=np.uint64(0)))
         hashes, masks = hashes[first], np.bitwise_or.reduceat(masks[order], first)
+        if not len(self):
+            return MaskTable(hashes, masks)
         # Those that are there get the bits besides, the others a place in order.
         is_new = self.masks_of(hashes) == 0
         places = self._hashes.searchsorted(hashes)

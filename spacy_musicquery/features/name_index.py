@@ -1,11 +1,12 @@
 """Many names, found in many texts at once by numpy; or by the kernel, which reads the tables."""
 
 from functools import cached_property
-from typing import List, Sequence, Tuple, Union
+from typing import List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 
 from ..types import Ints1d
+from .characters import code_points
 from .name_hashes import MaskTable, hashes_of, mixed, running_sums
 from .name_matches import N_COLUMNS, Matches
 
@@ -21,7 +22,35 @@ _SECOND_LENGTH, _LAST_BIT = 2, 63
 _AT_A_TIME = 8
 # Where stretches begin that may be names, their hashes, and how long they are.
 Found = Tuple[Ints1d, np.ndarray, int]
+_NONE = np.zeros(0, dtype="int64")
 _NO_MATCHES = Matches(*np.zeros((3, 0), dtype="int64"))
+
+
+class NameLines(NamedTuple):
+    """Names, a line each.
+
+    text (str): The names, none of them empty.
+    lengths (Ints1d): The length of each.
+    hashes (np.ndarray): The hash of each.
+    beginnings (np.ndarray): Those of their first two characters.
+    """
+
+    text: str
+    lengths: Ints1d
+    hashes: np.ndarray
+    beginnings: np.ndarray
+
+    @classmethod
+    def of(cls, text: str) -> "NameLines":
+        """Hash names.
+
+        text (str): Names, a line each.
+        RETURNS (NameLines): The names; none of an empty text.
+        """
+        codes = code_points(text)
+        ends = np.append((codes == ord("\n")).nonzero()[0], len(codes)) if text else _NONE
+        lengths = np.diff(ends, prepend=-1) - 1
+        return cls(text, lengths, *hashes_of(codes, lengths))
 
 
 class NameIndex:
@@ -90,18 +119,29 @@ class NameIndex:
         names (Sequence[str]): Further names, normalised, none of them empty, and none twice
             with one type.
         types (Ints1d): The type of each.
+        RETURNS (Tuple[NameIndex, np.ndarray]): See `joined_lines`.
+        """
+        return self.joined_lines(NameLines.of("\n".join(names)), types)
+
+    def joined_lines(
+        self, names: NameLines, types: Ints1d
+    ) -> Tuple["NameIndex", np.ndarray]:
+        """Add names.
+
+        names (NameLines): Further names, none twice with one type.
+        types (Ints1d): The type of each.
         RETURNS (Tuple[NameIndex, np.ndarray]): An index of these and the names of this one;
             and which were not in this one with their type.
         """
-        lengths = np.fromiter(map(len, names), "int64", len(names))
-        hashes, beginnings = hashes_of(names, lengths)
+        _, lengths, hashes, beginnings = names
         masks = _bit(types)
         is_new = self._names.masks_of(hashes) & masks == 0
         if not is_new.any():
             return self, is_new
-        lengths, hashes, beginnings, masks = (
-            array[is_new] for array in (lengths, hashes, beginnings, masks)
-        )
+        if not is_new.all():
+            lengths, hashes, beginnings, masks = (
+                array[is_new] for array in (lengths, hashes, beginnings, masks)
+            )
         is_longer = lengths > 1
         bits = _bit(np.minimum(lengths[is_longer] - _SECOND_LENGTH, _LAST_BIT))
         index = NameIndex(

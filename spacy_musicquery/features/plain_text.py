@@ -18,8 +18,8 @@ _LONGEST_STICKER = 10
 _LEAST_LAUGHTER = 3
 # Not a question mark, which says something.
 _STOPS = "。．.｡…!！~～,，、;； \u3000\t\r\n\u200b\ufeff"
-# One of these is in every text of which something is left out.
-_MARKS = re.compile(rf"[ \u3000]|[\])）hH{re.escape(_STOPS)}]\Z")
+# What every text ends with of which the ending is left out.
+_LAST_CHARS = frozenset(f"])）hH{_STOPS}")
 
 Stretch = Tuple[int, int]
 
@@ -35,13 +35,22 @@ class PlainText(NamedTuple):
     places: Sequence[int]
 
 
+def may_be_shorter(text: str) -> bool:
+    """Tell at a glance whether something may be left out of a text.
+
+    text (str): A text.
+    RETURNS (bool): False where `plain_text` leaves nothing out.
+    """
+    return text[-1:] in _LAST_CHARS or " " in text or "\u3000" in text
+
+
 def plain_text(text: str) -> Optional[PlainText]:
     """Leave out what says nothing of a text.
 
     text (str): A text.
     RETURNS (Optional[PlainText]): The text without it; None if there is nothing.
     """
-    if not _MARKS.search(text):
+    if not may_be_shorter(text):
         return None
     blanks = _blanks_between_words(text)
     left_out = [*blanks, *_ending(text)]
@@ -69,6 +78,8 @@ def as_read(text: str) -> str:
 
 
 def _blanks_between_words(text: str) -> List[Stretch]:
+    if " " not in text and "\u3000" not in text:
+        return []
     blanks = [match.span() for match in _BETWEEN_WORDS.finditer(text)]
     n_chars = len(_IS_HANZI.findall(text))
     if len(blanks) < _LEAST_BLANKS or n_chars > _MOST_CHARS * (len(blanks) + 1):
@@ -88,18 +99,20 @@ def _ending(text: str) -> Iterator[Stretch]:
 
 def _without_last(text: str, end: int) -> int:
     """Where what a text ends with begins, if that says nothing; else its end."""
-    begin = end
-    while begin and text[begin - 1] in _STOPS:
-        begin -= 1
-    if begin < end:
+    last, begin = text[end - 1 : end], end
+    if last in ("]", ")", "）"):
+        for begin in range(max(0, end - _LONGEST_STICKER), end):
+            if _STICKER.fullmatch(text, begin, end):
+                return begin
+    elif last in ("h", "H"):
+        while begin and text[begin - 1] in "hH":
+            begin -= 1
+        is_behind = begin > 0 and (
+            text[begin - 1] in "])）" + _STOPS or _IS_HANZI.match(text[begin - 1])
+        )
+        return begin if is_behind and end - begin >= _LEAST_LAUGHTER else end
+    else:
+        while begin and text[begin - 1] in _STOPS:
+            begin -= 1
         return begin
-    for begin in range(max(0, end - _LONGEST_STICKER), end):
-        if _STICKER.fullmatch(text, begin, end):
-            return begin
-    begin = end
-    while begin and text[begin - 1] in "hH":
-        begin -= 1
-    is_behind = begin > 0 and (
-        text[begin - 1] in "])）" + _STOPS or _IS_HANZI.match(text[begin - 1])
-    )
-    return begin if is_behind and end - begin >= _LEAST_LAUGHTER else end
+    return end

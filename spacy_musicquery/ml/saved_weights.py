@@ -118,6 +118,7 @@ def _checked_arrays(arrays: Any, sizes: NetworkSizes) -> Dict[str, FloatsXd]:
     require_sound(
         isinstance(arrays, dict) and list(arrays) == list(shapes), "arrays missing"
     )
+    checked: Dict[str, FloatsXd] = {}
     for name, shape in shapes.items():
         array = arrays[name]
         require_sound(
@@ -126,11 +127,16 @@ def _checked_arrays(arrays: Any, sizes: NetworkSizes) -> Dict[str, FloatsXd]:
             and array.shape == shape,
             f"the array '{name}' does not have the shape {shape}",
         )
-        require_sound(bool(np.isfinite(array).all()), f"the array '{name}' is not finite")
-        most = float(max(array.max(initial=0), -array.min(initial=0)))
+        # Before it is looked at: numpy compares half precision a number at a time.
+        checked[name] = array = np.array(array, dtype="float32")
+        most, least = float(array.max(initial=0)), float(array.min(initial=0))
+        # Where one is NaN, both are.
+        is_finite = np.isfinite(most) and np.isfinite(least)
+        require_sound(bool(is_finite), f"the array '{name}' is not finite")
+        most = max(most, -least)
         problem = f"the array '{name}' has the weight {most:g}, larger than {_MAX_WEIGHT:g}"
         require_sound(most <= _MAX_WEIGHT, problem)
-    return {name: np.array(array, dtype="float32") for name, array in arrays.items()}
+    return checked
 
 
 def _checked_untrained(saved: Any, sizes: NetworkSizes) -> Untrained:

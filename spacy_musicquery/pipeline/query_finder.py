@@ -35,7 +35,7 @@ from ..decoding.emissions import Emissions
 from ..errors import Errors, Warnings, damaged, excerpt
 from ..features.batches import portions, split_by_length
 from ..features.catalogue import require_names
-from ..features.plain_text import as_read, plain_text
+from ..features.plain_text import as_read, may_be_shorter, plain_text
 from ..locks import fork_safe_lock
 from ..ml.architectures import get_shim, predict, set_parameters
 from ..ml.keras_shim import KerasShim
@@ -55,6 +55,7 @@ from ..tokens.alignment import (
     strip_blanks,
 )
 from ..tokens.intents import LISTEN
+from ..tokens.known_texts import take_text
 from ..types import Floats2d
 from .settings import check_settings
 
@@ -67,7 +68,7 @@ READING = fork_safe_lock()
 _COUNTING = fork_safe_lock()
 # Docs of which `pipe` keeps what was found: more are no faster, and leave the processor's
 # cache before they are annotated.
-_MOST_DOCS = 64
+_MOST_DOCS = 128
 # What is in work at once: characters, unless a single text has more; and, of as many texts,
 # the scores of each tag behind each other one.
 MAX_CHARS = 1 << 17
@@ -185,7 +186,7 @@ class QueryFinder(TrainablePipe):
         docs (Iterable[Doc]): The documents. Only their text counts.
         RETURNS (List[Prediction]): As `find`, one a doc.
         """
-        return self.find([doc.text for doc in docs])
+        return self.find([take_text(doc) for doc in docs])
 
     def find(self, texts: Sequence[str]) -> List[Prediction]:
         """Find the queries of a batch of texts: what `nlp.pipe` finds, without Docs, for
@@ -204,8 +205,8 @@ class QueryFinder(TrainablePipe):
             if len(parts) > 1:
                 return [prediction for part in parts for prediction in self.find(part)]
         read, places_of = list(texts), {}
-        for i, text in enumerate(texts):
-            if (shorter := plain_text(text)) is not None:
+        for i in [i for i, text in enumerate(texts) if may_be_shorter(text)]:
+            if (shorter := plain_text(texts[i])) is not None:
                 read[i], places_of[i] = shorter
         predictor = get_shim(self.model).get_predictor(parameters)
         spans, probabilities = predictor.find(parameters, read)
@@ -214,18 +215,20 @@ class QueryFinder(TrainablePipe):
             Prediction([], dict(zip(intents, row)) if text else {})
             for text, row in zip(texts, probabilities)
         ]
+        listen_threshold = (self.cfg["listen_threshold"] or 0.0) * (LISTEN in intents)
         for i, start, end, label, score in spans:
+            of_text = found[i]
+            if of_text.cats.get(LISTEN, 0.0) < listen_threshold or score < threshold:
+                continue
             if i in places_of:
                 places = places_of[i]
                 start, end = places[start], places[end - 1] + 1
-            start, end = strip_blanks(texts[i], start, end)
-            if start < end and score >= threshold:
-                found[i].spans.append(FoundSpan(start, end, labels[label], score))
-        listen_threshold = self.cfg["listen_threshold"]
-        if listen_threshold and LISTEN in parameters.intents:
-            for prediction in found:
-                if prediction.cats.get(LISTEN, 0.0) < listen_threshold:
-                    prediction.spans.clear()
+            text = texts[i]
+            if text[start].isspace() or text[end - 1].isspace():
+                start, end = strip_blanks(text, start, end)
+                if start == end:
+                    continue
+            of_text.spans.append(FoundSpan(start, end, labels[label], score))
         return found
 
     def tag_probabilities(self, docs: Iterable[Doc]) -> List[Floats2d]:
@@ -266,6 +269,7 @@ class QueryFinder(TrainablePipe):
         install_extensions()
         for docs in util.minibatch(stream, size=min(batch_size, _MOST_DOCS)):
             batch = self._predicted(docs, error_handler)
+            labels = self.labels
             # Annotate each only when it is asked for, and let go of it then: the more
             # objects are alive, the longer Python's garbage collector takes.
             docs.clear()
@@ -273,7 +277,7 @@ class QueryFinder(TrainablePipe):
             while batch:
                 doc, found = batch.pop()
                 try:
-                    self._annotate(doc, found)
+                    self._annotate(doc, found, labels)
                 except Exception as error:
                     error_handler(self.name, self, [doc], error)
                 else:
@@ -300,16 +304,18 @@ class QueryFinder(TrainablePipe):
         scores (Sequence[Prediction]): What `predict` returned for them.
         """
         install_extensions()
+        labels = self.labels
         for doc, found in zip(docs, scores):
-            self._annotate(doc, found)
+            self._annotate(doc, found, labels)
 
-    def _annotate(self, doc: Doc, found: Prediction) -> None:
-        """Write the queries and the intents of one doc."""
+    def _annotate(self, doc: Doc, found: Prediction, labels: Tuple[str, ...]) -> None:
+        """Write the queries, of some of these labels, and the intents of one doc."""
         aligned = align(doc, found.spans, self.cfg["alignment_mode"])
         if aligned.changes:
             self._count_misaligned(doc, aligned.changes)
-        set_group(doc, self.cfg["spans_key"], aligned, found.spans, self.labels)
-        set_scores(aligned.spans, aligned.scores)
+        set_group(doc, self.cfg["spans_key"], aligned, found.spans, labels)
+        if aligned.spans:
+            set_scores(doc, aligned)
         add_ents(doc, aligned.spans, overwrite=self.cfg["overwrite"])
         if found.cats:
             doc.cats.update(found.cats)
@@ -507,7 +513,7 @@ class QueryFinder(TrainablePipe):
             raise ValueError(Errors.MQ260.format(name=name, problem=error)) from error
         return {"cfg": cfg, **sealed}
 
-    def _install(self, saved: Mapping[str, Any]) -> None:
+    def _install(self, saved: Dict[str, Any]) -> None:
         """Take over what was saved, once all of it has been read and agrees: of "cfg" the
         settings, of "model" the bytes, and of "catalogue" what reads its bytes, since only
         the model says whether there are any. What was left out stays as it is."""
@@ -520,24 +526,27 @@ class QueryFinder(TrainablePipe):
                 for other in ("digests", *labels):
                     settings.pop(other, None)
                 check_settings(self.name, settings)
+            has_model = "model" in saved
             parameters = self._read_parameters(saved, labels)
             set_parameters(self.model, parameters)
             self.cfg = settings
-            if "model" in saved:
+            if has_model:
                 self._awaits_pretrained = False
         for label in parameters.labels:
             self.vocab.strings.add(label)
 
     def _read_parameters(
-        self, saved: Mapping[str, Any], labels: Mapping[str, List[str]]
+        self, saved: Dict[str, Any], labels: Mapping[str, List[str]]
     ) -> Parameters:
-        """Read "model" and "catalogue" of what was saved, see `_install`."""
+        """Read "model" and "catalogue" of what was saved, see `_install`. The bytes of the
+        model are taken out, as names take memory, too."""
         if saved.keys() == {"catalogue"}:
             self._read_pretrained()  # its types are those that names may have
         before = self._shim.parameters
         if "model" in saved:
-            model, name = saved["model"], self.name
-            parameters = read_model(self.model, model, component=name, **labels)
+            parameters = read_model(
+                self.model, saved.pop("model"), component=self.name, **labels
+            )
         else:
             names = {key: tuple(of_key) for key, of_key in labels.items()}
             parameters = before.replace(**names)

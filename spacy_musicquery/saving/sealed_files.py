@@ -43,6 +43,7 @@ _NO_DIGEST = "0" * 64
 # tenth where they are numbered. Those that shrink to less are not compressed.
 _MAX_INFLATION = 32
 _ALWAYS_INFLATED = 1 << 20
+_NAMES_AT_A_TIME = 4096
 
 
 def seal(data: bytes) -> bytes:
@@ -306,22 +307,28 @@ def _max_inflated(compressed: bytes) -> int:
 
 
 def _unpack_names(message: bytes) -> Dict[str, List[str]]:
-    """Name by name, so that what is none is met before it takes up memory."""
+    """Some names at a time, so that what is none is met before it takes up memory."""
     unpacker = srsly.msgpack.Unpacker(
         raw=False, max_buffer_size=len(message), max_array_len=0, max_map_len=0
     )
     unpacker.feed(message)
 
-    def next_name() -> str:
-        name = unpacker.unpack()
-        if type(name) is not str:
-            raise ValueError(f"{name!r} is no name")
-        return name
+    unpack = unpacker.unpack
+
+    def next_names(n: int) -> List[str]:
+        names = [unpack() for _ in range(n)]
+        if not set(map(type, names)) <= {str}:
+            wrong = next(name for name in names if type(name) is not str)
+            raise ValueError(f"{wrong!r} is no name")
+        return names
 
     names: Dict[str, List[str]] = {}
     for _ in range(unpacker.read_map_header()):
-        type_name = next_name()
-        names[type_name] = [next_name() for _ in range(unpacker.read_array_header())]
+        (type_name,) = next_names(1)
+        of_type: List[str] = []
+        names[type_name] = of_type
+        for rest in range(unpacker.read_array_header(), 0, -_NAMES_AT_A_TIME):
+            of_type += next_names(min(rest, _NAMES_AT_A_TIME))
     if unpacker.tell() != len(message):
         raise ValueError("something follows behind it")
     return names

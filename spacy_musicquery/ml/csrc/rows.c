@@ -1,7 +1,8 @@
 /* Characters to rows of vectors: what features/ does in numpy, a character at a time. */
 #include "tagger.h"
 
-/* Those of features/name_hashes.py and name_matches.py. */
+/* Those of features/characters.py, name_hashes.py and name_matches.py. */
+#define UNKNOWN 1
 #define P 0x9E3779B97F4A7C15ull
 #define MIX 0xD6E8FEB86659FD93ull
 #define N_LENGTHS 5
@@ -39,14 +40,18 @@ static int32_t find_pair(const mq_inventory *inventory, int32_t left, int32_t ri
     return 0;
 }
 
-/* The bits of a stretch by the sum of its characters, 0 if it is not in the table. */
+/* The hash of a stretch by the sum of its characters. */
+static uint64_t key_of(uint64_t sum)
+{
+    sum = (sum ^ (sum >> 32)) * MIX;
+    return ((sum ^ (sum >> 32)) * MIX) | 1;
+}
+
+/* Its bits, 0 if it is not in the table. */
 static uint64_t mask_of(const mq_table *table, uint64_t sum)
 {
-    uint64_t key;
-    const uint64_t *slot;
-    sum = (sum ^ (sum >> 32)) * MIX;
-    key = ((sum ^ (sum >> 32)) * MIX) | 1;
-    slot = table->slots + 2 * (key >> table->shift);
+    uint64_t key = key_of(sum);
+    const uint64_t *slot = table->slots + 2 * (key >> table->shift);
     while (slot[0] < key && slot[0])
         slot += 2;
     return slot[0] == key ? slot[1] : 0;
@@ -156,6 +161,12 @@ static void find_names_at(const mq_names *names, const uint32_t *codes, int32_t 
 static void find_names(const mq_names *names, const mq_rows *rows, int32_t size)
 {
     int32_t start;
+    /* No place in a table is near another one. */
+    for (start = 0; start + 1 < size; start++) {
+        uint64_t sum = (uint64_t)rows->codes[start] + 1;
+        sum += ((uint64_t)rows->codes[start + 1] + 1) * P;
+        mq_fetch(names->beginnings.slots + 2 * (key_of(sum) >> names->beginnings.shift));
+    }
     for (start = 0; start < size; start++) {
         longest_names kept;
         kept.n = 0;
@@ -173,7 +184,8 @@ void mq_find_rows(const mq_inventory *inventory, const mq_names *names, const mq
     size_t cell;
     for (i = 0; i < size; i++) {
         uint32_t code = code_at(text, i);
-        rows->chars[i] = inventory->id_of_code[code < (uint32_t)last ? code : (uint32_t)last];
+        int32_t id = inventory->id_of_code[code < (uint32_t)last ? code : (uint32_t)last];
+        rows->chars[i] = id ? id : UNKNOWN;
         rows->codes[i] =
             code < (uint32_t)inventory->n_normal ? inventory->normal_code[code] : code;
     }

@@ -5,10 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Characters whose vectors come while the network runs over another text: of more, the first
+ * would have left the nearest cache again. */
+#define MOST_FETCHED 64
+
 /* Memory for the longest text, which all others use as well. */
 typedef struct {
     void *all;
-    mq_rows rows;
+    mq_rows rows[2]; /* of a text and of the next one */
     float *vectors;
     float *emissions;
     float *network;
@@ -28,32 +32,60 @@ static int make_scratch(const mq_tagger *tagger, int32_t length, scratch *made)
     const mq_network *network = &tagger->network;
     size_t n = (size_t)length, total = 0, cells = n * MQ_NAME_COLUMNS;
     size_t margins = 2 * (size_t)mq_margin(network);
-    size_t codes = reserve(&total, n, sizeof(uint32_t));
-    size_t chars = reserve(&total, n, sizeof(int32_t));
-    size_t before = reserve(&total, n, sizeof(int32_t));
-    size_t after = reserve(&total, n, sizeof(int32_t));
-    size_t places = reserve(&total, cells, sizeof(int32_t));
-    size_t name_lengths = reserve(&total, cells, sizeof(int32_t));
+    /* Four numbers a character, and two for each of its names, of two texts. */
+    size_t of_rows = reserve(&total, 2 * (4 * n + 2 * cells), sizeof(int32_t));
     size_t vectors = reserve(&total, (n + margins) * network->embed_width, sizeof(float));
     size_t emissions = reserve(&total, n * network->n_tags, sizeof(float));
     size_t of_network = reserve(&total, mq_network_scratch(network, length), sizeof(float));
     size_t of_chain = reserve(&total, mq_chain_scratch(&tagger->chain, length), 1);
     char *all = malloc(total + 64), *begin;
+    int32_t *of_row;
+    int i;
     if (!all)
         return -1;
     begin = all + (64 - (uintptr_t)all % 64) % 64;
+    of_row = (int32_t *)(begin + of_rows);
     made->all = all;
-    made->rows.codes = (uint32_t *)(begin + codes);
-    made->rows.chars = (int32_t *)(begin + chars);
-    made->rows.before = (int32_t *)(begin + before);
-    made->rows.after = (int32_t *)(begin + after);
-    made->rows.places = (int32_t *)(begin + places);
-    made->rows.name_lengths = (int32_t *)(begin + name_lengths);
+    for (i = 0; i < 2; i++) {
+        made->rows[i].codes = (uint32_t *)of_row;
+        made->rows[i].chars = of_row + n;
+        made->rows[i].before = of_row + 2 * n;
+        made->rows[i].after = of_row + 3 * n;
+        made->rows[i].places = of_row + 4 * n;
+        made->rows[i].name_lengths = of_row + 4 * n + cells;
+        of_row += 4 * n + 2 * cells;
+    }
     made->vectors = (float *)(begin + vectors);
     made->emissions = (float *)(begin + emissions);
     made->network = (float *)(begin + of_network);
     made->chain = begin + of_chain;
     return 0;
+}
+
+static void fetch_vector(const float *vector, int32_t width)
+{
+    int32_t i;
+    for (i = 0; i < width; i += MQ_CACHE_LINE / (int32_t)sizeof(float))
+        mq_fetch(vector + i);
+    mq_fetch(vector + width - 1);
+}
+
+/* Find the rows of a text that is not empty, and let their vectors come: they lie anywhere in
+ * some megabytes, and are there when the network is through with the text before. */
+static void find_rows(const mq_tagger *tagger, const mq_names *names, const mq_text *text,
+                      const mq_rows *rows)
+{
+    const mq_network *network = &tagger->network;
+    int32_t t, width = network->vector_width, n_pairs = tagger->inventory.n_pairs;
+    mq_find_rows(&tagger->inventory, names, text, rows);
+    for (t = 0; t < text->length && t < MOST_FETCHED; t++) {
+        fetch_vector(network->char_vectors + (size_t)rows->chars[t] * width, width);
+        if (n_pairs) {
+            const float *pairs = network->pair_vectors;
+            fetch_vector(pairs + (size_t)rows->before[t] * width, width);
+            fetch_vector(pairs + ((size_t)n_pairs + rows->after[t]) * width, width);
+        }
+    }
 }
 
 static void add_vector(float *sum, const float *vector, int32_t width)
@@ -100,16 +132,19 @@ int mq_run(const mq_tagger *tagger, mq_network_function run, const mq_names *nam
     if (make_scratch(tagger, longest, &made))
         return -1;
     memset(made.vectors, 0, margin * sizeof(float));
+    if (n_texts && texts[0].length)
+        find_rows(tagger, names, &texts[0], &made.rows[0]);
     for (i = 0; i < n_texts && !failed; i++, intents += network->n_intents) {
         int32_t length = texts[i].length;
         float *vectors = made.vectors + margin, *scores = emissions ? emissions : made.emissions;
-        if (!length)
-            continue;
         of_text = (size_t)length * network->embed_width;
-        mq_find_rows(&tagger->inventory, names, &texts[i], &made.rows);
         /* Also of what is behind a shorter text, where a longer one was. */
         memset(vectors, 0, (of_text + margin) * sizeof(float));
-        add_vectors(tagger, &made.rows, context, length, vectors);
+        add_vectors(tagger, &made.rows[i % 2], context, length, vectors);
+        if (i + 1 < n_texts && texts[i + 1].length)
+            find_rows(tagger, names, &texts[i + 1], &made.rows[(i + 1) % 2]);
+        if (!length)
+            continue;
         run(network, vectors, length, made.network, scores, intents);
         if (spans)
             failed = mq_decode(&tagger->chain, scores, (int32_t)i, length, made.chain, spans);

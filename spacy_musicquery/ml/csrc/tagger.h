@@ -20,6 +20,14 @@
 /* How many of the names that a character is part of are seen, as in name_matches.py. */
 #define MQ_NAME_COLUMNS 4
 
+/* Ask for what is at an address, where processors can be asked: it comes meanwhile. */
+#define MQ_CACHE_LINE 64
+#ifdef __GNUC__
+#define mq_fetch(address) __builtin_prefetch(address)
+#else
+#define mq_fetch(address) ((void)0)
+#endif
+
 /* A text where Python keeps it: its code points take 1, 2 or 4 bytes each. */
 typedef struct {
     const void *data;
@@ -43,7 +51,7 @@ typedef struct {
 
 /* Which rows the characters of a text have. */
 typedef struct {
-    const int32_t *id_of_code; /* the last one is that of all further code points */
+    const int32_t *id_of_code; /* 0 for none; the last one is that of all further ones */
     int32_t n_codes;
     const uint32_t *normal_code; /* of those below n_normal; the others are normal */
     int32_t n_normal;
