@@ -396,10 +396,11 @@ class MusicQuery(QueryFinder):
                 self._objective, self._former = before
                 raise
 
-    def _install(self, saved: Mapping[str, Any]) -> None:
+    def _install(self, saved: Dict[str, Any]) -> None:
         """Take over what was saved, and nothing of what was to be kept of another model."""
+        has_model = "model" in saved  # its bytes are taken out
         super()._install(saved)
-        if "model" in saved:
+        if has_model:
             self._objective, self._former = Objective(self.loss, None), None
 
     @property

@@ -1,7 +1,7 @@
 """A tokenizer for pipelines whose tokens are characters."""
 
 import re
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, cast
 
 from spacy.lang.zh import ChineseTokenizer, Segmenter
 from spacy.language import Language
@@ -53,7 +53,7 @@ class CharTokenizer(ChineseTokenizer):
         words = [char or blanks for char, _, blanks in pieces]
         doc = Doc(self.vocab, words=words, spaces=[bool(blank) for _, blank, _ in pieces])
         # What is met in a memory zone is forgotten at its end.
-        if len(self._orths) < _MOST_KNOWN and not self.vocab.in_memory_zone:
+        if len(self._orths) < _MOST_KNOWN and not cast(Any, self.vocab).in_memory_zone:
             for char in {char for char, _, _ in pieces} - self._orths.keys() - {""}:
                 self._orths[char] = self.vocab.strings.add(char)
         return doc
