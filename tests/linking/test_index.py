@@ -5,6 +5,7 @@ import pytest
 from spacy_musicquery.errors import SavedModelError
 from spacy_musicquery.linking.entries import Entry
 from spacy_musicquery.linking.index import LinkIndex
+from spacy_musicquery.linking.index_file import MAGIC
 from spacy_musicquery.linking.linker import Linker
 
 from .conftest import ENTRIES
@@ -65,10 +66,8 @@ def test_what_is_no_file_is_refused(tmp_path):
 def test_what_has_a_checksum_and_is_no_index_is_refused():
     import hashlib
 
-    from spacy_musicquery.linking.index_file import _MAGIC
-
     content = (30).to_bytes(8, "little") + b'{"facts": {}, "arrays": {}}   '
-    data = _MAGIC + hashlib.sha256(content).digest() + content
+    data = MAGIC + hashlib.sha256(content).digest() + content
     with pytest.raises(SavedModelError, match="damaged"):
         LinkIndex.from_bytes(data)
 
@@ -102,15 +101,16 @@ def test_an_index_without_entries_finds_nothing():
         ("artist_keys", -5),
         ("types", 999),
         ("readings", 65535),
+        ("wording", -1e9),
         ("folded", 65535),
         ("names.offsets", 2**31),
     ],
 )
 def test_numbers_that_point_nowhere_are_refused(index, name, value):
     """A checksum tells that a file is as it was written, not who wrote it."""
-    arrays = dict(index._arrays)
+    arrays = dict(index.arrays)
     array = arrays[name].copy()
     array.reshape(-1)[len(array) // 2] = value
     arrays[name] = array
     with pytest.raises(SavedModelError, match="MQ211"):
-        LinkIndex.from_bytes(LinkIndex(index._facts, arrays).to_bytes())
+        LinkIndex.from_bytes(LinkIndex(index.facts, arrays).to_bytes())

@@ -10,7 +10,7 @@ import pytest
 
 from spacy_musicquery.linking import search as installed
 from spacy_musicquery.linking.entries import Entry
-from spacy_musicquery.linking.index import LinkIndex
+from spacy_musicquery.linking.index import LinkIndex, search_arrays
 
 SOURCE = Path(installed.__file__).with_name("search.py")
 CHARS = "大壮晴天稻香鸿雁周杰伦孙燕姿的了爱情海舞草生说散就人abcdefgh曾长乐"
@@ -24,23 +24,6 @@ def interpreted():
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
-
-
-def search_with(module, index):
-    arrays = index._arrays
-    return module.NameSearch(
-        units=arrays["units"],
-        starts=arrays["starts"],
-        postings=arrays["postings"],
-        offsets=arrays["postings.offsets"],
-        readings=arrays["readings"],
-        folded=arrays["folded"],
-        initials=arrays["initials"],
-        distances=arrays["distances"],
-        gaps=arrays["gaps"],
-        exact=(arrays["exact"], arrays["exact.offsets"]),
-        spoken=(arrays["spoken"], arrays["spoken.offsets"]),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +44,7 @@ def large(names):
 
 
 def test_compiled_and_interpreted_find_the_same(large, names):
-    one, other = search_with(installed, large), search_with(interpreted(), large)
+    one, other = large.search, interpreted().NameSearch(**search_arrays(large.arrays))
     generator = random.Random(1)
     for name in generator.sample(names, 25):
         heard = name[:-1] + generator.choice(CHARS)
