@@ -34,7 +34,7 @@ from .postings import (
 from .sounds import N_TONES, TONE_BITS
 
 # At most so many postings are read for a query, those of its rarest features.
-_MOST_POSTINGS = 200_000
+_MOST_POSTINGS = 100_000
 # As many names as this allows, those that share most with the query, are compared with it
 # in full: it is divided by the cube of its length and one, as each comparison takes as many
 # steps as both have characters, and as the shorter a name is, the more sound like it.

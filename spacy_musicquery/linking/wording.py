@@ -21,7 +21,7 @@ _SMOOTHING = 10.0
 # the pairs that benchmarks/linking.py measures.
 _GOOD = 0.5
 _WORST = 3.0
-_WEIGHT = 0.1
+_WEIGHT = 0.075
 # Stands before the first character of a name and behind the last.
 _EDGE = "\0"
 

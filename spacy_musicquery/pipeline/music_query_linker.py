@@ -13,6 +13,7 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 
 from ..errors import Errors, bad_setting, excerpt, require_number
+from ..linking.correction import correct_spans
 from ..linking.index import LinkIndex
 from ..linking.index_file import BEGINNING, digest_of
 from ..linking.linker import DEFAULT_THRESHOLD, Link, Linker
@@ -25,6 +26,7 @@ from ..tokens.links import (
     set_kb_ids,
     set_links,
 )
+from ..tokens.moving import move_spans
 from .music_query import is_made_from_config
 from .saved_component import ByteWriters, FileWriters, Readers, SavedComponent
 
@@ -43,6 +45,7 @@ TIES = ("first", "none")
         "threshold": DEFAULT_THRESHOLD,
         "n": 5,
         "ties": "first",
+        "correct": False,
         "labels": None,
         "spans_key": "music_query",
         "save_index": True,
@@ -57,6 +60,7 @@ def make_music_query_linker(
     threshold: float,
     n: int,
     ties: str,
+    correct: bool,
     labels: Optional[List[str]],
     spans_key: str,
     save_index: bool,
@@ -73,6 +77,7 @@ def make_music_query_linker(
         threshold=threshold,
         n=n,
         ties=ties,
+        correct=correct,
         labels=labels,
         spans_key=spans_key,
         save_index=save_index,
@@ -118,6 +123,7 @@ class MusicQueryLinker(SavedComponent, Pipe):
         threshold: float = DEFAULT_THRESHOLD,
         n: int = 5,
         ties: str = "first",
+        correct: bool = False,
         labels: Optional[Sequence[str]] = None,
         spans_key: str = "music_query",
         save_index: bool = True,
@@ -134,6 +140,8 @@ class MusicQueryLinker(SavedComponent, Pipe):
         ties (str): What becomes of `span.kb_id_` if the words do not tell the best entries
             from each other, as of a title that several artists have: "first" takes the
             most popular, or the first of the table; "none" leaves it empty.
+        correct (bool): Whether queries that are no name of the catalogue are moved to where
+            one is, by up to two characters at each end.
         labels (Optional[Sequence[str]]): The labels of the entities that are queries; None
             for all.
         spans_key (str): The key of `doc.spans` where queries are, beside `doc.ents`.
@@ -146,6 +154,7 @@ class MusicQueryLinker(SavedComponent, Pipe):
         self.name = name
         self.scorer = scorer
         self.cfg: Dict[str, Any] = {
+            "correct": correct,
             "index": index,
             "labels": None if labels is None else list(labels),
             "n": n,
@@ -221,6 +230,10 @@ class MusicQueryLinker(SavedComponent, Pipe):
             return
         install_links_extension()
         linker, n = self._current(), self.cfg["n"]
+        if self.cfg["correct"]:
+            self._correct(doc, linker)
+            ents = [ent for ent in doc.ents if labels is None or ent.label_ in labels]
+            group = doc.spans.data.get(self.cfg["spans_key"])
         kb_ids: Dict[Tuple[int, int], str] = {}
         for span in (*ents, *(group or ())):
             place = span.start, span.end
@@ -230,6 +243,18 @@ class MusicQueryLinker(SavedComponent, Pipe):
                 set_links(doc, span.start_char, span.end_char, links)
                 kb_ids[place] = self._kb_id(found)
         set_kb_ids(doc, ents, self.cfg["spans_key"], kb_ids)
+
+    def _correct(self, doc: Doc, linker: Linker) -> None:
+        """Move the queries among the entities, and what stands for them in the group."""
+        places = [(ent.start_char, ent.end_char) for ent in doc.ents]
+        labels = self.cfg["labels"]
+        corrected = correct_spans(linker, doc.text, places, self.cfg["threshold"])
+        moved = {
+            old: new
+            for ent, old, new in zip(doc.ents, places, corrected)
+            if old != new and (labels is None or ent.label_ in labels)
+        }
+        move_spans(doc, self.cfg["spans_key"], moved)
 
     def _kb_id(self, links: Sequence[Link]) -> str:
         """The id of the best entry, if that is sure enough; else an empty one."""
@@ -322,8 +347,9 @@ def _check_settings(name: str, settings: Dict[str, Any]) -> None:
     require_number(name, "n", settings["n"], at_least=1, whole=True)
     if settings["ties"] not in TIES:
         raise bad_setting(name, "ties", settings["ties"], "one of " + ", ".join(TIES))
-    if type(settings["save_index"]) is not bool:
-        raise bad_setting(name, "save_index", settings["save_index"], "true or false")
+    for key in ("save_index", "correct"):
+        if type(settings[key]) is not bool:
+            raise bad_setting(name, key, settings[key], "true or false")
     index = settings["index"]
     if index is not None and not (isinstance(index, str) and index):
         raise bad_setting(name, "index", index, "the path of a file, or null")

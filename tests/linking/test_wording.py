@@ -13,7 +13,11 @@ def wording(*names):
 
 def test_what_reads_like_a_name_costs_less():
     """All of them are made up: none of these names is one that the box knows."""
-    for natural, odd in (("爱的星空", "的空星爱"), ("小小的心愿", "愿的心小小"), ("李小明", "明小李")):
+    for natural, odd in (
+        ("爱的星空", "的空星爱"),
+        ("小小的心愿", "愿的心小小"),
+        ("李小明", "明小李"),
+    ):
         one, other = wording(natural, odd)
         assert 0 <= one < other
 
