@@ -34,7 +34,11 @@ SEARCH = Extension(
     ["spacy_musicquery/linking/search.py"],
     extra_compile_args=[] if sys.platform == "win32" else ["-g0"],
 )
-SEARCH_DIRECTIVES = {"annotation_typing": False, "wraparound": False}
+SEARCH_DIRECTIVES = {
+    "annotation_typing": False,
+    "wraparound": False,
+    "initializedcheck": False,
+}
 COMPILED = {"kernel": "ml", "search": "linking"}
 
 

@@ -1,18 +1,21 @@
 """What linking is worth and what it costs.
 
-python benchmarks/linking.py --pairs FILE [--sizes 36000 100000 1000000] [--systems ...] [--out DIR]
+python benchmarks/linking.py --pairs FILE [--sizes 36000 100000 1000000] [--systems ...] [--parts ...]
+    [--keep DIR] [--out DIR]
 
 FILE has names as they were recognised and as they were meant, one JSON object a line: said,
 name, type. The catalogues hold all these names, the project's own, and made-up ones. Prints
 for each size and system the share of misheard names, and of those heard rightly, whose name is
 the first of the list, and among the first five; the share of names that get no link at the
 default threshold, of 400 that are not in the catalogue; of 500 queries 「artist的title」, of
-titles that several artists have, those that get the right one; and what it takes.
+titles that several artists have, those that get the right one; and what it takes. --keep has the
+indexes of whole catalogues in files, which are read if they are there: then no time to build is told.
 Leaves OUT/linking.json.
 """
 
 import argparse
 import json
+import math
 import random
 import resource
 import statistics
@@ -37,6 +40,7 @@ from spacy_musicquery.pipeline.load import box_pipeline
 
 HERE = Path(__file__).resolve().parent
 SYSTEMS = ("ours", "characters", "pinyin", "both", "exact")
+PARTS = ("names", "absent", "shared", "cost", "pipe")
 # What the slow ones are measured on.
 MOST_RIGHT = 300
 N_ABSENT = 400
@@ -55,53 +59,89 @@ def main() -> None:
         "--sizes", type=int, nargs="+", default=[36_000, 100_000, 1_000_000]
     )
     parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), choices=SYSTEMS)
+    parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
+    parser.add_argument("--keep", type=Path)
     parser.add_argument("--out", type=Path, default=HERE / "results")
     options = parser.parse_args()
-    pairs = read_pairs(options.pairs)
-    rows = [row for size in options.sizes for row in measure(size, pairs, options.systems)]
-    print(json.dumps({"shared_titles": measure_shared()}))
-    for size in options.sizes:
-        rows.append({"size": size, "system": "ours", **measure_cost(size, pairs)})
-        print(json.dumps(rows[-1]))
-    rows.append({"system": "pipe", **measure_pipe(pairs)})
-    print(json.dumps(rows[-1]))
+    pairs, parts, rows = read_pairs(options.pairs), options.parts, []
+    with tempfile.TemporaryDirectory() as folder:
+        keep = options.keep or Path(folder)
+        for size in options.sizes:
+            if "names" in parts:
+                rows.extend(measure(size, pairs, options.systems, keep))
+            if "absent" in parts:
+                add(
+                    rows,
+                    size=size,
+                    system="ours",
+                    absent_linked=measure_absent(size, pairs),
+                )
+            if "cost" in parts:
+                add(rows, size=size, system="ours", **measure_cost(size, pairs, keep))
+        if "shared" in parts:
+            add(rows, system="ours", shared_titles=measure_shared())
+        if "pipe" in parts:
+            add(rows, system="pipe", **measure_pipe(pairs, keep))
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "linking.json").write_text(json.dumps(rows, indent=1), encoding="utf8")
 
 
-def measure(size: int, pairs: List[Pair], systems: Sequence[str]) -> List[Dict[str, Any]]:
-    """Measure systems on a catalogue of all names, and on one without some of them."""
-    names = {pair.name: pair.type for pair in pairs}
+def add(rows: List[Dict[str, Any]], **row: Any) -> None:
+    """Print a row, and keep it."""
+    rows.append(row)
+    print(json.dumps(row), flush=True)
+
+
+def whole_index(size: int, pairs: List[Pair], keep: Path) -> Tuple[Path, float]:
+    """Build the index of a catalogue of all names, unless it is there. RETURNS (Tuple[Path,
+    float]): Its file, and the seconds of processor time that it took to build."""
+    path = keep / f"{size}.mql"
+    if path.exists():
+        return path, math.nan
+    entries = make_catalogue(size, {pair.name: pair.type for pair in pairs})
+    started = time.process_time()
+    LinkIndex.build(entries).to_disk(path)
+    return path, time.process_time() - started
+
+
+def measure(
+    size: int, pairs: List[Pair], systems: Sequence[str], keep: Path
+) -> List[Dict[str, Any]]:
+    """Measure systems on a catalogue of all names."""
     generator = random.Random(0)
-    absent = set(generator.sample(sorted(names), N_ABSENT))
     misheard = [pair for pair in pairs if pair.said != pair.name]
     right = [pair for pair in pairs if pair.said == pair.name]
-    full = make_catalogue(size, names)
-    rest = {name: type_name for name, type_name in names.items() if name not in absent}
-    without = make_catalogue(size, rest, without=absent)
-    rows = []
+    rows: List[Dict[str, Any]] = []
     for name in systems:
         some_right = right if name == "ours" else generator.sample(right, MOST_RIGHT)
-        system = make_system(name, full)
+        if name == "ours":
+            system = our_system(LinkIndex.from_disk(whole_index(size, pairs, keep)[0]))
+        else:
+            names = {pair.name: pair.type for pair in pairs}
+            system = make_system(name, make_catalogue(size, names))
         row: Dict[str, Any] = {"size": size, "system": name}
         row.update(_shares(system, misheard, "misheard"))
         row.update(_shares(system, some_right, "right"))
-        if name == "ours":
-            system = make_system(name, without)
-            of_absent = [pair.said for pair in pairs if pair.name in absent]
-            linked = [bool(_sure(system(said))) for said in of_absent]
-            row["absent_linked"] = round(statistics.mean(linked), 4)
-        rows.append(row)
-        print(json.dumps(row), flush=True)
+        add(rows, **row)
     return rows
+
+
+def measure_absent(size: int, pairs: List[Pair]) -> float:
+    """The share of names that are linked, of some that are not in the catalogue."""
+    names = {pair.name: pair.type for pair in pairs}
+    absent = set(random.Random(0).sample(sorted(names), N_ABSENT))
+    rest = {name: type_name for name, type_name in names.items() if name not in absent}
+    system = our_system(LinkIndex.build(make_catalogue(size, rest, without=absent)))
+    said = [pair.said for pair in pairs if pair.name in absent]
+    return round(statistics.mean(bool(_sure(system(text))) for text in said), 4)
 
 
 def _shares(system: System, pairs: List[Pair], kind: str) -> Dict[str, float]:
     first, among, sure, times = [], [], [], []
     for pair in tqdm(pairs, desc=kind, leave=False, disable=None):
-        started = time.perf_counter()
+        started = time.process_time()
         found = system(pair.said)
-        times.append(time.perf_counter() - started)
+        times.append(time.process_time() - started)
         names = [_plain(name) for name, _ in found]
         meant = _plain(pair.name)
         first.append(names[:1] == [meant])
@@ -123,11 +163,14 @@ def _sure(found: Found) -> Found:
     return [pair for pair in found if pair[1] >= DEFAULT_THRESHOLD]
 
 
+def our_system(index: LinkIndex) -> System:
+    """Make a function from a query to the best names of an index."""
+    linker = Linker(index)
+    return lambda said: [(link.name, link.score) for link in linker.link(said, 5)]
+
+
 def make_system(name: str, entries: List[Entry]) -> System:
-    """Make one of `SYSTEMS`: a function from a query to the best names."""
-    if name == "ours":
-        linker = Linker(LinkIndex.build(entries))
-        return lambda said: [(link.name, link.score) for link in linker.link(said, 5)]
+    """Make another one of `SYSTEMS`."""
     names = list(dict.fromkeys(entry.name for entry in entries))
     keys = [_plain(name) for name in names]
     if name == "exact":
@@ -179,31 +222,23 @@ def measure_shared() -> float:
     )
 
 
-def measure_cost(size: int, pairs: List[Pair]) -> Dict[str, float]:
-    """Time and memory of an index, in processes of their own."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "names.mql"
-        entries = make_catalogue(size, {pair.name: pair.type for pair in pairs})
-        started = time.process_time()
-        LinkIndex.build(entries).to_disk(path)
-        built = time.process_time() - started
-        said = json.dumps([pair.said for pair in pairs])
-        command = [sys.executable, __file__, "--one", str(path)]
-        done = subprocess.run(
-            command, input=said, text=True, capture_output=True, check=True
-        )
-        return {"build_s": round(built, 1), **json.loads(done.stdout)}
+def measure_cost(size: int, pairs: List[Pair], keep: Path) -> Dict[str, float]:
+    """Time and memory of an index, in a process of its own."""
+    path, built = whole_index(size, pairs, keep)
+    said = json.dumps([pair.said for pair in pairs])
+    command = [sys.executable, __file__, "--one", str(path)]
+    done = subprocess.run(command, input=said, text=True, capture_output=True, check=True)
+    times = {} if math.isnan(built) else {"build_s": round(built, 1)}
+    return {**times, **json.loads(done.stdout)}
 
 
-def measure_pipe(pairs: List[Pair]) -> Dict[str, float]:
+def measure_pipe(pairs: List[Pair], keep: Path) -> Dict[str, float]:
     """The speed of nlp.pipe with linking to 100,000 entries, as a share of that without: of
     all messages of the project's own data, in rounds of both: with nothing remembered, and
     when the same has been asked before."""
     records = json.loads((ROOT / "assets" / "train.json").read_text("utf8"))
     texts = list(dict.fromkeys(record["text"] for record in records))
-    index = LinkIndex.build(
-        make_catalogue(N_PIPE, {pair.name: pair.type for pair in pairs})
-    )
+    index = LinkIndex.from_disk(whole_index(N_PIPE, pairs, keep)[0])
     nlp = box_pipeline()
     nlp.add_pipe("music_query_linker")
     linker = nlp.get_pipe("music_query_linker")
@@ -232,17 +267,18 @@ def _pipe_time(nlp: Language, texts: List[str], disabled: List[str]) -> float:
 
 
 def measure_one(path: str) -> None:
-    """Load an index and link the queries of standard input, in this process."""
+    """Load an index and link the queries of standard input, in this process. All times are of
+    the processor: what else runs does not count."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started = time.perf_counter()
+    started = time.process_time()
     linker = Linker(LinkIndex.from_disk(path))
-    loaded = time.perf_counter() - started
+    loaded = time.process_time() - started
     queries = list(dict.fromkeys(json.load(sys.stdin)))
     times = []
     for query in queries:
-        started = time.perf_counter()
+        started = time.process_time()
         linker.link(query, 5)
-        times.append(time.perf_counter() - started)
+        times.append(time.process_time() - started)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     facts = {
         "load_s": loaded,

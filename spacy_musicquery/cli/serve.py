@@ -22,6 +22,9 @@ def serve(
     threshold: Optional[float] = typer.Option(
         None, help="Leave out queries with a lower score", min=0.0, max=1.0
     ),
+    index_path: Optional[Path] = typer.Option(
+        None, "--links", help="Index to link the queries to, from link-index"
+    ),
     token_file: Optional[Path] = typer.Option(
         None,
         help="A file with the token that changes of the catalogue need; without it, the "
@@ -54,7 +57,7 @@ def serve(
         elif token is not None:
             _check_token(token, TOKEN_VARIABLE)
         app = make_app(
-            Extractor.load(model, threshold),
+            Extractor.load(model, threshold, index_path),
             token=token,
             limits=Limits(max_body, max_batch, max_length),
             hosts=allow_host,

@@ -14,6 +14,7 @@ from spacy_musicquery.pipeline.music_query import MusicQuery
 from spacy_musicquery.reports.pages import Mark, render
 from spacy_musicquery.reports.words import translator
 from spacy_musicquery.tokens.alignment import is_found_group
+from spacy_musicquery.tokens.links import get_links
 
 LANGUAGES: Dict[str, str] = {"中文": "zh", "English": "en"}
 EXAMPLES = [
@@ -190,12 +191,14 @@ def show_message(doc: Doc, component: MusicQuery, lang: str) -> None:
         for ent in doc.ents
         if ent.label_ not in component.labels
     ]
+    of_marks = [(mark, get_links(doc, mark.start, mark.end)) for mark in marks]
     (probabilities,) = component.tag_probabilities([doc])
     page = render(
         "result.html",
         lang=lang,
         text=doc.text,
         marks=marks,
+        linked=[(doc.text[m.start : m.end], links) for m, links in of_marks if links],
         cats=sorted(doc.cats.items(), key=lambda cat: -cat[1]),
         tags=component.tags,
         rows=list(zip(doc.text, probabilities.tolist())),

@@ -99,7 +99,7 @@ class Catalogue:
         of_types.clear()  # what is needed once takes memory no longer
         lines = NameLines("", *(np.concatenate(columns.pop(0)) for _ in range(3)))
         type_ids = [self.types.index(type_name) for type_name in names]
-        index, is_new = self._index.joined_lines(lines, np.repeat(type_ids, n_names))
+        index, is_new = self._index.joined(lines, np.repeat(type_ids, n_names))
         of_each = np.split(is_new, np.cumsum(n_names)[:-1])
         for type_name, text, of_type in zip(names, texts, of_each):
             if not of_type.all():

@@ -113,19 +113,7 @@ class NameIndex:
     def __reduce__(self) -> Tuple:
         return NameIndex, (*self.tables, self._lengths)
 
-    def joined(self, names: Sequence[str], types: Ints1d) -> Tuple["NameIndex", np.ndarray]:
-        """Add names.
-
-        names (Sequence[str]): Further names, normalised, none of them empty, and none twice
-            with one type.
-        types (Ints1d): The type of each.
-        RETURNS (Tuple[NameIndex, np.ndarray]): See `joined_lines`.
-        """
-        return self.joined_lines(NameLines.of("\n".join(names)), types)
-
-    def joined_lines(
-        self, names: NameLines, types: Ints1d
-    ) -> Tuple["NameIndex", np.ndarray]:
+    def joined(self, names: NameLines, types: Ints1d) -> Tuple["NameIndex", np.ndarray]:
         """Add names.
 
         names (NameLines): Further names, none twice with one type.

@@ -40,6 +40,7 @@ from .postings import make_postings
 from .search import NameSearch
 from .sound_arrays import MOST_TYPES, require_sound_arrays, require_sound_facts
 from .sounds import N_CODES, SoundTable, make_sound_table
+from .wording import wording_costs
 
 # How an entry has a key: as its name, as an alias, or without what stands in brackets.
 NAME, ALIAS, BARE = range(3)
@@ -62,6 +63,18 @@ _PARTICLES = "的了啊呢吧着得地就都也之一个么吗是在呀哦与和
 # What joins several artists in one name.
 _JOINED = re.compile(r"\s*(?:[/、&,，;；＆]|\bfeat\b\.?|\bft\b\.?)\s*", re.IGNORECASE)
 _MOST_INITIALS = 8
+# The arrays that names are searched with, beside those that come in twos.
+_SEARCHED = (
+    "units",
+    "starts",
+    "postings",
+    "readings",
+    "folded",
+    "initials",
+    "distances",
+    "gaps",
+    "wording",
+)
 _NO_POPULARITY = 0
 
 
@@ -92,7 +105,9 @@ class Strings:
 
     def __getitem__(self, place: int) -> str:
         begin, end = self._places[place], self._places[place + 1]
-        return self._bytes[begin:end].tobytes().decode()
+        if begin == end:
+            return ""
+        return str(self._bytes[begin:end], "utf8")
 
 
 class Lists:
@@ -154,19 +169,7 @@ class LinkIndex:
         self._roles = arrays["roles"].data
         self._types = arrays["types"].data
         self._popularity = arrays["popularity"].data
-        self.search = NameSearch(
-            units=arrays["units"],
-            starts=arrays["starts"],
-            postings=arrays["postings"],
-            offsets=arrays["postings.offsets"],
-            readings=arrays["readings"],
-            folded=arrays["folded"],
-            initials=arrays["initials"],
-            distances=arrays["distances"],
-            gaps=arrays["gaps"],
-            exact=(arrays["exact"], arrays["exact.offsets"]),
-            spoken=(arrays["spoken"], arrays["spoken.offsets"]),
-        )
+        self.search = NameSearch(**search_arrays(arrays))
 
     def _strings(self, name: str) -> Strings:
         return Strings(self._arrays[name], self._arrays[f"{name}.offsets"])
@@ -184,9 +187,23 @@ class LinkIndex:
         return len(self._arrays["starts"]) - 1
 
     @property
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """What it is made of. RETURNS (Mapping[str, np.ndarray]): Its arrays by name."""
+        return self._arrays
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What it is made of that is no array. RETURNS (Mapping[str, Any]): By name."""
+        return self._facts
+
+    @property
     def n_bytes(self) -> int:
         """How much memory its arrays take, in bytes."""
         return sum(array.nbytes for array in self._arrays.values())
+
+    def __deepcopy__(self, memo: Dict[int, Any]) -> "LinkIndex":
+        """What does not change need not be there twice: pipelines that are copied share it."""
+        return self
 
     def __reduce__(self) -> Tuple:
         return LinkIndex.from_bytes, (self.to_bytes(),)
@@ -229,14 +246,10 @@ class LinkIndex:
         rank = self._popularity[entry]
         return 0.5 if rank == _NO_POPULARITY else (rank - 1) / 254
 
-    def describe(self, entry: int) -> Dict[str, str]:
-        """Describe an entry. RETURNS (Dict[str, str]): Its id, type, name and artist."""
-        return {
-            "id": self._ids[entry],
-            "type": self.types[self._types[entry]],
-            "name": self._names[entry],
-            "artist": self._artists[entry],
-        }
+    def describe(self, entry: int) -> Tuple[str, str, str, str]:
+        """Describe an entry. RETURNS (Tuple[str, ...]): Its id, type, name and artist."""
+        type_name = self.types[self._types[entry]]
+        return self._ids[entry], type_name, self._names[entry], self._artists[entry]
 
     def name_of(self, entry: int) -> str:
         """Tell how an entry is written. RETURNS (str): Its name, as the table has it."""
@@ -246,14 +259,14 @@ class LinkIndex:
         """List what the index was made from. YIELDS (Entry): The entries, in order."""
         popularities = self._arrays["popularities"]
         for place in range(len(self)):
-            described = self.describe(place)
+            id, type_name, name, artist = self.describe(place)
             known = float(popularities[place])
             yield Entry(
-                described["id"],
-                described["type"],
-                described["name"],
+                id,
+                type_name,
+                name,
                 tuple(filter(None, self._aliases[place].split("\t"))),
-                tuple(filter(None, described["artist"].split(ARTIST_SEPARATOR))),
+                tuple(filter(None, artist.split(ARTIST_SEPARATOR))),
                 None if np.isnan(known) else known,
             )
 
@@ -340,6 +353,20 @@ class LinkIndex:
         return index
 
 
+def search_arrays(arrays: Mapping[str, np.ndarray]) -> Dict[str, Any]:
+    """Choose the arrays that names are searched with.
+
+    arrays (Mapping[str, np.ndarray]): Those of an index.
+    RETURNS (Dict[str, Any]): What `NameSearch` is made of.
+    """
+    return {
+        "offsets": arrays["postings.offsets"],
+        "exact": (arrays["exact"], arrays["exact.offsets"]),
+        "spoken": (arrays["spoken"], arrays["spoken.offsets"]),
+        **{name: arrays[name] for name in _SEARCHED},
+    }
+
+
 # Between the artists of a title.
 ARTIST_SEPARATOR = " / "
 
@@ -393,6 +420,7 @@ class _IndexBuilder:
             "initials": sounds.initials,
             "distances": sounds.distances,
             "gaps": _gap_costs(),
+            "wording": wording_costs(units, starts, self._places),
             "exact": exact,
             "exact.offsets": exact_offsets,
             "spoken": spoken,

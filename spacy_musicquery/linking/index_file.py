@@ -11,10 +11,10 @@ import numpy as np
 
 from ..errors import Errors, SavedModelError
 
-_MAGIC = b"MQ-LINKS 1\n".ljust(16)
+MAGIC = b"MQ-LINKS 2\n".ljust(16)
 _DIGEST_BYTES = 32
 # What stands before the content: from it alone an index is told from others.
-BEGINNING = len(_MAGIC) + _DIGEST_BYTES
+BEGINNING = len(MAGIC) + _DIGEST_BYTES
 _ALIGNMENT = 64
 _MAX_HEADER_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 22
@@ -43,7 +43,7 @@ def write_index(
     if len(header) > _MAX_HEADER_BYTES:
         raise ValueError(Errors.MQ410.format(n=len(header), most=_MAX_HEADER_BYTES))
     begin = _aligned(BEGINNING + 8 + len(header))
-    file.write(_MAGIC + bytes(_DIGEST_BYTES))
+    file.write(MAGIC + bytes(_DIGEST_BYTES))
     digest = hashlib.sha256()
 
     def add(data: Any) -> None:
@@ -56,7 +56,7 @@ def write_index(
         data = np.ascontiguousarray(array).reshape(-1).view("uint8").data
         add(data)
         add(bytes(_aligned(array.nbytes) - array.nbytes))
-    file.seek(len(_MAGIC))
+    file.seek(len(MAGIC))
     file.write(digest.digest())
     file.seek(0, os.SEEK_END)
 
@@ -67,7 +67,7 @@ def digest_of(beginning: bytes) -> str:
     beginning (bytes): What `write_index` wrote, or its first `BEGINNING` bytes.
     RETURNS (str): The checksum.
     """
-    return beginning[len(_MAGIC) : BEGINNING].hex()
+    return beginning[len(MAGIC) : BEGINNING].hex()
 
 
 def _aligned(at: int) -> int:
@@ -101,7 +101,7 @@ def read_index(data: Buffer, path: object) -> Tuple[Dict[str, Any], Dict[str, np
     RETURNS (Tuple[Dict[str, Any], Dict[str, np.ndarray]]): The facts and the arrays.
     RAISES (SavedModelError): If it is no index, or damaged.
     """
-    if data[: len(_MAGIC)] != _MAGIC:
+    if data[: len(MAGIC)] != MAGIC:
         raise unreadable(path, "it is no index, or of another version")
     digest = hashlib.sha256()
     view = memoryview(data)
@@ -110,7 +110,7 @@ def read_index(data: Buffer, path: object) -> Tuple[Dict[str, Any], Dict[str, np
             digest.update(view[at : at + _CHUNK_BYTES])
     finally:
         view.release()
-    if digest.digest() != data[len(_MAGIC) : BEGINNING]:
+    if digest.digest() != data[len(MAGIC) : BEGINNING]:
         raise unreadable(path, "its checksum is wrong: it is damaged or cut short")
     try:
         size = int.from_bytes(data[BEGINNING : BEGINNING + 8], "little")

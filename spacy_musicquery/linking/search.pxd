@@ -10,15 +10,16 @@ cdef uint64 PRIME, ALL_BITS
 
 cdef int MAX_UNITS, FIRST_LETTER, N_FOLDED, N_INITIALS, N_LETTERS, SHORT
 cdef int N_TONES, TONE_BITS, PAIRS, SKIPS, PLACED, INITIALS, LETTERS
-cdef int _MOST_POSTINGS, _MOST_CELLS, _FEW_CELLS, _LEAST_COMPARED, _POINTS_PER_LENGTH, _MOST_POINTS
+cdef int _MOST_POSTINGS, _MOST_COMPARED, _FEW_COMPARED, _LEAST_COMPARED, _POINTS_PER_LENGTH
+cdef int _MOST_POINTS, _MOST_FOUND
 cdef double SAME_SOUND, _STEEPNESS, _SECOND_READING, _OTHER_TONE, _OTHER_LETTER, _SWAP, _DOUBLED, _FAR, _TOO_FAR
 cdef double _LEFT_OUT_AT_EDGE, _EACH_MORE_AT_EDGE, _OTHER_ORDER
 
 
 cdef class Workspace:
     cdef uint16[::1] points, units
-    cdef int[::1] touched, counts
-    cdef double[::1] costs, table
+    cdef int[::1] touched, chosen, counts
+    cdef double[::1] costs, table, nearest
 
 
 cdef class NameSearch:
@@ -27,6 +28,7 @@ cdef class NameSearch:
     cdef const int[::1] _postings
     cdef const uint8[::1] _initials, _lengths
     cdef const double[::1] _distances, _gaps
+    cdef const float[::1] _wording
     cdef int _n_readings, _n_syllables, _n_keys
     cdef const int[::1] _exact_keys, _spoken_keys
     cdef const uint32[::1] _exact_offsets, _spoken_offsets
@@ -58,9 +60,17 @@ cdef class NameSearch:
     cdef int _take(self, str key, Workspace work) except -1
 
     @cython.locals(
-        size=int, n_touched=int, least=int, most=int, i=int, place=int, nearest=double, cost=double, found=list,
+        size=int, n_touched=int, n_compared=int, n_chosen=int, i=int, place=int,
+        cost=double, dearest=double, found=list, n_found=int, at=int, chosen=int[::1],
+        nearest=double[::1],
     )
-    cdef list _find(self, str key, Workspace work)
+    cdef list _find(self, str key, int most, Workspace work)
+
+    @cython.locals(
+        least=int, i=int, n=int, n_chosen=int, worth=int, counts=int[::1],
+        touched=int[::1], points=uint16[::1],
+    )
+    cdef int _choose(self, int n_touched, int size, int most, Workspace work) except -1
 
     @cython.locals(
         features=list, found=list, i=int, one=int, two=int,

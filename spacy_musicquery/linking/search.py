@@ -36,12 +36,15 @@ from .sounds import N_TONES, TONE_BITS
 # At most so many postings are read for a query, those of its rarest features.
 _MOST_POSTINGS = 100_000
 # As many names as this allows, those that share most with the query, are compared with it
-# in full: each takes as many steps as it has characters, for each of the query.
-_MOST_CELLS = 8_000
+# in full: it is divided by the cube of its length and one, as each comparison takes as many
+# steps as both have characters, and as the shorter a name is, the more sound like it.
+_MOST_COMPARED = 48_000
 # Of a query that is a name itself, other names are less likely to be meant.
-_FEW_CELLS = 4_000
+_FEW_COMPARED = 16_000
 # Of more that have equally many points, all are compared if else there were too few.
 _LEAST_COMPARED = 8
+# No search finds more.
+_MOST_FOUND = 128
 # How much a name loses in the choice of these for each character that it is longer or
 # shorter; a feature counts as many points as it has bits of information.
 _POINTS_PER_LENGTH = 3
@@ -74,7 +77,9 @@ class Workspace:
         """
         self.points: Any = np.zeros(n_keys, dtype="uint16").data
         self.touched = np.zeros(_MOST_POSTINGS, dtype="int32").data
+        self.chosen = np.zeros(_MOST_POSTINGS, dtype="int32").data
         self.counts = np.zeros(_MOST_POINTS, dtype="int32").data
+        self.nearest: Any = np.zeros(_MOST_FOUND).data
         self.costs: Any = np.zeros((MAX_UNITS + 1) * (MAX_UNITS + 1)).data
         self.table: Any = np.zeros((MAX_UNITS + 1) * (MAX_UNITS + 1)).data
         self.units = np.zeros(MAX_UNITS, dtype="uint16").data
@@ -95,6 +100,7 @@ class NameSearch:
         initials: Any,
         distances: Any,
         gaps: Any,
+        wording: Any,
         exact: Tuple[Any, Any],
         spoken: Tuple[Any, Any],
     ) -> None:
@@ -106,6 +112,8 @@ class NameSearch:
         offsets (np.ndarray): Where the keys of each feature begin in it, as uint32.
         readings, folded, initials, distances: See `SoundTable`.
         gaps (np.ndarray): What it costs to leave out a character, by code point.
+        wording (np.ndarray): What each key costs that does not read like a name, unless it
+            is what was said; see `wording_costs`.
         exact, spoken (Tuple[np.ndarray, np.ndarray]): The keys by the hash of their
             characters, and of their initials; see `buckets`.
         """
@@ -121,6 +129,7 @@ class NameSearch:
         self._distances = (distances / np.float64(255)).reshape(-1).data
         self._n_syllables = distances.shape[0]
         self._gaps = gaps.data
+        self._wording = wording.data
         self._exact_keys, self._exact_offsets = (array.data for array in exact)
         self._exact_shift = shift_of(exact[1])
         self._spoken_keys, self._spoken_offsets = (array.data for array in spoken)
@@ -141,7 +150,7 @@ class NameSearch:
             work = self._free.pop()
         except IndexError:
             work = Workspace(self._n_keys)
-        found = self._find(key, work)
+        found = self._find(key, min(most, _MOST_FOUND), work)
         self._free.append(work)
         found.sort()
         return found[:most]
@@ -247,25 +256,57 @@ class NameSearch:
             units[i] = ord(key[i]) & 0xFFFF
         return size
 
-    def _find(self, key: str, work: Workspace) -> List[Tuple[float, int]]:
+    def _find(self, key: str, most: int, work: Workspace) -> List[Tuple[float, int]]:
         size = self._take(key, work)
         n_touched = self._collect(self._ranges(size, work), work)
-        most = _MOST_CELLS if self.place_of(key) < 0 else _FEW_CELLS
-        most = most // ((size + 1) * (size + 1))
-        least = self._least_points(n_touched, size, most, work)
-        points, touched = work.points, work.touched
+        n_compared = _MOST_COMPARED if self.place_of(key) < 0 else _FEW_COMPARED
+        n_compared = n_compared // ((size + 1) * (size + 1) * (size + 1))
+        n_chosen = self._choose(n_touched, size, n_compared, work)
+        chosen, nearest = work.chosen, work.nearest
         found = []
-        nearest = _FAR
+        n_found = 0
+        dearest = _FAR
+        for i in range(n_chosen):
+            place = chosen[i]
+            cost = self._compare(size, place, dearest, work)
+            if cost > dearest or cost >= _FAR:
+                continue
+            found.append((cost, place))
+            # The costs of the nearest so far, in order.
+            at = n_found if n_found < most else most - 1
+            while at > 0 and nearest[at - 1] > cost:
+                nearest[at] = nearest[at - 1]
+                at -= 1
+            nearest[at] = cost
+            if n_found < most:
+                n_found += 1
+            dearest = nearest[0] + _TOO_FAR
+            if n_found == most:
+                dearest = min(dearest, nearest[most - 1])
+        return found
+
+    def _choose(self, n_touched: int, size: int, most: int, work: Workspace) -> int:
+        """Write those that are compared to `chosen`, those with most points first, as what
+        is near early saves the comparing of what is not; and forget all points.
+
+        RETURNS (int): How many they are.
+        """
+        least = self._least_points(n_touched, size, most, work)
+        counts, touched, points = work.counts, work.touched, work.points
+        # From how many have each number of points to where they stand.
+        n_chosen = 0
+        for i in range(_MOST_POINTS - 1, least - 1, -1):
+            n = counts[i]
+            counts[i] = n_chosen
+            n_chosen += n
         for i in range(n_touched):
-            place = touched[i]
-            if self._points_of(place, size, points) >= least:
-                cost = self._compare(size, place, nearest + _TOO_FAR, work)
-                if cost < _FAR:
-                    found.append((cost, place))
-                    nearest = min(nearest, cost)
+            worth = self._points_of(touched[i], size, points)
+            if worth >= least:
+                work.chosen[counts[worth]] = touched[i]
+                counts[worth] += 1
         for i in range(n_touched):
             points[touched[i]] = 0
-        return found
+        return n_chosen
 
     def _ranges(self, size: int, work: Workspace) -> List[Tuple[int, int]]:
         """The features of a key: how many keys have each, and which it is. They are those
@@ -393,7 +434,7 @@ class NameSearch:
             cost = min(cost, table[row + j] + at_edge)
         if cost > _OTHER_ORDER and size > 2 and length > 2:
             cost = min(cost, self._compare_without_order(size, begin, length, work))
-        return cost
+        return cost + self._wording[place] if cost > 0 else cost
 
     def _compare_doublings(
         self, size: int, begin: int, length: int, work: Workspace

@@ -124,6 +124,10 @@ def require_sound_arrays(
     for name in STRINGS:
         _require(_are_utf8(arrays[name], arrays[f"{name}.offsets"]), name)
     _require(len(arrays["roles"]) == n_keys, "roles")
+    wording = arrays["wording"]
+    _require(wording.shape == (n_keys,) and wording.dtype == "float32", "wording")
+    # Nor is any of them no number.
+    _require(bool(((wording >= 0) & (wording < 1e3)).all()), "wording")
     _require(len(arrays["of_key.kinds"]) == len(arrays["of_key"]), "of_key.kinds")
     for name in ("types", "popularity", "popularities"):
         _require(len(arrays[name]) == n_entries, name)

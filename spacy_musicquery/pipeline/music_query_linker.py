@@ -5,20 +5,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
-from spacy import util
 from spacy.language import Language
 from spacy.pipeline import Pipe
 from spacy.scorer import Scorer
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.vocab import Vocab
 
 from ..errors import Errors, bad_setting, excerpt, require_number
+from ..linking.correction import correct_spans
 from ..linking.index import LinkIndex
 from ..linking.index_file import BEGINNING, digest_of
 from ..linking.linker import DEFAULT_THRESHOLD, Link, Linker
 from ..locks import fork_safe_lock
-from ..saving import atomic, sealed_files
+from ..saving import sealed_files
 from ..tokens.links import (
     LINKS_EXTENSION,
     Links,
@@ -26,7 +26,9 @@ from ..tokens.links import (
     set_kb_ids,
     set_links,
 )
+from ..tokens.moving import move_spans
 from .music_query import is_made_from_config
+from .saved_component import ByteWriters, FileWriters, Readers, SavedComponent
 
 # One thread at a time reads the file of an index, as components cannot carry locks to
 # other processes.
@@ -43,6 +45,7 @@ TIES = ("first", "none")
         "threshold": DEFAULT_THRESHOLD,
         "n": 5,
         "ties": "first",
+        "correct": False,
         "labels": None,
         "spans_key": "music_query",
         "save_index": True,
@@ -57,6 +60,7 @@ def make_music_query_linker(
     threshold: float,
     n: int,
     ties: str,
+    correct: bool,
     labels: Optional[List[str]],
     spans_key: str,
     save_index: bool,
@@ -73,6 +77,7 @@ def make_music_query_linker(
         threshold=threshold,
         n=n,
         ties=ties,
+        correct=correct,
         labels=labels,
         spans_key=spans_key,
         save_index=save_index,
@@ -99,7 +104,7 @@ def make_links_scorer() -> Callable:
     return links_score
 
 
-class MusicQueryLinker(Pipe):
+class MusicQueryLinker(SavedComponent, Pipe):
     """Links music queries to the entries of a catalogue.
 
     Sets `span._.music_query_links` of every query, those among `doc.ents` and those in
@@ -118,6 +123,7 @@ class MusicQueryLinker(Pipe):
         threshold: float = DEFAULT_THRESHOLD,
         n: int = 5,
         ties: str = "first",
+        correct: bool = False,
         labels: Optional[Sequence[str]] = None,
         spans_key: str = "music_query",
         save_index: bool = True,
@@ -134,6 +140,8 @@ class MusicQueryLinker(Pipe):
         ties (str): What becomes of `span.kb_id_` if the words do not tell the best entries
             from each other, as of a title that several artists have: "first" takes the
             most popular, or the first of the table; "none" leaves it empty.
+        correct (bool): Whether queries that are no name of the catalogue are moved to where
+            one is, by up to two characters at each end.
         labels (Optional[Sequence[str]]): The labels of the entities that are queries; None
             for all.
         spans_key (str): The key of `doc.spans` where queries are, beside `doc.ents`.
@@ -146,6 +154,7 @@ class MusicQueryLinker(Pipe):
         self.name = name
         self.scorer = scorer
         self.cfg: Dict[str, Any] = {
+            "correct": correct,
             "index": index,
             "labels": None if labels is None else list(labels),
             "n": n,
@@ -213,13 +222,18 @@ class MusicQueryLinker(Pipe):
     def _annotate(self, doc: Doc) -> None:
         # What is behind the proxies, since every message comes here.
         group = doc.spans.data.get(self.cfg["spans_key"]) if len(doc) else None
-        ents, labels = doc.ents, self.cfg["labels"]
+        ents: Sequence[Span] = doc.ents
+        labels = self.cfg["labels"]
         if labels is not None:
             ents = [ent for ent in ents if ent.label_ in labels]
         if not ents and not group:
             return
         install_links_extension()
         linker, n = self._current(), self.cfg["n"]
+        if self.cfg["correct"]:
+            self._correct(doc, linker)
+            ents = [ent for ent in doc.ents if labels is None or ent.label_ in labels]
+            group = doc.spans.data.get(self.cfg["spans_key"])
         kb_ids: Dict[Tuple[int, int], str] = {}
         for span in (*ents, *(group or ())):
             place = span.start, span.end
@@ -228,7 +242,19 @@ class MusicQueryLinker(Pipe):
                 links = [link.to_dict() for link in found]
                 set_links(doc, span.start_char, span.end_char, links)
                 kb_ids[place] = self._kb_id(found)
-        set_kb_ids(doc, self.cfg["spans_key"], kb_ids)
+        set_kb_ids(doc, ents, self.cfg["spans_key"], kb_ids)
+
+    def _correct(self, doc: Doc, linker: Linker) -> None:
+        """Move the queries among the entities, and what stands for them in the group."""
+        places = [(ent.start_char, ent.end_char) for ent in doc.ents]
+        labels = self.cfg["labels"]
+        corrected = correct_spans(linker, doc.text, places, self.cfg["threshold"])
+        moved = {
+            old: new
+            for ent, old, new in zip(doc.ents, places, corrected)
+            if old != new and (labels is None or ent.label_ in labels)
+        }
+        move_spans(doc, self.cfg["spans_key"], moved)
 
     def _kb_id(self, links: Sequence[Link]) -> str:
         """The id of the best entry, if that is sure enough; else an empty one."""
@@ -241,33 +267,18 @@ class MusicQueryLinker(Pipe):
                 return ""
         return best.id
 
-    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        """Save to a bytestring.
-
-        exclude (Iterable[str]): Names of serialization fields to leave out.
-        RETURNS (bytes): The serialized component.
-        """
+    def _byte_writers(self, exclude: Iterable[str]) -> ByteWriters:
         digests: Dict[str, str] = {}
         parts: Dict[str, bytes] = {}
         if self._is_to_save() and "index" not in exclude:
             parts["index"] = self.index.to_bytes()
             digests["index"] = digest_of(parts["index"])
         parts["cfg"] = sealed_files.write_settings(self.cfg, digests)
-        return util.to_bytes({k: partial(bytes, v) for k, v in parts.items()}, exclude)
+        return {name: partial(bytes, data) for name, data in parts.items()}
 
-    def from_bytes(
-        self, bytes_data: bytes, *, exclude: Iterable[str] = ()
-    ) -> "MusicQueryLinker":
-        """Load from a bytestring.
-
-        bytes_data (bytes): What `to_bytes` returned.
-        exclude (Iterable[str]): Names of serialization fields to leave out.
-        RETURNS (MusicQueryLinker): The component itself.
-        RAISES (SavedModelError): If the data are damaged.
-        """
-        saved: Dict[str, Any] = {}
-        parts = sealed_files.read_message(bytes_data, self.name)
-        readers: Dict[str, Callable[[Any], Any]] = {
+    def _byte_readers(self, saved: Dict[str, Any], exclude: Iterable[str]) -> Readers:
+        # The settings first, as they say which index belongs to them.
+        return {
             "cfg": lambda b: saved.update(
                 cfg=sealed_files.read_sealed_settings(b, self.name)
             ),
@@ -275,17 +286,8 @@ class MusicQueryLinker(Pipe):
                 index=LinkIndex.from_bytes(b, digest=_index_digest(saved))
             ),
         }
-        # The settings first, as they say which index belongs to them.
-        util.from_dict(dict(sorted(parts.items())), readers, exclude)
-        self._install(saved)
-        return self
 
-    def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
-        """Save to a directory. A save that fails leaves what was there before.
-
-        path (Union[str, Path]): The directory; made if need be.
-        exclude (Iterable[str]): Names of serialization fields to leave out.
-        """
+    def _file_writers(self, exclude: Iterable[str]) -> FileWriters:
         digests: Dict[str, str] = {}
 
         def write_index(path: Path) -> None:
@@ -296,25 +298,13 @@ class MusicQueryLinker(Pipe):
         def write_settings(path: Path) -> None:
             path.write_bytes(sealed_files.write_settings(self.cfg, digests))
 
-        writers: Dict[str, Callable[[Path], Any]] = {}
+        writers: FileWriters = {}
         if self._is_to_save():
             writers["index"] = write_index
         writers["cfg"] = write_settings
-        with atomic.complete_files(util.ensure_path(path)) as directory:
-            util.to_disk(directory, writers, exclude)
+        return writers
 
-    def from_disk(
-        self, path: Union[str, Path], *, exclude: Iterable[str] = ()
-    ) -> "MusicQueryLinker":
-        """Load from a directory.
-
-        path (Union[str, Path]): The directory.
-        exclude (Iterable[str]): Names of serialization fields to leave out.
-        RETURNS (MusicQueryLinker): The component itself.
-        RAISES (SavedModelError): If a file is missing or damaged.
-        """
-        saved: Dict[str, Any] = {}
-
+    def _file_readers(self, saved: Dict[str, Any], exclude: Iterable[str]) -> Readers:
         def load_settings(path: Path) -> None:
             read = sealed_files.read_sealed_settings
             saved.update(cfg=sealed_files.read_settings_file(path, self.name, read))
@@ -324,13 +314,7 @@ class MusicQueryLinker(Pipe):
             if "cfg" not in saved or _index_digest(saved) is not None:
                 saved.update(index=LinkIndex.from_disk(path, _index_digest(saved)))
 
-        readers: Dict[str, Callable[[Path], Any]] = {
-            "cfg": load_settings,
-            "index": load_index,
-        }
-        util.from_disk(path, readers, exclude)
-        self._install(saved)
-        return self
+        return {"cfg": load_settings, "index": load_index}
 
     def _is_to_save(self) -> bool:
         has_index = self._linker is not None or self.cfg["index"] is not None
@@ -363,8 +347,9 @@ def _check_settings(name: str, settings: Dict[str, Any]) -> None:
     require_number(name, "n", settings["n"], at_least=1, whole=True)
     if settings["ties"] not in TIES:
         raise bad_setting(name, "ties", settings["ties"], "one of " + ", ".join(TIES))
-    if type(settings["save_index"]) is not bool:
-        raise bad_setting(name, "save_index", settings["save_index"], "true or false")
+    for key in ("save_index", "correct"):
+        if type(settings[key]) is not bool:
+            raise bad_setting(name, key, settings[key], "true or false")
     index = settings["index"]
     if index is not None and not (isinstance(index, str) and index):
         raise bad_setting(name, "index", index, "the path of a file, or null")

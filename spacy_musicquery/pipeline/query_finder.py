@@ -19,7 +19,6 @@ from typing import (
     Optional,
     Sequence,
     Tuple,
-    Union,
     cast,
 )
 
@@ -41,7 +40,7 @@ from ..ml.architectures import get_shim, predict, set_parameters
 from ..ml.keras_shim import KerasShim
 from ..ml.parameters import Parameters
 from ..ml.saved_model import read_model, write_model
-from ..saving import atomic, sealed_files
+from ..saving import sealed_files
 from ..saving.pretrained import find_pretrained, known_labels
 from ..tokens.alignment import (
     CHANGES,
@@ -57,6 +56,7 @@ from ..tokens.alignment import (
 from ..tokens.intents import LISTEN
 from ..tokens.known_texts import take_text
 from ..types import Floats2d
+from .saved_component import ByteWriters, FileWriters, Readers, SavedComponent
 from .settings import check_settings
 
 logger = logging.getLogger("spacy.music_query")
@@ -86,7 +86,7 @@ class Prediction(NamedTuple):
     cats: Dict[str, float]
 
 
-class QueryFinder(TrainablePipe):
+class QueryFinder(SavedComponent, TrainablePipe):
     """Marks the music queries of a message: the words to search a catalogue with.
 
     Sets `doc.ents`, `doc.spans[spans_key]` with `attrs["scores"]` in the order of
@@ -400,89 +400,46 @@ class QueryFinder(TrainablePipe):
                 )
         return names
 
-    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        """Save to a bytestring.
-
-        exclude (Iterable[str]): Names of serialization fields to leave out.
-        RETURNS (bytes): The serialized component.
-        RAISES (ValueError): If it could not be read again.
-        """
+    def _byte_writers(self, exclude: Iterable[str]) -> ByteWriters:
         written = self._written(self.cfg, exclude)
-        writers: Dict[str, Callable[[], bytes]] = {
+        return {
             "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
             **{name: partial(bytes, data) for name, data in written.items()},
         }
-        return util.to_bytes(writers, exclude)
 
-    def from_bytes(
-        self, bytes_data: bytes, *, exclude: Iterable[str] = ()
-    ) -> "QueryFinder":
-        """Load from a bytestring.
-
-        bytes_data (bytes): What `to_bytes` returned.
-        exclude (Iterable[str]): Names of serialization fields to leave out.
-        RETURNS (QueryFinder): The component itself.
-        RAISES (SavedModelError): If the data are damaged.
-        """
-        saved: Dict[str, Any] = {}
-        readers: Dict[str, Callable[[Any], Any]] = {
+    def _byte_readers(self, saved: Dict[str, Any], exclude: Iterable[str]) -> Readers:
+        return {
             "cfg": lambda b: saved.update(cfg=sealed_files.read_settings(b, self.name)),
             "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
             "model": lambda b: saved.update(model=b),
             "catalogue": lambda b: saved.update(catalogue=lambda: b),
         }
-        util.from_dict(sealed_files.read_message(bytes_data, self.name), readers, exclude)
-        self._install(saved)
-        return self
 
-    def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
-        """Save to a directory. A save that fails leaves what was there before.
-
-        path (Union[str, Path]): The directory; made if need be.
-        exclude (Iterable[str]): Names of serialization fields to leave out.
-        RAISES (ValueError): If it could not be read again.
-        """
+    def _file_writers(self, exclude: Iterable[str]) -> FileWriters:
         # Settings that were changed after the component was made: the config holds the
         # others, and whoever loads it may override them.
         before = self._configured
         changed = {k: v for k, v in self.cfg.items() if v != before.get(k)}
         written = self._written(changed, exclude)
-        writers: Dict[str, Callable[[Path], Any]] = {
+        return {
             "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
             **{name: partial(_write, data) for name, data in written.items()},
         }
-        with atomic.complete_files(util.ensure_path(path)) as directory:
-            util.to_disk(directory, writers, exclude)
 
-    def from_disk(
-        self, path: Union[str, Path], *, exclude: Iterable[str] = ()
-    ) -> "QueryFinder":
-        """Load from a directory.
-
-        path (Union[str, Path]): The directory.
-        exclude (Iterable[str]): Names of serialization fields to leave out.
-        RETURNS (QueryFinder): The component itself.
-        RAISES (SavedModelError): If a file is missing or damaged.
-        """
-        saved: Dict[str, Any] = {}
-
-        def load_settings(path: Path) -> None:
-            saved.update(cfg=sealed_files.read_settings_file(path, self.name))
-
+    def _file_readers(self, saved: Dict[str, Any], exclude: Iterable[str]) -> Readers:
         def read(path: Path) -> bytes:
             digest = saved.get("cfg", {}).get("digests", {}).get(path.name)
             return sealed_files.read_file(path, self.name, digest)
 
-        readers: Dict[str, Callable[[Path], Any]] = {
-            "cfg": load_settings,
+        return {
+            "cfg": lambda p: saved.update(
+                cfg=sealed_files.read_settings_file(p, self.name)
+            ),
             "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
             "model": lambda p: saved.update(model=read(p)),
             # Pipelines without a catalogue have no such file.
             "catalogue": lambda p: saved.update(catalogue=lambda: read(p)),
         }
-        util.from_disk(path, readers, exclude)
-        self._install(saved)
-        return self
 
     def _written(
         self, settings: Mapping[str, Any], exclude: Iterable[str]

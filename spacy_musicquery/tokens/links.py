@@ -1,6 +1,6 @@
 """What a query means, on its span."""
 
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, Iterable, List, Tuple
 
 from spacy.tokens import Doc, Span, SpanGroup
 
@@ -27,24 +27,39 @@ def set_links(doc: Doc, start: int, end: int, links: Links) -> None:
     user_data["._.", LINKS_EXTENSION, start, end] = links
 
 
-def set_kb_ids(doc: Doc, key: str, kb_ids: Dict[Tuple[int, int], str]) -> None:
+def get_links(doc: Doc, start: int, end: int) -> Links:
+    """Do what `span._.music_query_links` does, also where no span of tokens is.
+
+    doc (Doc): The document.
+    start, end (int): The characters of the span.
+    RETURNS (Links): What it means; an empty list if nothing has been said of it.
+    """
+    return doc.user_data.get(("._.", LINKS_EXTENSION, start, end)) or []
+
+
+def set_kb_ids(
+    doc: Doc, ents: Iterable[Span], key: str, kb_ids: Dict[Tuple[int, int], str]
+) -> None:
     """Name what spans mean, among the entities and in a group of spans.
 
     doc (Doc): The document, modified in place.
+    ents (Iterable[Span]): Its entities: to list them takes longer than to name them.
     key (str): The key of the group.
     kb_ids (Dict[Tuple[int, int], str]): The ids by the first and the last token (exclusive)
         of spans; an empty one for none.
     """
-    for ent in doc.ents:
-        kb_id = kb_ids.get((ent.start, ent.end))
-        if kb_id is not None:
+    add = doc.vocab.strings.add
+    hashes = {place: add(kb_id) if kb_id else 0 for place, kb_id in kb_ids.items()}
+    for ent in ents:
+        kb_id = hashes.get((ent.start, ent.end))
+        if kb_id is not None and kb_id != ent.kb_id:
             # Those of doc.ents are made of what their tokens say.
-            for token in ent:
-                token.ent_kb_id_ = kb_id
-    group = doc.spans.get(key)
-    if group is not None and any(kb_ids.values()):
+            for i in range(ent.start, ent.end):
+                doc[i].ent_kb_id = kb_id
+    group = doc.spans.data.get(key) if len(doc) else None
+    if group is not None and any(hashes.values()):
         spans = [
-            Span(doc, s.start, s.end, s.label, kb_id=kb_ids.get((s.start, s.end), s.kb_id))
+            Span(doc, s.start, s.end, s.label, kb_id=hashes.get((s.start, s.end), s.kb_id))
             for s in group
         ]
         doc.spans[key] = SpanGroup(doc, name=group.name, attrs=group.attrs, spans=spans)

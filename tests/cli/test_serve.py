@@ -14,6 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 from spacy_musicquery.cli import app
+from spacy_musicquery.linking.entries import Entry
+from spacy_musicquery.linking.index import LinkIndex
 
 TOKEN = "a-token-of-the-tests"
 
@@ -40,12 +42,13 @@ def wait_until_ready(url, process):
     pytest.fail(process.stderr.read())
 
 
-def test_it_serves_until_it_is_told_to_stop(trained_path):
+def test_it_serves_until_it_is_told_to_stop(trained_path, tmp_path):
+    LinkIndex.build([Entry("7", "title", "晴天")]).to_disk(tmp_path / "index")
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "spacy", "music-query", "serve", "--port", str(port)]
     with subprocess.Popen(
-        [*command, "--model", str(trained_path)],
+        [*command, "--model", str(trained_path), "--links", str(tmp_path / "index")],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "MUSIC_QUERY_TOKEN": TOKEN},
@@ -53,7 +56,9 @@ def test_it_serves_until_it_is_told_to_stop(trained_path):
         try:
             assert wait_until_ready(url, process) == {"status": "ready"}
             found = ask(f"{url}/extract", {"text": "我想听周杰伦的晴天"})
-            assert found["music_query"][0]["text"] == "周杰伦的晴天"
+            (query,) = found["music_query"]
+            assert query["text"] == "周杰伦的晴天"
+            assert query["links"][0]["id"] == "7"
             with pytest.raises(urllib.error.HTTPError, match="401"):
                 ask(f"{url}/catalogue", {"artist": ["x"]})
         finally:

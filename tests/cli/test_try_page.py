@@ -21,6 +21,8 @@ from typer.testing import CliRunner
 
 from spacy_musicquery import cli
 from spacy_musicquery.cli import app
+from spacy_musicquery.linking.entries import Entry
+from spacy_musicquery.linking.index import LinkIndex
 
 SCRIPT = Path(cli.__file__).with_name("try_app.py")
 COMMAND = [sys.executable, "-m", "spacy", "music-query", "try"]
@@ -368,6 +370,20 @@ def test_other_components_are_shown(open_page, tmp_path):
     say_there(page, "附近有什么好吃的，再来一首周杰伦的晴天")
     assert found_queries(page) == ["好吃的", "周杰伦的晴天"]
     assert ">FOOD<" in results(page)[0]
+
+
+def test_entries_that_queries_mean_are_shown(open_page, tmp_path):
+    nlp = spacy.blank("zh")
+    nlp.add_pipe("music_query")
+    entries = [Entry("i<b>7</b>", "title", "晴天", artists=("周杰伦",))]
+    nlp.add_pipe("music_query_linker").set_index(LinkIndex.build(entries))
+    nlp.to_disk(tmp_path)
+    page = open_page(tmp_path)
+    say_there(page, "来一首周杰伦的晴天\n今天天气怎么样")
+    linked, other = results(page)
+    cells = re.findall(r"<td>(.*?)</td>", linked)[:4]
+    assert cells == ["i&lt;b&gt;7&lt;/b&gt;", "歌名", "晴天", "周杰伦"]
+    assert "<caption>" not in other
 
 
 def test_several_components(open_page, tmp_path):

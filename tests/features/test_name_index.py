@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_musicquery.features.characters import CharInventory
-from spacy_musicquery.features.name_index import NameIndex
+from spacy_musicquery.features.name_index import NameIndex, NameLines
 from spacy_musicquery.features.name_matches import N_COLUMNS, split_matches
 
 CHARS = "aAb1 .甲乙丙听Ｂİ\x00\ud800😀"
@@ -23,7 +23,7 @@ def make_index(types, simplified=False):
 
 
 def joined(index, name, type_id):
-    index, is_new = index.joined([name], np.array([type_id]))
+    index, is_new = index.joined(NameLines.of(name), np.array([type_id]))
     assert is_new.tolist() == [True]
     return index
 
@@ -80,9 +80,9 @@ def test_traditional_names_are_found_as_simplified_ones():
 
 def test_what_is_known_already_is_not_new():
     index = make_index([["甲", "甲乙"], ["甲乙"]])
-    same, is_new = index.joined(["甲", "甲乙"], np.array([0, 1]))
+    same, is_new = index.joined(NameLines.of("甲\n甲乙"), np.array([0, 1]))
     assert same is index and not is_new.any()
-    other, is_new = index.joined(["甲", "甲", "丙"], np.array([0, 1, 1]))
+    other, is_new = index.joined(NameLines.of("甲\n甲\n丙"), np.array([0, 1, 1]))
     assert is_new.tolist() == [False, True, True]
     assert find(other, ["甲丙"]) == [[(0, 1, 0), (0, 1, 1), (1, 1, 1)]]
     assert find(index, ["甲丙"]) == [[(0, 1, 0)]]

@@ -7,7 +7,7 @@ import pytest
 from spacy_musicquery.errors import SavedModelError
 from spacy_musicquery.linking.entries import Entry
 from spacy_musicquery.linking.index import LinkIndex
-from spacy_musicquery.linking.index_file import digest_of, write_index
+from spacy_musicquery.linking.index_file import MAGIC, digest_of, write_index
 from spacy_musicquery.linking.linker import Linker
 
 from .conftest import ENTRIES
@@ -68,10 +68,8 @@ def test_what_is_no_file_is_refused(tmp_path):
 def test_what_has_a_checksum_and_is_no_index_is_refused():
     import hashlib
 
-    from spacy_musicquery.linking.index_file import _MAGIC
-
     content = (30).to_bytes(8, "little") + b'{"facts": {}, "arrays": {}}   '
-    data = _MAGIC + hashlib.sha256(content).digest() + content
+    data = MAGIC + hashlib.sha256(content).digest() + content
     with pytest.raises(SavedModelError, match="damaged"):
         LinkIndex.from_bytes(data)
 
@@ -105,6 +103,7 @@ def test_an_index_without_entries_finds_nothing():
         ("artist_keys", -5),
         ("types", 999),
         ("readings", 65535),
+        ("wording", -1e9),
         ("folded", 65535),
         ("names.offsets", 2**31),
         ("names.offsets", 1),
@@ -117,12 +116,12 @@ def test_an_index_without_entries_finds_nothing():
 )
 def test_numbers_that_point_nowhere_are_refused(index, name, value):
     """A checksum tells that a file is as it was written, not who wrote it."""
-    arrays = dict(index._arrays)
+    arrays = dict(index.arrays)
     array = arrays[name].copy()
     array.reshape(-1)[len(array) // 2] = value
     arrays[name] = array
     with pytest.raises(SavedModelError, match="MQ211"):
-        LinkIndex.from_bytes(LinkIndex(index._facts, arrays).to_bytes())
+        LinkIndex.from_bytes(LinkIndex(index.facts, arrays).to_bytes())
 
 
 @pytest.mark.parametrize("dtype", ["<f8", "<i8", ">u2"])
@@ -145,7 +144,7 @@ def test_a_name_that_has_a_feature_twice_is_refused(index, times):
 
 def with_arrays(index, arrays, facts=None):
     file = io.BytesIO()
-    write_index(file, index._facts if facts is None else facts, arrays)
+    write_index(file, index.facts if facts is None else facts, arrays)
     return file.getvalue()
 
 
@@ -163,13 +162,13 @@ def with_arrays(index, arrays, facts=None):
     ],
 )
 def test_facts_of_another_kind_are_refused(index, name, value):
-    facts = {**index._facts, name: value}
+    facts = {**index.facts, name: value}
     with pytest.raises(SavedModelError, match=r"MQ211.*damaged"):
         LinkIndex.from_bytes(with_arrays(index, index._arrays, facts))
 
 
 def test_more_syllables_than_sounds_are_refused(index):
-    facts = {**index._facts, "syllables": [*index.syllables, "xyz"]}
+    facts = {**index.facts, "syllables": [*index.syllables, "xyz"]}
     with pytest.raises(SavedModelError, match="MQ211"):
         LinkIndex.from_bytes(with_arrays(index, index._arrays, facts))
 

@@ -10,7 +10,7 @@ import pytest
 
 from spacy_musicquery.linking import search as installed
 from spacy_musicquery.linking.entries import Entry
-from spacy_musicquery.linking.index import LinkIndex
+from spacy_musicquery.linking.index import LinkIndex, search_arrays
 from spacy_musicquery.linking.linker import Linker
 
 SOURCE = Path(installed.__file__).with_name("search.py")
@@ -25,23 +25,6 @@ def interpreted():
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
-
-
-def search_with(module, index):
-    arrays = index._arrays
-    return module.NameSearch(
-        units=arrays["units"],
-        starts=arrays["starts"],
-        postings=arrays["postings"],
-        offsets=arrays["postings.offsets"],
-        readings=arrays["readings"],
-        folded=arrays["folded"],
-        initials=arrays["initials"],
-        distances=arrays["distances"],
-        gaps=arrays["gaps"],
-        exact=(arrays["exact"], arrays["exact.offsets"]),
-        spoken=(arrays["spoken"], arrays["spoken.offsets"]),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +45,7 @@ def large(names):
 
 
 def test_compiled_and_interpreted_find_the_same(large, names):
-    one, other = search_with(installed, large), search_with(interpreted(), large)
+    one, other = large.search, interpreted().NameSearch(**search_arrays(large.arrays))
     generator = random.Random(1)
     for name in generator.sample(names, 25):
         heard = name[:-1] + generator.choice(CHARS)
@@ -126,5 +109,5 @@ def test_more_postings_than_are_read():
     names = ("晴天" + one + other for one in chars for other in chars)
     crowded = LinkIndex.build(Entry(str(i), "title", name) for i, name in enumerate(names))
     for module in (installed, interpreted()):
-        assert search_with(module, crowded).find("晴天好吗", 5)
+        assert module.NameSearch(**search_arrays(crowded.arrays)).find("晴天好吗", 5)
     assert Linker(crowded).link("晴天好吗", 5)

@@ -136,7 +136,7 @@ def test_a_catalogue_is_copied_whole():
 def test_a_name_that_could_not_be_added_may_be_added_again(monkeypatch):
     catalogue = filled(title=["晴天"])
     with monkeypatch.context() as patch:
-        patch.setattr(NameIndex, "joined_lines", None)
+        patch.setattr(NameIndex, "joined", None)
         with pytest.raises(TypeError):
             catalogue.add({"title": ["稻香"]})
     assert catalogue.names() == {"title": ["晴天"]}

@@ -10,6 +10,7 @@ from spacy.training import Example
 from spacy_musicquery.errors import SavedModelError
 from spacy_musicquery.linking.entries import Entry
 from spacy_musicquery.linking.index import LinkIndex
+from spacy_musicquery.tokens.alignment import install_extensions
 
 ENTRIES = [
     Entry("a1", "artist", "周杰伦", ("Jay",), (), 99.0),
@@ -99,6 +100,31 @@ def test_the_group_of_queries_is_linked_and_keeps_its_scores(index_path):
     assert span.kb_id_ == "t1" and span.label_ == "MUSIC_QUERY"
     assert doc.spans["music_query"].attrs["scores"] == [0.9]
     assert span._.music_query_links[0]["id"] == "t1"
+
+
+def test_a_query_that_was_cut_is_moved_to_its_name_if_that_is_wanted(index_path):
+    install_extensions()
+
+    def linked(correct):
+        nlp = spacy.blank("zh")
+        config = {"index": str(index_path), "correct": correct}
+        linker = nlp.add_pipe("music_query_linker", config=config)
+        doc = nlp.make_doc("来一首鸿雁吧")
+        doc.set_ents([Span(doc, 3, 4, "SONG")])
+        doc.spans["music_query"] = [Span(doc, 3, 4, "SONG")]
+        found = {"start": 3, "end": 4, "label": "SONG", "score": 0.9}
+        doc.spans["music_query"].attrs.update(scores=[0.9], char_spans=[found])
+        doc.ents[0]._.music_query_score = 0.9
+        return linker(doc)
+
+    assert kb_ids(linked(False)) == [("鸿", "")]
+    doc = linked(True)
+    assert kb_ids(doc) == [("鸿雁", "t3")]
+    (span,) = doc.spans["music_query"]
+    assert (span.text, span.kb_id_, span.label_) == ("鸿雁", "t3", "SONG")
+    assert span._.music_query_links[0]["id"] == "t3" and span._.music_query_score == 0.9
+    attrs = doc.spans["music_query"].attrs
+    assert attrs["scores"] == [0.9] and attrs["char_spans"][0]["end"] == 5
 
 
 def test_after_the_box(index_path):
@@ -220,6 +246,7 @@ def test_settings_without_a_checksum_are_refused(nlp, tmp_path, cfg):
         ("ties", "all"),
         ("spans_key", ""),
         ("labels", "SONG"),
+        ("correct", 1),
         ("index", "nowhere.mql"),
     ],
 )
