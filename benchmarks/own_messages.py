@@ -1,6 +1,6 @@
 """How much better the box becomes by messages of one's own, and what it loses.
 
-python benchmarks/own_messages.py --data DIR [--sizes 20 50 ...] [--kinds car cais] [--out DIR]
+python benchmarks/own_messages.py --data DIR [--sizes 20 50 ...] [--kinds car cais] [--numpy] [--out DIR]
 
 DIR holds real/ (car_music.jsonl, car_other.jsonl, sms.txt), cais/ (train.jsonl, valid.jsonl)
 and chat/ (.txt files), see README.md. Draws so many messages of a kind, half of them in-car
@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, Dict, List, Tuple
 
+from numpy_network import use_numpy
 from plots import draw_own_messages
 from spacy.language import Language
 from spacy.training import Example
@@ -28,7 +29,12 @@ from spacy_musicquery.data.box_messages import check_examples
 from spacy_musicquery.data.docs import record_to_doc, save_docs
 from spacy_musicquery.data.raw_text import read_lines
 from spacy_musicquery.data.records import DEFAULT_LABEL, Record, read_records
-from spacy_musicquery.pipeline.fine_tuning import fine_tune, fine_tuning_config, score
+from spacy_musicquery.pipeline.fine_tuning import (
+    fine_tune,
+    fine_tuning_config,
+    most_lost,
+    score,
+)
 from spacy_musicquery.pipeline.load import box_pipeline
 
 HERE = Path(__file__).resolve().parent
@@ -45,7 +51,10 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="*", default=["car", "cais"])
     parser.add_argument("--draws", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--numpy", action="store_true", help="Train with numpy_network.py")
     options = parser.parse_args()
+    if options.numpy:
+        use_numpy()
     path = options.out / "own_messages.json"
     rows = json.loads(path.read_text()) if path.exists() else []
     options.out.mkdir(parents=True, exist_ok=True)
@@ -120,7 +129,7 @@ def run(kind: str, size: int, draw: int, kinds: Any, ordinary: Sets) -> Dict[str
         save_docs((record_to_doc(box, record) for record in records), path)
         config = fine_tuning_config(train=path, dev=path, n_messages=size, seed=draw)
         check = check_examples(box, [DEFAULT_LABEL])
-        trained = fine_tune(config, Path(folder) / "training", [], check)
+        trained = fine_tune(config, Path(folder) / "training", [], check, most_lost(size))
     seconds = time.perf_counter() - start
     before, after = (measure(nlp, sets) for nlp in (box, trained.nlp))
     change = {name: round(100 * (after[name] - before[name]), 2) for name in before}

@@ -1,6 +1,6 @@
 """What it is worth to annotate what `music-query suggest` chooses.
 
-python benchmarks/suggestions.py --cais DIR [--sizes 50 100 200] [--seeds 0] [--out DIR]
+python benchmarks/suggestions.py --cais DIR [--sizes 50 100 200] [--seeds 0] [--numpy] [--out DIR]
 
 Takes the training part of CAIS for a log. Chooses so many of its messages as `suggest` does,
 and as many by chance; trains the box on each as `music-query train` does; and prints F1 on
@@ -14,12 +14,13 @@ import tempfile
 from pathlib import Path
 from typing import Any, Dict, List
 
+from numpy_network import use_numpy
 from own_messages import measure, read
 
 from spacy_musicquery.data.box_messages import check_examples
 from spacy_musicquery.data.docs import record_to_doc, save_docs
 from spacy_musicquery.data.records import DEFAULT_LABEL, Record
-from spacy_musicquery.pipeline.fine_tuning import fine_tune, fine_tuning_config
+from spacy_musicquery.pipeline.fine_tuning import fine_tune, fine_tuning_config, most_lost
 from spacy_musicquery.pipeline.load import box_pipeline
 from spacy_musicquery.pipeline.suggestions import suggest_messages
 
@@ -32,7 +33,10 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="*", default=[50, 100, 200])
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
     parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--numpy", action="store_true", help="Train with numpy_network.py")
     options = parser.parse_args()
+    if options.numpy:
+        use_numpy()
     pool = {record.text: record for record in read(options.cais / "train.jsonl")}
     valid = read(options.cais / "valid.jsonl")
     box = box_pipeline()
@@ -65,7 +69,8 @@ def f_after(records: List[Record], valid: List[Record], seed: int) -> float:
             train=path, dev=path, n_messages=len(records), seed=seed
         )
         check = check_examples(nlp, [DEFAULT_LABEL])
-        trained = fine_tune(config, Path(folder) / "training", [], check)
+        most = most_lost(len(records))
+        trained = fine_tune(config, Path(folder) / "training", [], check, most)
     return measure(trained.nlp, {"cais": valid})["cais"]
 
 

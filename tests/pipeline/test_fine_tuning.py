@@ -88,12 +88,53 @@ def test_it_trains_and_is_no_worse_by_its_check(short):
 
 @pytest.mark.slow
 def test_what_costs_too_much_is_taken_back(short, monkeypatch):
-    monkeypatch.setattr(fine_tuning, "_is_worse", lambda now, base: True)
+    monkeypatch.setattr(fine_tuning, "_is_good_enough", lambda *args: False)
     trained = short()
     assert trained.share == 0.0
+    threshold = box_pipeline().get_pipe("music_query").cfg["listen_threshold"]
+    assert trained.nlp.get_pipe("music_query").cfg["listen_threshold"] == threshold
     texts = [record.text for record in check_records()[:50]]
     found, of_box = (
         nlp.get_pipe("music_query").find(texts) for nlp in (trained.nlp, box_pipeline())
     )
     spans, of_box = ([[s[:3] for s in p.spans] for p in ps] for ps in (found, of_box))
     assert spans == of_box
+
+
+def chosen(scores, threshold=0.4):
+    """Choose a threshold by made-up scores of each: F1 and false alarms."""
+    nlp = box_pipeline()
+    component = nlp.get_pipe("music_query")
+    component.cfg = {**component.cfg, "listen_threshold": threshold}
+
+    def score(nlp, examples):
+        return fine_tuning.Scores(*scores[component.cfg["listen_threshold"]])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fine_tuning, "score", score)
+        base = fine_tuning.Scores(0.8, 0.05)
+        is_good = fine_tuning._is_good_enough(nlp, [], base, threshold, 0.01)
+    return component.cfg["listen_threshold"] if is_good else None
+
+
+def test_more_false_alarms_need_more_certainty():
+    assert chosen({0.4: (0.82, 0.05)}) == 0.4
+    scores = {0.4: (0.78, 0.08), 0.45: (0.8, 0.06), 0.5: (0.795, 0.05)}
+    assert chosen(scores) == 0.5
+
+
+def test_certainty_does_not_help_all():
+    thresholds = [0.4, 0.45, 0.5]
+    assert chosen(dict.fromkeys(thresholds, (0.78, 0.05))) is None
+    assert chosen(dict.fromkeys(thresholds, (0.82, 0.1))) is None
+
+
+def test_what_is_switched_off_stays_so():
+    assert chosen({0.0: (0.8, 0.1)}, threshold=0.0) is None
+    assert chosen({0.0: (0.8, 0.05)}, threshold=0.0) == 0.0
+
+
+def test_many_messages_may_cost_more():
+    costs = [fine_tuning.most_lost(n) for n in (1, 50, 200, 1000, 10**5)]
+    assert costs == sorted(costs)
+    assert (costs[0], costs[-1]) == (costs[1], costs[-2]) and costs[1] < costs[2] < costs[3]
