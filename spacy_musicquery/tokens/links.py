@@ -34,7 +34,8 @@ def get_links(doc: Doc, start: int, end: int) -> Links:
     start, end (int): The characters of the span.
     RETURNS (Links): What it means; an empty list if nothing has been said of it.
     """
-    return doc.user_data.get(("._.", LINKS_EXTENSION, start, end)) or []
+    user_data: Dict[Any, Any] = doc.user_data
+    return user_data.get(("._.", LINKS_EXTENSION, start, end)) or []
 
 
 def set_kb_ids(

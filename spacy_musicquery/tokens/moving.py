@@ -1,6 +1,6 @@
 """Spans of queries that begin or end elsewhere than they were found."""
 
-from typing import Dict, Tuple
+from typing import Any, Dict, Tuple
 
 from spacy.tokens import Doc, Span, SpanGroup
 
@@ -42,7 +42,8 @@ def move_spans(doc: Doc, key: str, moved: Dict[Stretch, Stretch]) -> None:
             ]
         spans = [place(span) for span in group]
         doc.spans[key] = SpanGroup(doc, name=group.name, attrs=attrs, spans=spans)
+    user_data: Dict[Any, Any] = doc.user_data
     for (start, end), to in fitting.items():
-        score = doc.user_data.pop(("._.", SCORE_EXTENSION, start, end), None)
+        score = user_data.pop(("._.", SCORE_EXTENSION, start, end), None)
         if score is not None:
-            doc.user_data["._.", SCORE_EXTENSION, to.start_char, to.end_char] = score
+            user_data["._.", SCORE_EXTENSION, to.start_char, to.end_char] = score
