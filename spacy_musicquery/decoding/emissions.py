@@ -18,12 +18,15 @@ class Emissions(NamedTuple):
     lengths (Ints1d): How many rows each text has.
     chain (LinearChain): The scores of the transitions between tags.
     intents (Floats2d): One row a text, one column an intent, if any were learnt. Logits.
+    utterances (Optional[Floats2d]): One row a text: the vector that intents are scored
+        from. None where nothing is trained.
     """
 
     data: Floats2d
     lengths: Ints1d
     chain: "LinearChain"
     intents: Floats2d
+    utterances: Optional[Floats2d] = None
 
 
 class EmissionGradients(NamedTuple):
@@ -33,11 +36,13 @@ class EmissionGradients(NamedTuple):
     transitions (Optional[Floats2d]): With respect to the transitions (tags, tags);
         None if they are not learnt.
     intents (Optional[Floats2d]): With respect to `Emissions.intents`; None for none.
+    utterances (Optional[Floats2d]): With respect to `Emissions.utterances`; None for none.
     """
 
     data: Floats2d
     transitions: Optional[Floats2d] = None
     intents: Optional[Floats2d] = None
+    utterances: Optional[Floats2d] = None
 
     def times(self, factor: float) -> "EmissionGradients":
         """Scale all gradients.

@@ -249,27 +249,35 @@ def _forward_in_training(
         contexts = [cast(FrozenEncoder, parameters.encoder)(texts, cache=True)]
     data = np.empty((len(ids), sizes.n_tags), dtype="float32")
     intents = np.zeros((len(texts), sizes.n_intents), dtype="float32")
-    emissions = Emissions(data, lengths, parameters.chain(), intents)
+    utterances = np.zeros((len(texts), 2 * sizes.hidden_width), dtype="float32")
+    emissions = Emissions(data, lengths, parameters.chain(), intents, utterances)
     backprops = []
     pieces = cut(lengths, MAX_TRAIN_LENGTH)
     for batch in padded_batches(ids, pieces.lengths, MAX_TRAIN_CHARS, MAX_TRAIN_CHARS):
         inputs = (batch.ids, attrs["dropout_rate"], *map(batch.gather, contexts))
         outputs, backprop_rows = shim.begin_update(inputs)
-        rows, of_pieces = outputs
+        rows, *of_pieces = outputs
         # The beginning of a text that was cut says what it wants.
         are_first = pieces.are_first[batch.texts]
-        intents[pieces.texts[batch.texts[are_first]]] = of_pieces[are_first]
+        firsts = pieces.texts[batch.texts[are_first]]
+        for of_texts, of_batch in zip((intents, utterances), of_pieces):
+            of_texts[firsts] = of_batch[are_first]
         batch.scatter(rows, data)
         backprops.append((batch, backprop_rows))
 
     def backprop(gradients: EmissionGradients) -> List[str]:
-        d_intents = (
-            np.zeros_like(intents) if gradients.intents is None else gradients.intents
-        )
+        of_texts = [
+            np.zeros_like(values) if gradient is None else gradient
+            for values, gradient in (
+                (intents, gradients.intents),
+                (utterances, gradients.utterances),
+            )
+        ]
         for batch, backprop_rows in backprops:
-            d_pieces = d_intents[pieces.texts[batch.texts]]
-            d_pieces[~pieces.are_first[batch.texts]] = 0
-            backprop_rows(batch.gather(gradients.data), d_pieces)
+            d_pieces = [gradient[pieces.texts[batch.texts]] for gradient in of_texts]
+            for d_piece in d_pieces:
+                d_piece[~pieces.are_first[batch.texts]] = 0
+            backprop_rows(batch.gather(gradients.data), *d_pieces)
         if gradients.transitions is not None:
             shim.add_gradient(TRANSITIONS, gradients.transitions)
         return []

@@ -22,6 +22,7 @@ _INPUTS = (
 _GRADIENTS = (
     tf.TensorSpec((None, None, None), tf.float32),  # of the emissions
     tf.TensorSpec((None, None), tf.float32),  # of the intents
+    tf.TensorSpec((None, None), tf.float32),  # of the utterances
 )
 
 
@@ -122,8 +123,8 @@ class CharBiLSTM(keras.Model):
         dropout: tf.Tensor,
         seed: tf.Tensor,
         context: Optional[tf.Tensor] = None,
-    ) -> Tuple[tf.Tensor, tf.Tensor]:
-        """Compute emissions and scores of intents.
+    ) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Compute emissions, scores of intents, and what these are scored from.
 
         ids (tf.Tensor): Padded rows of the stack of vectors (texts, longest, n), see
             `row_layout`; 0 for nothing.
@@ -131,8 +132,9 @@ class CharBiLSTM(keras.Model):
         seed (tf.Tensor): Two numbers; the same ones drop the same values.
         context (Optional[tf.Tensor]): Contextual vectors (texts, longest, width), zero
             in the padding, if there are any.
-        RETURNS (Tuple[tf.Tensor, tf.Tensor]): Emissions (texts, longest, tags) and
-            scores of the intents (texts, intents), both unnormalised.
+        RETURNS (Tuple[tf.Tensor, tf.Tensor, tf.Tensor]): Emissions (texts, longest, tags) and
+            scores of the intents (texts, intents), both unnormalised; and a vector of each
+            text (texts, width).
         """
         chars = ids[..., CHARS]
         mask = keras.ops.not_equal(chars, PAD_ID)
@@ -155,15 +157,15 @@ class CharBiLSTM(keras.Model):
         if self.window_layer is not None:
             is_char = keras.ops.cast(mask, "float32")[..., None]
             emissions += self.window_layer(dropped * is_char)
-        return emissions, self._intents(hidden, mask)
-
-    def _intents(self, hidden: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        if self.intent_layer is None:
-            return keras.ops.zeros((keras.ops.shape(hidden)[0], 0))
         # Zeros stand in the padding, and where nothing is positive: so that a text
         # is the same with and without padding.
         positive = keras.ops.relu(hidden) * keras.ops.cast(mask, "float32")[..., None]
-        return self.intent_layer(keras.ops.max(positive, axis=1))
+        utterances = keras.ops.max(positive, axis=1)
+        if self.intent_layer is None:
+            intents = keras.ops.zeros((keras.ops.shape(hidden)[0], 0))
+        else:
+            intents = self.intent_layer(utterances)
+        return emissions, intents, utterances
 
     def _gradients(
         self,
@@ -172,6 +174,7 @@ class CharBiLSTM(keras.Model):
         seed: tf.Tensor,
         d_emissions: tf.Tensor,
         d_intents: tf.Tensor,
+        d_utterances: tf.Tensor,
         context: Optional[tf.Tensor] = None,
     ) -> List[tf.Tensor]:
         """The gradients of all arrays, dense, in the order of `arrays`.
@@ -183,7 +186,9 @@ class CharBiLSTM(keras.Model):
         with tf.GradientTape() as tape:
             outputs = self.call(ids, dropout, seed, context)
         gradients = tape.gradient(
-            outputs, variables, output_gradients=(d_emissions, d_intents)
+            outputs,
+            variables,
+            output_gradients=(d_emissions, d_intents, d_utterances),
         )
         return [tf.convert_to_tensor(gradient) for gradient in gradients]
 

@@ -239,28 +239,34 @@ class KerasShim(Shim):
 
     def begin_update(
         self, inputs: Tuple[Any, ...]
-    ) -> Tuple[Tuple[Floats3d, Floats2d], Callable[[Floats3d, Floats2d], None]]:
-        """Compute emissions and scores of intents for training.
+    ) -> Tuple[
+        Tuple[Floats3d, Floats2d, Floats2d], Callable[[Floats3d, Floats2d, Floats2d], None]
+    ]:
+        """Compute emissions, scores of intents and vectors of utterances for training.
 
         inputs (Tuple[Any, ...]): Padded rows (texts, longest, n), the dropout; and
             contextual vectors (texts, longest, width) if the network takes them.
-        RETURNS (Tuple[Tuple[Floats3d, Floats2d], Callable]): Emissions (texts, longest,
-            tags) and scores of intents (texts, intents); and a callback that takes the
-            gradients with respect to both and adds to the gradients of the arrays,
-            which `finish_update` consumes.
+        RETURNS (Tuple[Tuple[Floats3d, Floats2d, Floats2d], Callable]): Emissions (texts,
+            longest, tags), scores of intents (texts, intents) and vectors of the texts
+            (texts, width); and a callback that takes the gradients with respect to these
+            and adds to the gradients of the arrays, which `finish_update` consumes.
         """
         network = self._synced_network()
         ids, dropout, *context = inputs
         seed = np.random.randint(2**31, size=2, dtype="int32")
         dropped = (ids, np.float32(dropout), seed)
-        emissions, intents = map(np.array, network.forward(*dropped, *context))
+        outputs = network.forward(*dropped, *context)
+        emissions, intents, utterances = map(np.array, outputs)
 
-        def backprop(d_emissions: Floats3d, d_intents: Floats2d) -> None:
-            gradients = network.backward(*dropped, d_emissions, d_intents, *context)
+        def backprop(
+            d_emissions: Floats3d, d_intents: Floats2d, d_utterances: Floats2d
+        ) -> None:
+            d_outputs = (d_emissions, d_intents, d_utterances)
+            gradients = network.backward(*dropped, *d_outputs, *context)
             for name, gradient in zip(network.arrays(), gradients):
                 self.add_gradient(name, np.array(gradient))
 
-        return (emissions, intents), backprop
+        return (emissions, intents, utterances), backprop
 
     def add_gradient(self, name: str, gradient: FloatsXd) -> None:
         """Add to the gradient of an array, unless it is frozen.

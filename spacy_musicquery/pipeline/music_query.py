@@ -45,6 +45,7 @@ from ..tokens.alignment import SCORE_EXTENSION, AlignmentMode
 from ..tokens.gold import Sample, new_examples, read_sample
 from ..tokens.intents import LISTEN
 from ..training.consolidation import Consolidation, Consolidator
+from ..training.contrast import Contrast
 from ..training.distillation import Teacher
 from ..training.losses import (
     TagLoss,
@@ -287,6 +288,7 @@ class MusicQuery(QueryFinder):
         rehearsal: Optional[Rehearsal] = None,
         consolidation: Optional[Consolidation] = None,
         teacher: Optional[Teacher] = None,
+        contrast: Optional[Contrast] = None,
     ) -> None:
         """Set the component up for training: labels, character inventory, weights. If
         it is pretrained, it keeps what that has, and grows by what is new.
@@ -309,6 +311,8 @@ class MusicQuery(QueryFinder):
             the component is pretrained.
         teacher (Optional[Teacher]): Saved pipelines to learn from as well, such as
             `spacy_musicquery.Teacher.v1` gives; the saved component does not need them.
+        contrast (Optional[Contrast]): Move vectors of utterances by contrast before
+            intents are learnt from them, such as `spacy_musicquery.Contrast.v1` gives.
         RAISES (ValueError): If there is no label to learn, or too many; something cannot
             name a label, an intent or a type; or a setting does not fit.
         """
@@ -356,10 +360,13 @@ class MusicQuery(QueryFinder):
                 intents=tuple(dict.fromkeys(map(self._checked_intent, intents))),
             )
             self._require_few(parameters.labels)
+            if contrast is not None and not sample.intents:
+                expected = "nothing, where no message has an intent to learn"
+                raise bad_setting(self.name, "contrast", contrast.steps, expected)
             catalogue_of_all = parameters.new_catalogue(types, known_names)
             catalogue_of_all.add(new_names)
             parameters = parameters.replace(catalogue=catalogue_of_all)
-            objective = Objective(self.loss, teacher)
+            objective = Objective(self.loss, teacher, contrast)
             if teacher is not None:
                 teacher.load(parameters.labels, load_component, component=self.name)
             if self._pretrained is None:

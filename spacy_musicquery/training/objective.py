@@ -1,7 +1,7 @@
 """What an update minimises: the loss of the gold tags and intents, that of a teacher, and
 what keeps hold of old texts."""
 
-from typing import Callable, List, Optional, Sequence, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple, cast
 
 import numpy as np
 from spacy.training import Example
@@ -11,6 +11,8 @@ from ..decoding.bio import MISSING, tag_names
 from ..decoding.emissions import EmissionGradients, Emissions
 from ..features.plain_text import as_read
 from ..tokens.gold import gold_intent, gold_tags
+from ..types import Floats2d
+from .contrast import Contrast
 from .distillation import Teacher
 from .losses import INTENT_WEIGHT, TagLoss, cross_entropy
 
@@ -23,19 +25,30 @@ class Objective:
 
     loss (TagLoss): Of the gold tags.
     teacher (Optional[Teacher]): Pipelines to learn from as well.
+    contrast (Optional[Contrast]): What vectors of utterances learn before intents are
+        learnt from them.
     regularizers (List[Regularizer]): What keeps hold of old texts.
     implied_intent (Optional[str]): The intent of messages that have an entity and say
         nothing of their intent; None if it is not known.
     """
 
-    def __init__(self, loss: TagLoss, teacher: Optional[Teacher]) -> None:
+    def __init__(
+        self,
+        loss: TagLoss,
+        teacher: Optional[Teacher],
+        contrast: Optional[Contrast] = None,
+    ) -> None:
         """Minimise a loss, and that of a teacher.
 
         loss (TagLoss): Of the gold tags.
         teacher (Optional[Teacher]): Pipelines to learn from as well; None for none.
+        contrast (Optional[Contrast]): What vectors of utterances learn at first; None for
+            nothing.
         """
         self.loss = loss
         self.teacher = teacher
+        self.contrast = contrast
+        self._n_batches = 0
         self.regularizers: List[Regularizer] = []
         self.implied_intent: Optional[str] = None
 
@@ -73,11 +86,20 @@ class Objective:
             return loss, gradients
         implied = self.implied_intent
         gold = np.array([gold_intent(e, intents, component, implied) for e in examples])
-        intent_loss, d_intents = cross_entropy(emissions.intents, gold)
         n_tags = max((tags != MISSING).sum(), 1)
         weight = INTENT_WEIGHT * (gold != MISSING).sum() / n_tags
-        d_intents *= weight
-        return loss + weight * intent_loss, gradients._replace(intents=d_intents)
+        contrast, self._n_batches = self.contrast, self._n_batches + 1
+        if contrast is not None and self._n_batches <= contrast.steps:
+            vectors = cast(Floats2d, emissions.utterances)  # there in training
+            intent_loss, d_utterances = contrast.of_vectors(vectors, gold)
+            weight *= contrast.weight
+            d_utterances *= weight
+            gradients = gradients._replace(utterances=d_utterances)
+        else:
+            intent_loss, d_intents = cross_entropy(emissions.intents, gold)
+            d_intents *= weight
+            gradients = gradients._replace(intents=d_intents)
+        return loss + weight * intent_loss, gradients
 
     def regularize(self, model: Model[List[str], Emissions], drop: float) -> float:
         """Add what old texts demand to the gradients of a model.

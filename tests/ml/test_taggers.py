@@ -85,7 +85,7 @@ def random_batch(n_bigrams=N_BIGRAMS):
 def test_scores_equal_those_of_keras(depth, n_bigrams, n_intents, window):
     shim = random_shim(depth, n_bigrams, n_intents, window)
     ids, lengths = random_batch(n_bigrams)
-    (expected, expected_intents), _ = shim.begin_update((ids, 0.0))
+    (expected, expected_intents, _), _ = shim.begin_update((ids, 0.0))
     emissions, intents = scores_of_rows(shim.parameters, ids, lengths)
     assert intents.shape == (len(lengths), n_intents)
     assert np.abs(intents - expected_intents).max(initial=0.0) < 1e-4

@@ -88,12 +88,46 @@ def test_it_trains_and_is_no_worse_by_its_check(short):
 
 @pytest.mark.slow
 def test_what_costs_too_much_is_taken_back(short, monkeypatch):
-    monkeypatch.setattr(fine_tuning, "_is_worse", lambda now, base: True)
+    monkeypatch.setattr(fine_tuning, "_MOST_LOST", -1.0)
     trained = short()
     assert trained.share == 0.0
+    threshold = box_pipeline().get_pipe("music_query").cfg["listen_threshold"]
+    assert trained.nlp.get_pipe("music_query").cfg["listen_threshold"] == threshold
     texts = [record.text for record in check_records()[:50]]
     found, of_box = (
         nlp.get_pipe("music_query").find(texts) for nlp in (trained.nlp, box_pipeline())
     )
     spans, of_box = ([[s[:3] for s in p.spans] for p in ps] for ps in (found, of_box))
     assert spans == of_box
+
+
+def silence(scores, threshold=0.4):
+    """Choose a threshold by made-up scores of each: F1 and false alarms."""
+    nlp = box_pipeline()
+    component = nlp.get_pipe("music_query")
+    component.cfg = {**component.cfg, "listen_threshold": threshold}
+
+    def score(nlp, examples):
+        return fine_tuning.Scores(*scores[component.cfg["listen_threshold"]])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fine_tuning, "score", score)
+        base = fine_tuning.Scores(0.8, 0.05)
+        enough = fine_tuning._is_silent_enough(nlp, [], base, threshold)
+    return enough, component.cfg["listen_threshold"]
+
+
+def test_more_false_alarms_need_more_certainty():
+    assert silence({0.4: (0.82, 0.05)}) == (True, 0.4)
+    assert silence({0.4: (0.82, 0.08), 0.45: (0.8, 0.06), 0.5: (0.795, 0.05)}) == (True, 0.5)
+
+
+def test_what_loses_queries_is_not_silent_enough():
+    assert silence({0.4: (0.82, 0.08), 0.45: (0.78, 0.05)}) == (False, 0.45)
+    alarms = {round(0.4 + 0.05 * i, 2): (0.8, 0.1) for i in range(5)}
+    assert silence(alarms) == (False, 0.6)
+
+
+def test_what_is_switched_off_stays_so():
+    assert silence({0.0: (0.8, 0.1)}, threshold=0.0) == (False, 0.0)
+    assert silence({0.0: (0.8, 0.05)}, threshold=0.0) == (True, 0.0)
