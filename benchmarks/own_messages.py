@@ -1,6 +1,6 @@
 """How much better the box becomes by messages of one's own, and what it loses.
 
-python benchmarks/own_messages.py --data DIR [--sizes 20 50 ...] [--kinds car cais] [--out DIR]
+python benchmarks/own_messages.py --data DIR [--sizes 20 50 ...] [--kinds car cais] [--numpy] [--out DIR]
 
 DIR holds real/ (car_music.jsonl, car_other.jsonl, sms.txt), cais/ (train.jsonl, valid.jsonl)
 and chat/ (.txt files), see README.md. Draws so many messages of a kind, half of them in-car
@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, Dict, List, Tuple
 
+from numpy_network import use_numpy
 from plots import draw_own_messages
 from spacy.language import Language
 from spacy.training import Example
@@ -45,7 +46,10 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="*", default=["car", "cais"])
     parser.add_argument("--draws", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--numpy", action="store_true", help="Train with numpy_network.py")
     options = parser.parse_args()
+    if options.numpy:
+        use_numpy()
     path = options.out / "own_messages.json"
     rows = json.loads(path.read_text()) if path.exists() else []
     options.out.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """What it is worth to annotate what `music-query suggest` chooses.
 
-python benchmarks/suggestions.py --cais DIR [--sizes 50 100 200] [--seeds 0] [--out DIR]
+python benchmarks/suggestions.py --cais DIR [--sizes 50 100 200] [--seeds 0] [--numpy] [--out DIR]
 
 Takes the training part of CAIS for a log. Chooses so many of its messages as `suggest` does,
 and as many by chance; trains the box on each as `music-query train` does; and prints F1 on
@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Dict, List
 
+from numpy_network import use_numpy
 from own_messages import measure, read
 
 from spacy_musicquery.data.box_messages import check_examples
@@ -32,7 +33,10 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="*", default=[50, 100, 200])
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
     parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--numpy", action="store_true", help="Train with numpy_network.py")
     options = parser.parse_args()
+    if options.numpy:
+        use_numpy()
     pool = {record.text: record for record in read(options.cais / "train.jsonl")}
     valid = read(options.cais / "valid.jsonl")
     box = box_pipeline()

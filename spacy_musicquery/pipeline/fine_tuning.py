@@ -26,7 +26,7 @@ from .scorer import music_query_score
 
 # By how many messages there are to learn from, and between these by the logarithm: how many
 # updates. Each takes as many messages as the config's batches have.
-_STEPS = ((20, 200), (50, 250), (200, 350), (1000, 600), (10000, 3000))
+_STEPS = ((20, 120), (50, 150), (200, 250), (1000, 500), (10000, 3000))
 _RATE = 0.001
 # Labels that the box has not take longer, and there is less to be lost.
 _TIMES_THE_STEPS, _RATE_OF_NEW_LABELS = 2, 0.003

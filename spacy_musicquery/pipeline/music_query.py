@@ -93,7 +93,7 @@ spinning = false
 encoder = null
 """
 # How many messages of the box's are rehearsed with each update.
-_REHEARSED_AT_ONCE = 80
+_REHEARSED_AT_ONCE = 48
 DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
 
 

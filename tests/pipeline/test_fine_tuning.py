@@ -119,7 +119,10 @@ def silence(scores, threshold=0.4):
 
 def test_more_false_alarms_need_more_certainty():
     assert silence({0.4: (0.82, 0.05)}) == (True, 0.4)
-    assert silence({0.4: (0.82, 0.08), 0.45: (0.8, 0.06), 0.5: (0.795, 0.05)}) == (True, 0.5)
+    assert silence({0.4: (0.82, 0.08), 0.45: (0.8, 0.06), 0.5: (0.795, 0.05)}) == (
+        True,
+        0.5,
+    )
 
 
 def test_what_loses_queries_is_not_silent_enough():

@@ -66,7 +66,12 @@ def test_settings_are_checked(setting, value):
         make_contrast(**{setting: value})
 
 
-INTENTS = {"放首晴天": "Play", "播放稻香": "Play", "今天下雨吗": "Weather", "明天几度": "Weather"}
+INTENTS = {
+    "放首晴天": "Play",
+    "播放稻香": "Play",
+    "今天下雨吗": "Weather",
+    "明天几度": "Weather",
+}
 
 
 def make_pipeline(config=None):
