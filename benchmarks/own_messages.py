@@ -29,7 +29,12 @@ from spacy_musicquery.data.box_messages import check_examples
 from spacy_musicquery.data.docs import record_to_doc, save_docs
 from spacy_musicquery.data.raw_text import read_lines
 from spacy_musicquery.data.records import DEFAULT_LABEL, Record, read_records
-from spacy_musicquery.pipeline.fine_tuning import fine_tune, fine_tuning_config, score
+from spacy_musicquery.pipeline.fine_tuning import (
+    fine_tune,
+    fine_tuning_config,
+    most_lost,
+    score,
+)
 from spacy_musicquery.pipeline.load import box_pipeline
 
 HERE = Path(__file__).resolve().parent
@@ -124,7 +129,7 @@ def run(kind: str, size: int, draw: int, kinds: Any, ordinary: Sets) -> Dict[str
         save_docs((record_to_doc(box, record) for record in records), path)
         config = fine_tuning_config(train=path, dev=path, n_messages=size, seed=draw)
         check = check_examples(box, [DEFAULT_LABEL])
-        trained = fine_tune(config, Path(folder) / "training", [], check)
+        trained = fine_tune(config, Path(folder) / "training", [], check, most_lost(size))
     seconds = time.perf_counter() - start
     before, after = (measure(nlp, sets) for nlp in (box, trained.nlp))
     change = {name: round(100 * (after[name] - before[name]), 2) for name in before}

@@ -20,7 +20,7 @@ from own_messages import measure, read
 from spacy_musicquery.data.box_messages import check_examples
 from spacy_musicquery.data.docs import record_to_doc, save_docs
 from spacy_musicquery.data.records import DEFAULT_LABEL, Record
-from spacy_musicquery.pipeline.fine_tuning import fine_tune, fine_tuning_config
+from spacy_musicquery.pipeline.fine_tuning import fine_tune, fine_tuning_config, most_lost
 from spacy_musicquery.pipeline.load import box_pipeline
 from spacy_musicquery.pipeline.suggestions import suggest_messages
 
@@ -69,7 +69,8 @@ def f_after(records: List[Record], valid: List[Record], seed: int) -> float:
             train=path, dev=path, n_messages=len(records), seed=seed
         )
         check = check_examples(nlp, [DEFAULT_LABEL])
-        trained = fine_tune(config, Path(folder) / "training", [], check)
+        most = most_lost(len(records))
+        trained = fine_tune(config, Path(folder) / "training", [], check, most)
     return measure(trained.nlp, {"cais": valid})["cais"]
 
 

@@ -22,6 +22,7 @@ from ..pipeline.fine_tuning import (
     Scores,
     fine_tune,
     fine_tuning_config,
+    most_lost,
     score,
 )
 from ..pipeline.load import load_pipeline
@@ -127,6 +128,7 @@ def train(
                 Path(folder) / "training",
                 _examples(nlp, [*dev, *chat_dev], intents),
                 sets[-1].examples,
+                most_lost(len(records)),
             )
         after = [score(trained.nlp, of_kind.examples) for of_kind in sets]
         trained.nlp.meta["performance"] = _performance(sets, after)

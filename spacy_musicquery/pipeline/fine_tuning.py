@@ -34,9 +34,10 @@ _TIMES_THE_STEPS, _RATE_OF_NEW_LABELS = 2, 0.003
 _SHARES = (1.0, 0.8, 0.6, 0.4, 0.2)
 # How much more certain than the box it may have to be that a message asks to hear music.
 _MORE_CERTAIN = (0.0, 0.05, 0.1, 0.15, 0.2)
-# How much worse the box's check may become: in F1, and in the share of messages without a
-# query in which one is found (two of its 386).
-_MOST_LOST = 0.01
+# How much worse the box's check may become: in F1, by how many messages there are, as what
+# many say is less by chance; and in the share of messages without a query in which one is
+# found (two of its 386).
+_MOST_LOST = ((50, 0.01), (1000, 0.03))
 _MOST_ALARMS = 0.006
 # With fewer queries than this, development data do not choose.
 MIN_DEV_QUERIES = 30
@@ -123,8 +124,23 @@ def fine_tuning_config(
     return config.interpolate()
 
 
+def most_lost(n_messages: int) -> float:
+    """How much F1 on the box's check so many messages may cost.
+
+    n_messages (int): How many there are to learn from, at least 1.
+    RETURNS (float): From 0 to 1.
+    """
+    (few, least), (many, most) = _MOST_LOST
+    part = log10(n_messages / few) / log10(many / few)
+    return least + (most - least) * min(max(part, 0.0), 1.0)
+
+
 def fine_tune(
-    config: Any, output: Path, dev: List[Example], check: List[Example]
+    config: Any,
+    output: Path,
+    dev: List[Example],
+    check: List[Example],
+    lost: float = _MOST_LOST[0][1],
 ) -> Trained:
     """Train by a config, as `spacy train` does, and take back of what was learnt as much as
     the box's check demands.
@@ -133,6 +149,7 @@ def fine_tune(
     output (Path): A folder for what spaCy saves: model-best and model-last.
     dev (List[Example]): Messages of one's own that are not trained on; may be empty.
     check (List[Example]): The box's check.
+    lost (float): How much F1 on the check may be lost: what `most_lost` returns.
     RETURNS (Trained): The pipeline that was trained.
     """
     output.mkdir(parents=True, exist_ok=True)
@@ -147,7 +164,7 @@ def fine_tune(
     n_queries = sum(len(example.reference.ents) for example in dev)
     for share in _SHARES:
         _set_mixture(nlp, before, after, share)
-        if not _is_silent_enough(nlp, check, base, threshold):
+        if not _is_good_enough(nlp, check, base, threshold, lost):
             continue
         chosen = (share, _component(nlp).cfg["listen_threshold"])
         if n_queries < MIN_DEV_QUERIES:
@@ -199,17 +216,16 @@ def _set_mixture(
     component.parameters = component.parameters.replace(arrays=arrays)
 
 
-def _is_silent_enough(
-    nlp: Language, check: List[Example], base: Scores, threshold: float
+def _is_good_enough(
+    nlp: Language, check: List[Example], base: Scores, threshold: float, lost: float
 ) -> bool:
     """Whether the check is not much worse, with the threshold of `LISTEN` or a somewhat higher
     one, the lowest of which is set. One that is 0 is switched off and stays so."""
     for more in _MORE_CERTAIN if threshold else (0.0,):
         _set_listen_threshold(nlp, threshold + more)
         now = score(nlp, check)
-        if (base.f or 0.0) - (now.f or 0.0) > _MOST_LOST:
-            return False  # nor does a higher one find more
-        if (now.false_alarms or 0.0) - (base.false_alarms or 0.0) <= _MOST_ALARMS:
+        more_alarms = (now.false_alarms or 0.0) - (base.false_alarms or 0.0)
+        if (base.f or 0.0) - (now.f or 0.0) <= lost and more_alarms <= _MOST_ALARMS:
             return True
     return False
 

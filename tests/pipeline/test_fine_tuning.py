@@ -88,7 +88,7 @@ def test_it_trains_and_is_no_worse_by_its_check(short):
 
 @pytest.mark.slow
 def test_what_costs_too_much_is_taken_back(short, monkeypatch):
-    monkeypatch.setattr(fine_tuning, "_MOST_LOST", -1.0)
+    monkeypatch.setattr(fine_tuning, "_is_good_enough", lambda *args: False)
     trained = short()
     assert trained.share == 0.0
     threshold = box_pipeline().get_pipe("music_query").cfg["listen_threshold"]
@@ -101,7 +101,7 @@ def test_what_costs_too_much_is_taken_back(short, monkeypatch):
     assert spans == of_box
 
 
-def silence(scores, threshold=0.4):
+def chosen(scores, threshold=0.4):
     """Choose a threshold by made-up scores of each: F1 and false alarms."""
     nlp = box_pipeline()
     component = nlp.get_pipe("music_query")
@@ -113,24 +113,28 @@ def silence(scores, threshold=0.4):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fine_tuning, "score", score)
         base = fine_tuning.Scores(0.8, 0.05)
-        enough = fine_tuning._is_silent_enough(nlp, [], base, threshold)
-    return enough, component.cfg["listen_threshold"]
+        is_good = fine_tuning._is_good_enough(nlp, [], base, threshold, 0.01)
+    return component.cfg["listen_threshold"] if is_good else None
 
 
 def test_more_false_alarms_need_more_certainty():
-    assert silence({0.4: (0.82, 0.05)}) == (True, 0.4)
-    assert silence({0.4: (0.82, 0.08), 0.45: (0.8, 0.06), 0.5: (0.795, 0.05)}) == (
-        True,
-        0.5,
-    )
+    assert chosen({0.4: (0.82, 0.05)}) == 0.4
+    scores = {0.4: (0.78, 0.08), 0.45: (0.8, 0.06), 0.5: (0.795, 0.05)}
+    assert chosen(scores) == 0.5
 
 
-def test_what_loses_queries_is_not_silent_enough():
-    assert silence({0.4: (0.82, 0.08), 0.45: (0.78, 0.05)}) == (False, 0.45)
-    alarms = {round(0.4 + 0.05 * i, 2): (0.8, 0.1) for i in range(5)}
-    assert silence(alarms) == (False, 0.6)
+def test_certainty_does_not_help_all():
+    thresholds = [0.4, 0.45, 0.5, 0.55, 0.6]
+    assert chosen(dict.fromkeys(thresholds, (0.78, 0.05))) is None
+    assert chosen(dict.fromkeys(thresholds, (0.82, 0.1))) is None
 
 
 def test_what_is_switched_off_stays_so():
-    assert silence({0.0: (0.8, 0.1)}, threshold=0.0) == (False, 0.0)
-    assert silence({0.0: (0.8, 0.05)}, threshold=0.0) == (True, 0.0)
+    assert chosen({0.0: (0.8, 0.1)}, threshold=0.0) is None
+    assert chosen({0.0: (0.8, 0.05)}, threshold=0.0) == 0.0
+
+
+def test_many_messages_may_cost_more():
+    costs = [fine_tuning.most_lost(n) for n in (1, 50, 200, 1000, 10**5)]
+    assert costs == sorted(costs)
+    assert (costs[0], costs[-1]) == (costs[1], costs[-2]) and costs[1] < costs[2] < costs[3]
