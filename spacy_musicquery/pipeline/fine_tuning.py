@@ -33,7 +33,7 @@ _TIMES_THE_STEPS, _RATE_OF_NEW_LABELS = 2, 0.003
 # The shares of what was learnt that may be kept.
 _SHARES = (1.0, 0.8, 0.6, 0.4, 0.2)
 # How much more certain than the box it may have to be that a message asks to hear music.
-_MORE_CERTAIN = (0.0, 0.05, 0.1, 0.15, 0.2)
+_MORE_CERTAIN = (0.0, 0.05, 0.1)
 # How much worse the box's check may become: in F1, by how many messages there are, as what
 # many say is less by chance; and in the share of messages without a query in which one is
 # found (two of its 386).

@@ -124,7 +124,7 @@ def test_more_false_alarms_need_more_certainty():
 
 
 def test_certainty_does_not_help_all():
-    thresholds = [0.4, 0.45, 0.5, 0.55, 0.6]
+    thresholds = [0.4, 0.45, 0.5]
     assert chosen(dict.fromkeys(thresholds, (0.78, 0.05))) is None
     assert chosen(dict.fromkeys(thresholds, (0.82, 0.1))) is None
 
