@@ -107,7 +107,8 @@ def test_vectors_move_before_intents_are_learnt():
     for _ in range(30):
         nlp.update(examples, sgd=optimizer)
     shim = get_shim(nlp.get_pipe("music_query").model)
-    assert (shim.arrays["intents.kernel"] == kernel).all()
+    # Weight decay alone.
+    assert np.allclose(shim.arrays["intents.kernel"], kernel, atol=0.01)
     after = cosines(nlp)
     assert after[0, 1] > before[0, 1] and after[0, 2] < before[0, 2] - 0.2
     for _ in range(40):
@@ -121,7 +122,7 @@ def test_without_it_intents_are_learnt_at_once():
     kernel = get_shim(nlp.get_pipe("music_query").model).arrays["intents.kernel"]
     nlp.update(examples, sgd=optimizer)
     shim = get_shim(nlp.get_pipe("music_query").model)
-    assert (shim.arrays["intents.kernel"] != kernel).any()
+    assert np.abs(shim.arrays["intents.kernel"] - kernel).max() > 0.005
 
 
 def test_nothing_to_contrast():
