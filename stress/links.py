@@ -100,7 +100,8 @@ def hostile_array(rng: random.Random, arrays: Dict[str, np.ndarray]) -> None:
                 (0, -1, rng.randrange(changed.size), rng.randrange(changed.size))
             )
             number = rng.choice((*numbers, changed[rng.randrange(changed.size)]))
-            changed[place] = np.array(number).astype(changed.dtype)
+            with np.errstate(all="ignore"):
+                changed[place] = np.array(number).astype(changed.dtype)
         arrays[name] = changed.reshape(array.shape)
     elif kind < 0.7:
         arrays[name] = np.full_like(array, rng.choice((0, 1, 255)))

@@ -16,7 +16,11 @@ IDS = np.array(
 )
 LENGTHS = np.array([3, 2], dtype="int32")
 # A gradient that makes the sum of all emissions, without the padding, and of all intents.
-D_TOTAL = (np.ones((2, 3, 3), dtype="float32"), np.ones((2, 2), dtype="float32"))
+D_TOTAL = (
+    np.ones((2, 3, 3), dtype="float32"),
+    np.ones((2, 2), dtype="float32"),
+    np.zeros((2, 6), dtype="float32"),
+)
 D_TOTAL[0][1, 2] = 0.0
 NOTHING = Parameters(CharInventory())
 SIZES = {"embed_width": 4, "hidden_width": 3, "depth": 2, "window": 3}
