@@ -23,7 +23,7 @@ from spacy_musicquery.errors import SavedModelError
 from spacy_musicquery.pipeline.music_query_linker import MusicQueryLinker
 
 from .common import component_of, found_in, make_box, make_messages, report
-from .isolated import Outcome, failures_of, run_isolated
+from .isolated import Outcome, count_outcomes, failures_of, run_isolated, shown_counts
 from .links import make_index
 
 COMPONENTS = ("music_query", "music_query_linker")
@@ -147,10 +147,7 @@ def flip_bits(n: int, seed: int = 0) -> Tuple[Dict[str, Counter], List[str]]:
         nlp.to_disk(path)
         flips = choose_flips(path, n, seed)
         outcomes = run_isolated(flips, try_flip(path), "flips")
-    counts: Dict[str, Counter] = {}
-    for flip, outcome in zip(flips, outcomes):
-        of_file = counts.setdefault(flip.file, Counter())
-        of_file[outcome.get("outcome", "died")] += 1
+    counts = count_outcomes([flip.file for flip in flips], outcomes)
     return counts, failures_of(outcomes, [str(tuple(flip)) for flip in flips])
 
 
@@ -161,9 +158,7 @@ def main() -> int:
     options = parser.parse_args()
     started = time.monotonic()
     counts, failures = flip_bits(options.flips, options.seed)
-    shown: Dict[str, object] = {}
-    for file, of_file in counts.items():
-        shown[file] = ", ".join(f"{n:,} {outcome}" for outcome, n in of_file.items())
+    shown = shown_counts(counts)
     shown["flips"] = sum(sum(of_file.values()) for of_file in counts.values())
     return report(shown, started, failures)
 

@@ -28,7 +28,7 @@ from .common import component_of, found_in, make_box, make_messages, report
 from .damage import is_clear
 from .damages import CATALOGUE, CFG, MODEL, change_settings, reseal, unsealed
 from .fuzz import invalid_entities
-from .isolated import Outcome, failures_of, run_isolated
+from .isolated import Outcome, count_outcomes, failures_of, run_isolated, shown_counts
 
 COMPONENT = "music_query"
 TEXTS = [*make_messages(8), "甲" * 300, "播放" + "乙" * 70 + "的歌", "<script>"]
@@ -202,10 +202,7 @@ def load_hostile(n: int, seed: int = 0) -> Tuple[Dict[str, Counter], List[str], 
         component_of(nlp).to_disk(saved, exclude=["vocab"])
         work = try_file(nlp, saved, Path(folder) / "hostile")
         outcomes = run_isolated(seeds, work, "files")
-    counts: Dict[str, Counter] = {}
-    for outcome in outcomes:
-        of_file = counts.setdefault(outcome.get("file", "died"), Counter())
-        of_file[outcome.get("outcome", "died")] += 1
+    counts = count_outcomes([outcome.get("file", "died") for outcome in outcomes], outcomes)
     most = max(outcome.get("growth", 0.0) for outcome in outcomes)
     return counts, failures_of(outcomes, [f"seed {seed}" for seed in seeds]), most
 
@@ -217,9 +214,7 @@ def main() -> int:
     options = parser.parse_args()
     started = time.monotonic()
     counts, failures, most = load_hostile(options.files, options.seed)
-    shown: Dict[str, object] = {}
-    for file, of_file in sorted(counts.items()):
-        shown[file] = ", ".join(f"{n:,} {outcome}" for outcome, n in of_file.items())
+    shown = shown_counts(dict(sorted(counts.items())))
     shown["most memory"] = f"{most:.0f} MB"
     return report(shown, started, failures)
 

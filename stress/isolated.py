@@ -5,8 +5,9 @@ import os
 import resource
 import signal
 import traceback
+from collections import Counter
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Sequence, TypeVar
+from typing import Any, Callable, Dict, Iterable, List, Sequence, TypeVar
 
 from tqdm import tqdm
 
@@ -73,6 +74,31 @@ def _memory_mb(what: str) -> float:
         if line.startswith(what + ":"):
             return int(line.split()[1]) / 1e3
     raise ValueError(what)
+
+
+def count_outcomes(kinds: Iterable[str], outcomes: Iterable[Outcome]) -> Dict[str, Counter]:
+    """Count what came of the items of each kind.
+
+    kinds (Iterable[str]): The kind of each item.
+    outcomes (Iterable[Outcome]): What came of each item.
+    RETURNS (Dict[str, Counter]): By the kind, how often there was each "outcome".
+    """
+    counts: Dict[str, Counter] = {}
+    for kind, outcome in zip(kinds, outcomes):
+        counts.setdefault(kind, Counter())[outcome.get("outcome", "died")] += 1
+    return counts
+
+
+def shown_counts(counts: Dict[str, Counter]) -> Dict[str, object]:
+    """Write what `count_outcomes` returned as `report` prints it.
+
+    counts (Dict[str, Counter]): By the kind, how often there was each outcome.
+    RETURNS (Dict[str, object]): The same as words, by the kind.
+    """
+    return {
+        kind: ", ".join(f"{n:,} {outcome}" for outcome, n in of_kind.items())
+        for kind, of_kind in counts.items()
+    }
 
 
 def failures_of(outcomes: Sequence[Outcome], names: Sequence[str]) -> List[str]:

@@ -27,7 +27,7 @@ from spacy_musicquery.linking.linker import Linker
 
 from .common import NAMES, report
 from .fuzz import POOLS, make_texts
-from .isolated import Outcome, failures_of, run_isolated
+from .isolated import Outcome, count_outcomes, failures_of, run_isolated, shown_counts
 
 MAGIC, ALIGNMENT = b"MQ-LINKS 1\n".ljust(16), 64
 MOST = 5
@@ -264,10 +264,7 @@ def load_hostile_indexes(
     """
     seeds = list(range(seed, seed + n))
     outcomes = run_isolated(seeds, try_index(make_index().to_bytes()), "indexes")
-    counts: Dict[str, Counter] = {}
-    for outcome in outcomes:
-        of_kind = counts.setdefault(outcome.get("kind", "died"), Counter())
-        of_kind[outcome.get("outcome", "died")] += 1
+    counts = count_outcomes([outcome.get("kind", "died") for outcome in outcomes], outcomes)
     most = max(outcome.get("growth", 0.0) for outcome in outcomes)
     return counts, failures_of(outcomes, [f"seed {seed}" for seed in seeds]), most
 
@@ -279,9 +276,7 @@ def main() -> int:
     options = parser.parse_args()
     started = time.monotonic()
     counts, failures, most = load_hostile_indexes(options.files, options.seed)
-    shown: Dict[str, object] = {}
-    for kind, of_kind in sorted(counts.items()):
-        shown[kind] = ", ".join(f"{n:,} {outcome}" for outcome, n in of_kind.items())
+    shown = shown_counts(dict(sorted(counts.items())))
     shown["most memory"] = f"{most:.0f} MB"
     return report(shown, started, failures)
 

@@ -34,7 +34,7 @@ from ..decoding.emissions import Emissions
 from ..errors import Errors, Warnings, damaged, excerpt
 from ..features.batches import portions, split_by_length
 from ..features.catalogue import require_names
-from ..features.plain_text import as_read, may_be_shorter, plain_text
+from ..features.plain_text import PlainText, may_be_shorter, plain_text
 from ..locks import fork_safe_lock
 from ..ml.architectures import get_shim, predict, set_parameters
 from ..ml.keras_shim import KerasShim
@@ -215,10 +215,12 @@ class QueryFinder(SavedComponent, TrainablePipe):
             Prediction([], dict(zip(intents, row)) if text else {})
             for text, row in zip(texts, probabilities)
         ]
-        listen_threshold = (self.cfg["listen_threshold"] or 0.0) * (LISTEN in intents)
+        listen_threshold = self.cfg["listen_threshold"] if LISTEN in intents else None
         for i, start, end, label, score in spans:
             of_text = found[i]
-            if of_text.cats.get(LISTEN, 0.0) < listen_threshold or score < threshold:
+            if score < threshold:
+                continue
+            if listen_threshold and of_text.cats.get(LISTEN, 0.0) < listen_threshold:
                 continue
             if i in places_of:
                 places = places_of[i]
@@ -240,15 +242,16 @@ class QueryFinder(SavedComponent, TrainablePipe):
         """
         parameters = self.parameters
         texts = [doc.text for doc in docs]
-        emissions = predict(self.model, parameters, [as_read(text) for text in texts])
+        plain = [plain_text(text) or PlainText(text, range(len(text))) for text in texts]
+        emissions = predict(self.model, parameters, [read.text for read in plain])
         probabilities = bio.tag_probabilities(
             emissions.data, emissions.lengths, emissions.chain
         )
         # Tags that were added and never updated.
         n_new = len(parameters.tags) - probabilities.shape[1]
         probabilities = np.pad(probabilities, ((0, 0), (0, n_new)))
-        of_texts = split_by_length(probabilities, emissions.lengths)
-        return [_of_all_chars(text, rows) for text, rows in zip(texts, of_texts)]
+        of_read = split_by_length(probabilities, emissions.lengths)
+        return [_of_all_chars(*of_text) for of_text in zip(texts, plain, of_read)]
 
     def emissions(self, texts: List[str]) -> Emissions:
         """The scores that tags and intents are chosen by.
@@ -521,14 +524,11 @@ class QueryFinder(SavedComponent, TrainablePipe):
         return parameters
 
 
-def _of_all_chars(text: str, of_read: Floats2d) -> Floats2d:
+def _of_all_chars(text: str, plain: PlainText, of_read: Floats2d) -> Floats2d:
     """The tag probabilities of all characters of a text, given those of the ones read."""
-    shorter = plain_text(text)
-    if shorter is None:
-        return of_read
     probabilities = np.zeros((len(text), of_read.shape[1]), dtype=of_read.dtype)
     probabilities[:, bio.OUTSIDE] = 1.0
-    probabilities[np.asarray(shorter.places)] = of_read
+    probabilities[np.asarray(plain.places, dtype="int64")] = of_read
     return probabilities
 
 
