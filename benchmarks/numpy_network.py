@@ -5,7 +5,9 @@ dropout draws is other than TensorFlow's. One BiLSTM, no contextual vectors.
 python benchmarks/numpy_network.py    compares both, outputs and gradients
 """
 
-from typing import Any, Dict, List, Sequence, Tuple
+import contextlib
+from functools import lru_cache
+from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
@@ -32,7 +34,7 @@ class CharBiLSTM:
     """As `keras_network.CharBiLSTM`, of which it has the interface; without weights of its
     own to begin with."""
 
-    def __init__(self, sizes: NetworkSizes, seed: int) -> None:
+    def __init__(self, sizes: NetworkSizes) -> None:
         if sizes.depth != 1 or sizes.context_width:
             raise ValueError(f"One BiLSTM and no contextual vectors, not {sizes}")
         self.sizes, self.layout = sizes, sizes.layout
@@ -43,6 +45,15 @@ class CharBiLSTM:
         names += ["intents.kernel", "intents.bias"] * bool(sizes.n_intents)
         self._variables = {name: Variable() for name in names}
         self._last: Tuple[Any, Tuple[Any, ...]] = (None, ())
+        self._held: Any = None
+
+    @contextlib.contextmanager
+    def holding(self, arrays: Mapping[str, np.ndarray]) -> Iterator[None]:
+        if self._held is not arrays:
+            for name, variable in self._variables.items():
+                variable.assign(arrays[name])
+            self._held, self._last = arrays, (None, ())
+        yield
 
     def arrays(self) -> Dict[str, Variable]:
         return self._variables
@@ -163,9 +174,8 @@ def use_numpy() -> None:
     """Train with this network from now on, from weights that there are already."""
 
     class Module:
-        pass
+        shared_network = staticmethod(lru_cache(maxsize=None)(CharBiLSTM))
 
-    Module.CharBiLSTM = CharBiLSTM  # type: ignore[attr-defined]
     keras_shim.network_module = lambda component: Module  # type: ignore[assignment]
 
 
@@ -254,7 +264,7 @@ def main() -> None:
     component = box_pipeline().get_pipe("music_query")
     parameters = component.parameters
     networks = [
-        cls(parameters.sizes, 0) for cls in (network_module("").CharBiLSTM, CharBiLSTM)
+        cls(parameters.sizes) for cls in (network_module("").CharBiLSTM, CharBiLSTM)
     ]
     for network in networks:
         for name, variable in network.arrays().items():

@@ -2,7 +2,9 @@
 TensorFlow as it is imported; `keras_shim` does so when training starts.
 """
 
-from typing import Dict, Iterator, List, Optional, Tuple
+import contextlib
+from functools import lru_cache
+from typing import Dict, Iterator, List, Mapping, Optional, Tuple
 
 import keras
 import numpy as np
@@ -10,7 +12,18 @@ import tensorflow as tf
 
 from ..features.characters import PAD_ID
 from ..features.row_layout import CHARS, PAIRS
-from .shapes import BIGRAMS, CONTEXT, EMBEDDING, LEXICON, WINDOW, NetworkSizes
+from ..locks import fork_safe_lock
+from ..types import FloatsXd
+from .shapes import (
+    BIGRAMS,
+    CONTEXT,
+    EMBEDDING,
+    LEXICON,
+    TRANSITIONS,
+    WINDOW,
+    NetworkSizes,
+    array_shapes,
+)
 
 # The dropout is an argument of the call, and the shape leaves batch and time
 # open: one trace serves every batch and every step of a schedule.
@@ -24,9 +37,10 @@ _GRADIENTS = (
     tf.TensorSpec((None, None), tf.float32),  # of the intents
     tf.TensorSpec((None, None), tf.float32),  # of the utterances
 )
-
-
 _CONTEXT = tf.TensorSpec((None, None, None), tf.float32)
+
+# Held while a network that several components share works with the arrays of one.
+_AT_WORK = fork_safe_lock()
 
 
 class CharBiLSTM(keras.Model):
@@ -38,71 +52,42 @@ class CharBiLSTM(keras.Model):
     each unit of the last layer makes of its strongest character.
     """
 
-    def __init__(self, sizes: NetworkSizes, seed: int) -> None:
-        """Build the network.
+    def __init__(self, sizes: NetworkSizes) -> None:
+        """Build the network, with whatever weights: see `initial_arrays`.
 
         sizes (NetworkSizes): The sizes.
-        seed (int): Seeds the initial weights.
         """
         super().__init__()
-        seeds = _seeds(seed)
-        self.embedding = keras.layers.Embedding(
-            sizes.n_chars,
-            sizes.embed_width,
-            embeddings_initializer=_initial_vectors(next(seeds)),
-        )
+        self.embedding = keras.layers.Embedding(sizes.n_chars, sizes.embed_width)
         self.bigrams = None
         if sizes.n_bigrams:
-            self.bigrams = keras.layers.Embedding(
-                2 * sizes.n_bigrams,
-                sizes.embed_width,
-                embeddings_initializer=_initial_vectors(next(seeds)),
-            )
+            self.bigrams = keras.layers.Embedding(2 * sizes.n_bigrams, sizes.embed_width)
         self.lexicon = None
         if sizes.n_lexicon:
-            self.lexicon = keras.layers.Embedding(
-                sizes.n_lexicon,
-                sizes.embed_width,
-                embeddings_initializer=_initial_vectors(next(seeds)),
-            )
+            self.lexicon = keras.layers.Embedding(sizes.n_lexicon, sizes.embed_width)
         self.context_layer = None
         if sizes.context_width:
-            self.context_layer = keras.layers.Dense(
-                sizes.embed_width,
-                use_bias=False,
-                kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
-            )
+            self.context_layer = keras.layers.Dense(sizes.embed_width, use_bias=False)
         self.sizes = sizes
         self.layout = sizes.layout
         self.bilstms = [
             keras.layers.Bidirectional(
-                _lstm(sizes.hidden_width, seeds),
-                backward_layer=_lstm(sizes.hidden_width, seeds, go_backwards=True),
+                _lstm(sizes.hidden_width),
+                backward_layer=_lstm(sizes.hidden_width, go_backwards=True),
             )
             for _ in range(sizes.depth)
         ]
         # Dense works on the last axis; TimeDistributed fails under a mask and an
         # unknown length.
-        self.output_layer = keras.layers.Dense(
-            sizes.n_tags,
-            kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
-        )
+        self.output_layer = keras.layers.Dense(sizes.n_tags)
         self.window_layer = None
         if sizes.window:
-            # The LSTM learns alone what this one does not; it starts as nothing.
             self.window_layer = keras.layers.Conv1D(
-                sizes.n_tags,
-                sizes.window,
-                padding="same",
-                use_bias=False,
-                kernel_initializer="zeros",
+                sizes.n_tags, sizes.window, padding="same", use_bias=False
             )
         self.intent_layer = None
         if sizes.n_intents:
-            self.intent_layer = keras.layers.Dense(
-                sizes.n_intents,
-                kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
-            )
+            self.intent_layer = keras.layers.Dense(sizes.n_intents)
         one_char = np.zeros(
             (1, 1, self.layout.n_columns + bool(sizes.n_lexicon)), dtype="int32"
         )
@@ -112,6 +97,7 @@ class CharBiLSTM(keras.Model):
         )
         self(one_char, tf.constant(0.0), tf.constant([0, 0]), *context)
         inputs_of_both = [_CONTEXT for _ in context]
+        self._held: Optional[Mapping[str, FloatsXd]] = None
         self.forward = tf.function(self.call, input_signature=(*_INPUTS, *inputs_of_both))
         self.backward = tf.function(
             self._gradients, input_signature=(*_INPUTS, *_GRADIENTS, *inputs_of_both)
@@ -192,6 +178,20 @@ class CharBiLSTM(keras.Model):
         )
         return [tf.convert_to_tensor(gradient) for gradient in gradients]
 
+    @contextlib.contextmanager
+    def holding(self, arrays: Mapping[str, FloatsXd]) -> Iterator[None]:
+        """Work with some weights within a `with` block, which other threads wait for.
+
+        arrays (Mapping[str, FloatsXd]): The weights by the names of `shapes.array_shapes`.
+            Whoever changes them makes another mapping.
+        """
+        with _AT_WORK:
+            if self._held is not arrays:
+                for name, variable in self.arrays().items():
+                    variable.assign(arrays[name])
+                self._held = arrays
+            yield
+
     def arrays(self) -> Dict[str, keras.Variable]:
         """Name the variables.
 
@@ -220,10 +220,54 @@ class CharBiLSTM(keras.Model):
         return variables
 
 
-def _initial_vectors(seed: int) -> keras.initializers.Initializer:
-    """Much larger than Keras' own: a rare bigram is seldom updated, and tells
-    itself from others by where it began."""
-    return keras.initializers.RandomNormal(stddev=0.5, seed=seed)
+@lru_cache(maxsize=8)
+def shared_network(sizes: NetworkSizes) -> CharBiLSTM:
+    """The network of some sizes that all components of this process train with, each with
+    its own weights: TensorFlow takes seconds for the graph of one.
+
+    sizes (NetworkSizes): The sizes.
+    RETURNS (CharBiLSTM): The network, see `CharBiLSTM.holding`.
+    """
+    return CharBiLSTM(sizes)
+
+
+def initial_arrays(sizes: NetworkSizes, seed: int) -> Dict[str, FloatsXd]:
+    """Draw the weights that a network begins with.
+
+    sizes (NetworkSizes): Its sizes.
+    seed (int): Seeds the weights.
+    RETURNS (Dict[str, FloatsXd]): By the names of `shapes.array_shapes`, without
+        transitions.
+    """
+    seeds = _seeds(seed)
+    return {
+        name: np.array(_initializer(name, seeds)(shape))
+        for name, shape in array_shapes(sizes).items()
+        if name != TRANSITIONS
+    }
+
+
+def _initializer(name: str, seeds: Iterator[int]) -> keras.initializers.Initializer:
+    if name in (EMBEDDING, BIGRAMS, LEXICON):
+        # Much larger than Keras' own: a rare bigram is seldom updated, and tells itself
+        # from others by where it began.
+        return keras.initializers.RandomNormal(stddev=0.5, seed=next(seeds))
+    if name == WINDOW:
+        # The LSTM learns alone what this one does not; it starts as nothing.
+        return keras.initializers.Zeros()
+    if name.startswith("bilstm") and name.endswith("bias"):
+        return _open_forget_gates
+    if name.endswith("bias"):
+        return keras.initializers.Zeros()
+    if name.endswith("recurrent_kernel"):
+        return keras.initializers.Orthogonal(seed=next(seeds))
+    return keras.initializers.GlorotUniform(seed=next(seeds))
+
+
+def _open_forget_gates(shape: Tuple[int]) -> FloatsXd:
+    """The bias of an LSTM, of which the second quarter is the forget gate's: 1, see
+    http://proceedings.mlr.press/v37/jozefowicz15.pdf."""
+    return np.repeat(np.array([0, 1, 0, 0], dtype="float32"), shape[0] // 4)
 
 
 def _drop(values: tf.Tensor, rate: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -232,16 +276,8 @@ def _drop(values: tf.Tensor, rate: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return values * tf.cast(draws >= rate, values.dtype) / (1.0 - rate)
 
 
-def _lstm(
-    width: int, seeds: Iterator[int], go_backwards: bool = False
-) -> keras.layers.LSTM:
-    return keras.layers.LSTM(
-        width,
-        return_sequences=True,
-        go_backwards=go_backwards,
-        kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
-        recurrent_initializer=keras.initializers.Orthogonal(seed=next(seeds)),
-    )
+def _lstm(width: int, go_backwards: bool = False) -> keras.layers.LSTM:
+    return keras.layers.LSTM(width, return_sequences=True, go_backwards=go_backwards)
 
 
 def _seeds(seed: int) -> Iterator[int]:

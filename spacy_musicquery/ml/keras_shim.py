@@ -81,11 +81,9 @@ class KerasShim(Shim):
         self.threads = threads
         self.learn_rates = LearnRates({}, component=self.component, depth=depth)
         self._n_steps = 0
-        # Made from the above when needed:
-        self._network: Optional[Any] = None
-        self._arrays_of_network: Optional[Mapping[str, FloatsXd]] = None
-        self._predictor: Optional[Predictor] = None
         self._gradients: Dict[str, FloatsXd] = {}
+        # Made from the parameters when needed.
+        self._predictor: Optional[Predictor] = None
 
     @property
     def arrays(self) -> Mapping[str, FloatsXd]:
@@ -148,14 +146,10 @@ class KerasShim(Shim):
         sizes (NetworkSizes): Its sizes.
         seed (int): Seeds the weights.
         """
-        network = network_module(self.component).CharBiLSTM(sizes, seed)
-        arrays = {
-            name: np.array(variable.numpy()) for name, variable in network.arrays().items()
-        }
+        arrays = network_module(self.component).initial_arrays(sizes, seed)
         if sizes.crf:
             arrays[TRANSITIONS] = np.zeros((sizes.n_tags, sizes.n_tags), dtype="float32")
         self.exchange(parameters.replace(sizes=sizes, arrays=arrays))
-        self._network, self._arrays_of_network = network, arrays
 
     def exchange(self, parameters: Parameters) -> None:
         """Know something else. If that is another network, schedules start over, and
@@ -251,18 +245,23 @@ class KerasShim(Shim):
             (texts, width); and a callback that takes the gradients with respect to these
             and adds to the gradients of the arrays, which `finish_update` consumes.
         """
-        network = self._synced_network()
+        parameters = self.parameters
+        arrays = parameters.arrays
+        sizes = require_network(parameters, self.component)
+        network = network_module(self.component).shared_network(sizes)
         ids, dropout, *context = inputs
         seed = np.random.randint(2**31, size=2, dtype="int32")
         dropped = (ids, np.float32(dropout), seed)
-        outputs = network.forward(*dropped, *context)
+        with network.holding(arrays):
+            outputs = network.forward(*dropped, *context)
         emissions, intents, utterances = map(np.array, outputs)
 
         def backprop(
             d_emissions: Floats3d, d_intents: Floats2d, d_utterances: Floats2d
         ) -> None:
             d_outputs = (d_emissions, d_intents, d_utterances)
-            gradients = network.backward(*dropped, *d_outputs, *context)
+            with network.holding(arrays):
+                gradients = network.backward(*dropped, *d_outputs, *context)
             for name, gradient in zip(network.arrays(), gradients):
                 self.add_gradient(name, np.array(gradient))
 
@@ -355,18 +354,6 @@ class KerasShim(Shim):
         self.exchange(self.parameters.replace(**weights._asdict(), equal_vectors={}))
         return self
 
-    def _synced_network(self) -> Any:
-        """The Keras network, holding the arrays as they are now."""
-        sizes = require_network(self.parameters, self.component)
-        if self._network is None or self._network.sizes != sizes:
-            self._network = network_module(self.component).CharBiLSTM(sizes, seed=0)
-            self._arrays_of_network = None
-        if self._arrays_of_network is not self.arrays:
-            for name, variable in self._network.arrays().items():
-                variable.assign(self.arrays[name])
-            self._arrays_of_network = self.arrays
-        return self._network
-
     def set_arrays(self, arrays: Mapping[str, FloatsXd]) -> None:
         """Replace all arrays.
 
@@ -376,8 +363,7 @@ class KerasShim(Shim):
 
     def __getstate__(self) -> Dict[str, Any]:
         state = self.__dict__.copy()
-        for derived in ("_network", "_arrays_of_network", "_predictor"):
-            state[derived] = None
+        state["_predictor"] = None
         del state["id"]
         state["_gradients"] = {}
         return state

@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pytest
 from thinc.api import Adam
@@ -73,6 +75,44 @@ def test_gradients_accumulate_until_the_update(shim):
         assert np.allclose(gradient, 2 * once[name])
     shim.finish_update(Adam(0.01))
     assert shim._gradients == {}
+
+
+def test_shims_of_equal_sizes_do_not_touch_each_other(shim):
+    def gradients(other):
+        begun = shim.begin_update((IDS, 0.0))
+        if other:
+            others_backprop = other.begin_update((IDS, 0.0))[1]
+        begun[1](*D_TOTAL)
+        if other:
+            others_backprop(*D_TOTAL)
+        return [*begun[0], *shim.take_gradients().values()]
+
+    other = make_shim(6, 3, n_bigrams=4, n_intents=2, seed=1, **SIZES)
+    assert not np.array_equal(other.arrays["embedding"], shim.arrays["embedding"])
+    alone, beside = gradients(None), gradients(other)
+    assert all(np.array_equal(*pair) for pair in zip(alone, beside))
+    # Threads that train at the same time, too.
+    results = {}
+
+    def train(shim):
+        for _ in range(30):
+            step(shim, Adam(0.01))
+        results[shim] = shim.arrays
+
+    apart = [make_shim(6, 3, n_bigrams=4, n_intents=2, seed=i, **SIZES) for i in range(2)]
+    together = [
+        make_shim(6, 3, n_bigrams=4, n_intents=2, seed=i, **SIZES) for i in range(2)
+    ]
+    for one in apart:
+        train(one)
+    threads = [threading.Thread(target=train, args=(one,)) for one in together]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for one, two in zip(apart, together):
+        for name, array in results[one].items():
+            assert np.allclose(array, results[two][name], atol=1e-6), name
 
 
 def test_update_changes_what_is_predicted(shim):
