@@ -31,7 +31,7 @@ cdef class NameSearch:
     cdef const uint32[::1] _starts, _offsets
     cdef const int[::1] _postings
     cdef const uint8[::1] _initials, _lengths, _distances
-    cdef const double[::1] _of_distance, _gap_costs
+    cdef const double[::1] _sound_costs, _gap_costs
     cdef const float[::1] _wording
     cdef int _n_syllables, _n_keys
     cdef const int[::1] _exact_keys, _spoken_keys
@@ -86,7 +86,9 @@ cdef class NameSearch:
     )
     cdef int _collect(self, Workspace work) except -1
 
-    @cython.locals(at=int, slot=int, place=int, begin=int, i=int, unit=int)
+    @cython.locals(
+        at=int, slot=int, place=int, begin=int, i=int, unit=int, one=uint16, other=uint16,
+    )
     cdef void _gather(self, int first, int n, Workspace work) noexcept
 
     @cython.locals(
@@ -110,8 +112,8 @@ cdef class NameSearch:
     @cython.locals(one=int, other=int, a=int, b=int, c=int, d=int, nearest=double)
     cdef inline double _replace(self, int i, int j, Workspace work) noexcept
 
-    @cython.locals(syllables=int, distance=double)
-    cdef inline double _distance(self, int one, int other, double more) noexcept
+    @cython.locals(syllables=int, is_other_tone=int, row=int)
+    cdef inline double _confuse(self, int one, int other, int n_second) noexcept
 
 
 cdef bint _is_letter(int folded) noexcept

@@ -143,7 +143,7 @@ class NameSearch:
         self._folded = folded.data
         self._initials = initials.data
         self._distances = distances.reshape(-1).data
-        self._of_distance: Any = (np.arange(256) / np.float64(255)).data
+        self._sound_costs: Any = _sound_costs().data
         self._n_syllables = distances.shape[0]
         # In a fourth of the memory, as there are few different ones.
         gap_costs, gap_ids = np.unique(gaps, return_inverse=True)
@@ -453,8 +453,10 @@ class NameSearch:
         for i in range(at):
             unit = work.others[i]
             work.gaps[i] = self._gap_costs[self._gap_ids[unit]]
-            work.sounds[2 * i] = self._readings[2 * unit]
-            work.sounds[2 * i + 1] = self._readings[2 * unit + 1]
+            one, other = self._readings[2 * unit], self._readings[2 * unit + 1]
+            work.sounds[2 * i] = one
+            # One reading counts as two, the second of which is never nearer.
+            work.sounds[2 * i + 1] = other if other else one
 
     def _compare(self, size: int, slot: int, most: float, work: Workspace) -> float:
         """The cost of turning the key in the workspace into one of those gathered; _FAR if
@@ -554,22 +556,31 @@ class NameSearch:
             if _is_letter(self._folded[one]) and _is_letter(self._folded[other]):
                 return _OTHER_LETTER
             return 1.0
-        nearest = self._distance(a, c, 0.0)
-        if d:
-            nearest = min(nearest, self._distance(a, d, _SECOND_READING))
+        nearest = min(self._confuse(a, c, 0), self._confuse(a, d, 1))
         if b:
-            nearest = min(nearest, self._distance(b, c, _SECOND_READING))
-            if d:
-                nearest = min(nearest, self._distance(b, d, _SECOND_READING * 2))
-        return min(1.0, SAME_SOUND + _STEEPNESS * (1 - SAME_SOUND) * nearest)
+            nearest = min(nearest, self._confuse(b, c, 1))
+            nearest = min(nearest, self._confuse(b, d, 2))
+        return nearest
 
-    def _distance(self, one: int, other: int, more: float) -> float:
-        """How far apart two readings are, if either is rarer by so much more."""
+    def _confuse(self, one: int, other: int, n_second: int) -> float:
+        """The cost of hearing one reading as another, of which so many are second ones."""
         syllables = (one >> TONE_BITS) * self._n_syllables + (other >> TONE_BITS)
-        distance = self._of_distance[self._distances[syllables]] + more
-        if (one ^ other) & (N_TONES - 1):
-            distance += _OTHER_TONE
-        return distance
+        is_other_tone = ((one ^ other) & (N_TONES - 1)) != 0
+        row = (2 * n_second + is_other_tone) << 8
+        return self._sound_costs[row + self._distances[syllables]]
+
+
+def _sound_costs() -> np.ndarray:
+    """The costs of all distances of syllables: of first readings, of a first and a second
+    one, and of two second ones, each with the same tone and with another, in a row."""
+    distances = np.arange(256) / np.float64(255)
+    rows = [
+        distances + _SECOND_READING * n_second + _OTHER_TONE * is_other_tone
+        for n_second in range(3)
+        for is_other_tone in range(2)
+    ]
+    nearest = np.concatenate(rows)
+    return np.minimum(1.0, SAME_SOUND + _STEEPNESS * (1 - SAME_SOUND) * nearest)
 
 
 def _is_letter(folded: int) -> bool:
