@@ -11,18 +11,19 @@ cdef uint64 PRIME, ALL_BITS
 cdef int MAX_UNITS, FIRST_LETTER, N_FOLDED, N_INITIALS, N_LETTERS, SHORT
 cdef int N_TONES, TONE_BITS, PAIRS, SKIPS, PLACED, INITIALS, LETTERS
 cdef int _MOST_POSTINGS, _MOST_COMPARED, _FEW_COMPARED, _LEAST_COMPARED, _POINTS_PER_LENGTH
-cdef int _MOST_POINTS, _MOST_FOUND, _MOST_FEATURES, _BLOCK
+cdef int _MOST_POINTS, _MOST_FOUND, _MOST_FEATURES
+cdef int _MOST_GATHERED, _MOST_UNITS, _MOST_CELLS
 cdef double SAME_SOUND, _STEEPNESS, _SECOND_READING, _OTHER_TONE, _OTHER_LETTER, _SWAP, _DOUBLED, _FAR, _TOO_FAR
 cdef double _LEFT_OUT_AT_EDGE, _EACH_MORE_AT_EDGE, _OTHER_ORDER
 
 
 @cython.final
 cdef class Workspace:
-    cdef uint16[::1] points, units, readings, others, sounds
+    cdef uint16[::1] points, units, readings, others, numbers, kinds, sounds
     cdef int[::1] touched, worths, chosen, counts, features, places, begins
     cdef uint32[::1] amounts
-    cdef double[::1] costs, table, gaps, wording, nearest
-    cdef int n_features
+    cdef double[::1] costs, table, gaps, wording, cells, nearest
+    cdef int n_features, n_kinds
 
 
 @cython.final
@@ -65,7 +66,7 @@ cdef class NameSearch:
 
     @cython.locals(
         size=int, n_touched=int, n_compared=int, n_chosen=int, i=int, place=int,
-        cost=double, dearest=double, n_found=int, at=int, slot=int,
+        cost=double, dearest=double, n_found=int, at=int, first=int, n_gathered=int,
     )
     cdef int _find(self, str key, int most, Workspace work) except -1
 
@@ -87,14 +88,15 @@ cdef class NameSearch:
     cdef int _collect(self, Workspace work) except -1
 
     @cython.locals(
-        at=int, slot=int, place=int, begin=int, i=int, unit=int, one=uint16, other=uint16,
+        room=int, n=int, at=int, i=int, j=int, place=int, begin=int, length=int, unit=int,
+        n_kinds=int, one=uint16, other=uint16,
     )
-    cdef void _gather(self, int first, int n, Workspace work) noexcept
+    cdef int _gather(self, int first, int end, int size, Workspace work) except -1
 
     @cython.locals(
         begin=int, length=int, i=int, j=int, width=int, row=int, above=int,
         by_one=double, at_edge=double, best=double, swapped=double, least=double,
-        cost=double, gap=double, before=double, wording=double,
+        cost=double, gap=double, wording=double, other=int,
     )
     cdef double _compare(self, int size, int slot, double most, Workspace work) noexcept
 
@@ -109,8 +111,11 @@ cdef class NameSearch:
         self, int size, int begin, int length, Workspace work
     ) noexcept
 
-    @cython.locals(one=int, other=int, a=int, b=int, c=int, d=int, nearest=double)
-    cdef inline double _replace(self, int i, int j, Workspace work) noexcept
+    @cython.locals(
+        row=int, a=int, b=int, c=int, d=int, unit=int, is_letter=bint, are_letters=bint, j=int,
+        first=double, second=double,
+    )
+    cdef void _replace(self, int at, Workspace work) noexcept
 
     @cython.locals(syllables=int, is_other_tone=int, row=int)
     cdef inline double _confuse(self, int one, int other, int n_second) noexcept

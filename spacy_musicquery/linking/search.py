@@ -31,7 +31,7 @@ from .postings import (
     SHORT,
     SKIPS,
 )
-from .sounds import N_READINGS, N_TONES, TONE_BITS
+from .sounds import N_CODES, N_READINGS, N_TONES, TONE_BITS
 
 # At most so many postings are read for a query, those of its rarest features.
 _MOST_POSTINGS = 100_000
@@ -49,8 +49,11 @@ _MOST_FOUND = 128
 # shorter; a feature counts as many points as it has bits of information.
 _POINTS_PER_LENGTH = 3
 _MOST_POINTS = 1024
-# So many keys are copied at a time for being compared.
-_BLOCK = 32
+# So many keys are copied at a time for being compared, with so many characters, and as many
+# pairs of these with one of the query's.
+_MOST_GATHERED = 512
+_MOST_UNITS = 4096
+_MOST_CELLS = 1 << 15
 # No key has more.
 _MOST_FEATURES = 6 * MAX_UNITS + 1
 
@@ -90,14 +93,21 @@ class Workspace:
         # What is nearest so far, in order of cost and place.
         self.nearest: Any = np.zeros(_MOST_FOUND).data
         self.places: Any = np.zeros(_MOST_FOUND, dtype="int32").data
-        # Of the key that is looked for, and of some that it is compared with, in a row.
+        # Of the key that is looked for.
         self.units: Any = np.zeros(MAX_UNITS, dtype="uint16").data
         self.readings: Any = np.zeros(MAX_UNITS * N_READINGS, dtype="uint16").data
-        self.begins: Any = np.zeros(_BLOCK + 1, dtype="int32").data
-        self.wording: Any = np.zeros(_BLOCK).data
-        self.others: Any = np.zeros(_BLOCK * MAX_UNITS, dtype="uint16").data
-        self.sounds: Any = np.zeros(_BLOCK * MAX_UNITS * N_READINGS, dtype="uint16").data
-        self.gaps: Any = np.zeros(_BLOCK * MAX_UNITS).data
+        # Of those it is compared with: where each begins among their characters, which are
+        # numbered; the number and one of each character, and of each number the character,
+        # what it costs to leave it out, and to have heard each of the key's instead.
+        self.begins: Any = np.zeros(_MOST_GATHERED + 1, dtype="int32").data
+        self.wording: Any = np.zeros(_MOST_GATHERED).data
+        self.others: Any = np.zeros(_MOST_UNITS, dtype="uint16").data
+        self.numbers: Any = np.zeros(N_CODES, dtype="uint16").data
+        self.kinds: Any = np.zeros(_MOST_UNITS, dtype="uint16").data
+        self.sounds: Any = np.zeros(_MOST_UNITS * N_READINGS, dtype="uint16").data
+        self.gaps: Any = np.zeros(_MOST_UNITS).data
+        self.cells: Any = np.zeros(_MOST_CELLS).data
+        self.n_kinds = 0
         self.costs: Any = np.zeros((MAX_UNITS + 1) * (MAX_UNITS + 1)).data
         self.table: Any = np.zeros((MAX_UNITS + 1) * (MAX_UNITS + 1)).data
 
@@ -188,7 +198,7 @@ class NameSearch:
             work = Workspace(self._n_keys)
         size = self._take(key, work)
         work.chosen[0] = place
-        self._gather(0, 1, work)
+        self._gather(0, 1, size, work)
         cost = self._compare(size, 0, _FAR, work)
         self._free.append(work)
         return cost
@@ -290,12 +300,13 @@ class NameSearch:
         n_chosen = self._choose(n_touched, size, n_compared, work)
         n_found = 0
         dearest = _FAR
+        first = n_gathered = 0
         for i in range(n_chosen):
-            slot = i % _BLOCK
-            if slot == 0:
-                self._gather(i, min(_BLOCK, n_chosen - i), work)
+            if i == first + n_gathered:
+                first = i
+                n_gathered = self._gather(first, n_chosen, size, work)
             place = work.chosen[i]
-            cost = self._compare(size, slot, dearest, work)
+            cost = self._compare(size, i - first, dearest, work)
             if cost > dearest or cost >= _FAR:
                 continue
             if n_found < most:
@@ -437,26 +448,47 @@ class NameSearch:
                 work.points[place] += worth
         return n_touched
 
-    def _gather(self, first: int, n: int, work: Workspace) -> None:
-        """Copy some of the chosen keys to the workspace, in loops without any decision, so
-        that the processor waits for the memory of many at once."""
-        at = 0
-        for slot in range(n):
-            place = work.chosen[first + slot]
+    def _gather(self, first: int, end: int, size: int, work: Workspace) -> int:
+        """Copy as many of the chosen keys to the workspace as it has room for, in loops that
+        the processor need not wait for; and tell what their characters cost.
+
+        RETURNS (int): How many they are.
+        """
+        end = min(end, first + _MOST_GATHERED)
+        room = min(_MOST_UNITS, _MOST_CELLS // max(1, size))
+        n = at = 0
+        for i in range(first, end):
+            place = work.chosen[i]
             begin = self._starts[place]
-            work.wording[slot] = self._wording[place]
-            work.begins[slot] = at
-            for i in range(begin, self._starts[place + 1]):
-                work.others[at] = self._units[i]
-                at += 1
+            length = self._starts[place + 1] - begin
+            if at + length > room:
+                break
+            work.wording[n] = self._wording[place]
+            work.begins[n] = at
+            for j in range(length):
+                work.others[at + j] = self._units[begin + j]
+            at += length
+            n += 1
         work.begins[n] = at
+        n_kinds = 0
         for i in range(at):
             unit = work.others[i]
-            work.gaps[i] = self._gap_costs[self._gap_ids[unit]]
-            one, other = self._readings[2 * unit], self._readings[2 * unit + 1]
-            work.sounds[2 * i] = one
-            # One reading counts as two, the second of which is never nearer.
-            work.sounds[2 * i + 1] = other if other else one
+            if work.numbers[unit] == 0:
+                one, other = self._readings[2 * unit], self._readings[2 * unit + 1]
+                work.sounds[2 * n_kinds] = one
+                # One reading counts as two, the second of which is never nearer.
+                work.sounds[2 * n_kinds + 1] = other if other else one
+                work.gaps[n_kinds] = self._gap_costs[self._gap_ids[unit]]
+                work.kinds[n_kinds] = unit
+                n_kinds += 1
+                work.numbers[unit] = n_kinds
+            work.others[i] = work.numbers[unit] - 1
+        work.n_kinds = n_kinds
+        for i in range(size):
+            self._replace(i, work)
+        for j in range(n_kinds):
+            work.numbers[work.kinds[j]] = 0
+        return n
 
     def _compare(self, size: int, slot: int, most: float, work: Workspace) -> float:
         """The cost of turning the key in the workspace into one of those gathered; _FAR if
@@ -464,36 +496,39 @@ class NameSearch:
         begin = work.begins[slot]
         length = work.begins[slot + 1] - begin
         wording = work.wording[slot]
+        # What each character costs at least, wherever it stands.
+        cost = 0.0
+        for i in range(size):
+            least = self._gap_costs[self._gap_ids[work.units[i]]]
+            for j in range(length):
+                least = min(least, work.cells[i * work.n_kinds + work.others[begin + j]])
+            cost += least
+        if cost > 0 and cost + wording > most:
+            return _FAR
         width = length + 1
         work.table[0] = 0.0
         for j in range(length):
-            by_one = work.table[j] + work.gaps[begin + j]
+            by_one = work.table[j] + work.gaps[work.others[begin + j]]
             at_edge = _LEFT_OUT_AT_EDGE + _EACH_MORE_AT_EDGE * j
             work.table[j + 1] = min(by_one, at_edge)
-        before = 0.0
         for i in range(size):
             row = (i + 1) * width
             above = row - width
             gap = self._gap_costs[self._gap_ids[work.units[i]]]
             work.table[row] = work.table[above] + gap
-            least = work.table[row]
             for j in range(length):
-                cost = self._replace(i, begin + j, work)
+                other = work.others[begin + j]
+                cost = work.cells[i * work.n_kinds + other]
                 work.costs[i * length + j] = cost
                 best = work.table[above + j] + cost
                 best = min(best, work.table[above + j + 1] + gap)
-                best = min(best, work.table[row + j] + work.gaps[begin + j])
+                best = min(best, work.table[row + j] + work.gaps[other])
                 if i and j:
                     swapped = work.table[above - width + j - 1] + _SWAP
                     swapped += work.costs[i * length + j - 1]
                     swapped += work.costs[(i - 1) * length + j]
                     best = min(best, swapped)
                 work.table[row + j + 1] = best
-                least = min(least, best)
-            # Two that change places leave out a row.
-            if least > 0 and min(least, before + _SWAP) + wording > most:
-                return _FAR
-            before = least
         row = size * width
         cost = work.table[row + length]
         if size == length:
@@ -514,9 +549,9 @@ class NameSearch:
                 work.units[i - 1]
             ):
                 j = begin + i
-                if self._first_syllable(work.others[j]) != self._first_syllable(
-                    work.others[j - 1]
-                ):
+                if self._first_syllable(
+                    work.kinds[work.others[j]]
+                ) != self._first_syllable(work.kinds[work.others[j - 1]]):
                     cost += _DOUBLED
         return cost
 
@@ -542,25 +577,32 @@ class NameSearch:
                     work.costs[k * length + at] = _FAR
         for j in range(length):
             if work.costs[(size - 1) * length + j] < _FAR:
-                total += work.gaps[begin + j]
+                total += work.gaps[work.others[begin + j]]
         return total
 
-    def _replace(self, i: int, j: int, work: Workspace) -> float:
-        """The cost of hearing a character of the key instead of one of those gathered."""
-        one, other = work.units[i], work.others[j]
-        if one == other:
-            return 0.0
-        a, b = work.readings[2 * i], work.readings[2 * i + 1]
-        c, d = work.sounds[2 * j], work.sounds[2 * j + 1]
-        if a == 0 or c == 0:
-            if _is_letter(self._folded[one]) and _is_letter(self._folded[other]):
-                return _OTHER_LETTER
-            return 1.0
-        nearest = min(self._confuse(a, c, 0), self._confuse(a, d, 1))
-        if b:
-            nearest = min(nearest, self._confuse(b, c, 1))
-            nearest = min(nearest, self._confuse(b, d, 2))
-        return nearest
+    def _replace(self, at: int, work: Workspace) -> None:
+        """Write what it costs to hear a character of the key instead of each of those
+        gathered."""
+        row = at * work.n_kinds
+        a, b = work.readings[2 * at], work.readings[2 * at + 1]
+        unit = work.units[at]
+        is_letter = _is_letter(self._folded[unit])
+        if a == 0:
+            for j in range(work.n_kinds):
+                are_letters = is_letter and _is_letter(self._folded[work.kinds[j]])
+                work.cells[row + j] = _OTHER_LETTER if are_letters else 1.0
+        elif b == 0:
+            for j in range(work.n_kinds):
+                c, d = work.sounds[2 * j], work.sounds[2 * j + 1]
+                work.cells[row + j] = min(self._confuse(a, c, 0), self._confuse(a, d, 1))
+        else:
+            for j in range(work.n_kinds):
+                c, d = work.sounds[2 * j], work.sounds[2 * j + 1]
+                first = min(self._confuse(a, c, 0), self._confuse(a, d, 1))
+                second = min(self._confuse(b, c, 1), self._confuse(b, d, 2))
+                work.cells[row + j] = min(first, second)
+        if work.numbers[unit]:
+            work.cells[row + work.numbers[unit] - 1] = 0.0
 
     def _confuse(self, one: int, other: int, n_second: int) -> float:
         """The cost of hearing one reading as another, of which so many are second ones."""
