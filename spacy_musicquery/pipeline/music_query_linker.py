@@ -16,7 +16,8 @@ from ..errors import Errors, bad_setting, excerpt, require_number
 from ..linking.correction import correct_spans
 from ..linking.index import LinkIndex
 from ..linking.index_file import BEGINNING, digest_of
-from ..linking.linker import DEFAULT_THRESHOLD, Link, Linker
+from ..linking.entry_table import Row
+from ..linking.linker import DEFAULT_THRESHOLD, Linker, to_dict
 from ..locks import fork_safe_lock
 from ..saving import sealed_files
 from ..tokens.links import (
@@ -35,6 +36,8 @@ from .saved_component import ByteWriters, FileWriters, Readers, SavedComponent
 _READING = fork_safe_lock()
 
 TIES = ("first", "none")
+# Where in a row the score is; behind it are the characters.
+_SCORE = 4
 
 
 @Language.factory(
@@ -205,7 +208,7 @@ class MusicQueryLinker(SavedComponent, Pipe):
         RETURNS (List[Links]): The entries of each, as `span._.music_query_links` has them.
         """
         linker, n = self._current(), self.cfg["n"]
-        return [[link.to_dict() for link in linker.link(text, n)] for text in texts]
+        return [list(map(to_dict, linker.rows(text, n))) for text in texts]
 
     def __call__(self, doc: Doc) -> Doc:
         """Link the queries of a document.
@@ -238,8 +241,8 @@ class MusicQueryLinker(SavedComponent, Pipe):
         for span in (*ents, *(group or ())):
             place = span.start, span.end
             if place not in kb_ids:
-                found = linker.link(span.text, n)
-                links = [link.to_dict() for link in found]
+                found = linker.rows(span.text, n)
+                links = [to_dict(row) for row in found]
                 set_links(doc, span.start_char, span.end_char, links)
                 kb_ids[place] = self._kb_id(found)
         set_kb_ids(doc, ents, self.cfg["spans_key"], kb_ids)
@@ -256,16 +259,14 @@ class MusicQueryLinker(SavedComponent, Pipe):
         }
         move_spans(doc, self.cfg["spans_key"], moved)
 
-    def _kb_id(self, links: Sequence[Link]) -> str:
+    def _kb_id(self, links: Sequence[Row]) -> str:
         """The id of the best entry, if that is sure enough; else an empty one."""
-        if not links or links[0].score < self.cfg["threshold"]:
+        if not links or links[0][_SCORE] < self.cfg["threshold"]:
             return ""
         best = links[0]
-        if self.cfg["ties"] == "none":
-            ties = [link for link in links[1:] if _is_tie(best, link)]
-            if ties:
-                return ""
-        return best.id
+        if self.cfg["ties"] == "none" and any(_is_tie(best, link) for link in links[1:]):
+            return ""
+        return best[0]
 
     def _byte_writers(self, exclude: Iterable[str]) -> ByteWriters:
         digests: Dict[str, str] = {}
@@ -335,10 +336,10 @@ def _index_digest(saved: Dict[str, Any]) -> Optional[str]:
     return saved.get("cfg", {}).get("digests", {}).get("index")
 
 
-def _is_tie(best: Link, other: Link) -> bool:
+def _is_tie(best: Row, other: Row) -> bool:
     """Whether a query says the same of two entries."""
-    same_words = (best.start, best.end) == (other.start, other.end)
-    return same_words and abs(best.score - other.score) < 1e-9
+    same_words = best[_SCORE + 1 :] == other[_SCORE + 1 :]
+    return same_words and abs(best[_SCORE] - other[_SCORE]) < 1e-9
 
 
 def _check_settings(name: str, settings: Dict[str, Any]) -> None:
