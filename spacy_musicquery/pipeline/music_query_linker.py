@@ -24,7 +24,7 @@ from ..tokens.links import (
     LINKS_EXTENSION,
     Links,
     install_links_extension,
-    set_kb_ids,
+    set_kb_id,
     set_links,
 )
 from ..tokens.moving import move_spans
@@ -232,20 +232,30 @@ class MusicQueryLinker(SavedComponent, Pipe):
         if not ents and not group:
             return
         install_links_extension()
-        linker, n = self._current(), self.cfg["n"]
+        linker = self._current()
         if self.cfg["correct"]:
             self._correct(doc, linker)
             ents = [ent for ent in doc.ents if labels is None or ent.label_ in labels]
             group = doc.spans.data.get(self.cfg["spans_key"])
-        kb_ids: Dict[Tuple[int, int], str] = {}
-        for span in (*ents, *(group or ())):
-            place = span.start, span.end
-            if place not in kb_ids:
-                found = linker.rows(span.text, n)
-                links = [to_dict(row) for row in found]
-                set_links(doc, span.start_char, span.end_char, links)
-                kb_ids[place] = self._kb_id(found)
-        set_kb_ids(doc, ents, self.cfg["spans_key"], kb_ids)
+        kb_ids: Dict[Tuple[int, int], int] = {}
+        for ent in ents:
+            kb_id = self._link(doc, ent, linker)
+            kb_ids[ent.start, ent.end] = kb_id
+            set_kb_id(ent, kb_id)
+        for i, span in enumerate(group or ()):
+            found = kb_ids.get((span.start, span.end))
+            kb_id = self._link(doc, span, linker) if found is None else found
+            if kb_id != span.kb_id and group is not None:
+                # A group gives copies of its spans.
+                span.kb_id = kb_id
+                group[i] = span
+
+    def _link(self, doc: Doc, span: Span, linker: Linker) -> int:
+        """Write the links of a query. RETURNS (int): What becomes its `kb_id`."""
+        rows = linker.rows(span.text, self.cfg["n"])
+        set_links(doc, span.start_char, span.end_char, list(map(to_dict, rows)))
+        kb_id = self._kb_id(rows)
+        return doc.vocab.strings.add(kb_id) if kb_id else 0
 
     def _correct(self, doc: Doc, linker: Linker) -> None:
         """Move the queries among the entities, and what stands for them in the group."""
