@@ -35,7 +35,7 @@ LINKING = [
         [f"spacy_musicquery/linking/{name}.py"],
         extra_compile_args=[] if sys.platform == "win32" else GCC_ARGUMENTS,
     )
-    for name in ("search", "entry_table", "readings")
+    for name in ("search", "entry_table", "readings", "score")
 ]
 LINKING_DIRECTIVES = {
     "annotation_typing": False,
@@ -47,6 +47,7 @@ COMPILED = {
     "search": "linking",
     "entry_table": "linking",
     "readings": "linking",
+    "score": "linking",
 }
 
 
