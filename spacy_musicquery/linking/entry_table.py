@@ -3,7 +3,7 @@
 Cython compiles this module like `search`, with the types that entry_table.pxd declares.
 """
 
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Dict, List, Mapping, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -159,7 +159,7 @@ class EntryTable:
         RETURNS (List[Row]): The entries, the likeliest first: by their scores, the order of
             a reading's parts, being written as it was said, and the popularity.
         """
-        seen = set()
+        seen: Set[int] = set()
         rows = []
         for i in range(len(readings)):
             if len(seen) >= _ENOUGH * most:

@@ -142,7 +142,7 @@ def find_readings(
         for artist, title in _splits(table, key, known):
             _add_artist_and_title(search, table, key, artist, title, readings)
     readings.sort()
-    best = []
+    best: List[Reading] = []
     seen = set()
     for reading in readings:
         if reading[0] >= _DEAREST or len(best) == MOST_READINGS:
@@ -210,10 +210,13 @@ def _by_known_parts(
         if here + _UNEXPLAINED < costs[start + 1]:
             costs[start + 1] = here + _UNEXPLAINED
             begins[start + 1], places[start + 1] = start, -1
-        if char == _OF and here + _UNKNOWN_TITLE < costs[size]:
-            if table.is_artist(_place_at(known, 0, start)):
-                costs[size] = here + _UNKNOWN_TITLE
-                begins[size], places[size] = start, -1
+        if (
+            char == _OF
+            and here + _UNKNOWN_TITLE < costs[size]
+            and table.is_artist(_place_at(known, 0, start))
+        ):
+            costs[size] = here + _UNKNOWN_TITLE
+            begins[size], places[size] = start, -1
         while at < n_known and known[at][0] == start:
             _, end, place = known[at]
             cost = here + (_PART if end - start > 1 else _SINGLE)

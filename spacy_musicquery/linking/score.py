@@ -57,10 +57,11 @@ def probabilities(
     per_cost, exact, nothing, per_char, per_tenfold = calibration
     nothing -= per_char * min(n_chars, _MOST_CHARS)
     nothing += per_tenfold * log10(max(_LEAST_KEYS, n_keys))
-    total = exp(nothing)
+    something = 0.0
     weights = []
     for cost in costs:
         weight = exp(-per_cost * cost + (exact if cost == 0 else 0.0))
         weights.append(weight)
-        total += weight
+        something += weight
+    total = exp(nothing) + something
     return [weight / total for weight in weights]

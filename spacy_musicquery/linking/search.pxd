@@ -13,7 +13,8 @@ cdef int N_TONES, TONE_BITS, PAIRS, SKIPS, PLACED, INITIALS, LETTERS
 cdef int _MOST_POSTINGS, _MOST_COMPARED, _FEW_COMPARED, _LEAST_COMPARED, _POINTS_PER_LENGTH
 cdef int _MOST_POINTS, _MOST_FOUND, _MOST_FEATURES
 cdef int _MOST_GATHERED, _MOST_UNITS, _MOST_CELLS
-cdef double SAME_SOUND, _STEEPNESS, _SECOND_READING, _OTHER_TONE, _OTHER_LETTER, _SWAP, _DOUBLED, _FAR, _TOO_FAR
+cdef double SAME_SOUND, _STEEPNESS, _SECOND_READING, _OTHER_TONE, _OTHER_LETTER, _SWAP
+cdef double _DOUBLED, _FAR, _TOO_FAR
 cdef double _LEFT_OUT_AT_EDGE, _EACH_MORE_AT_EDGE, _OTHER_ORDER
 
 
@@ -96,7 +97,7 @@ cdef class NameSearch:
     @cython.locals(
         begin=int, length=int, i=int, j=int, width=int, row=int, above=int,
         by_one=double, at_edge=double, best=double, swapped=double, least=double,
-        cost=double, gap=double, wording=double, other=int,
+        cost=double, gap=double, wording=double, before=double, other=int,
     )
     cdef double _compare(self, int size, int slot, double most, Workspace work) noexcept
 

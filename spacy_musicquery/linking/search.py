@@ -46,7 +46,7 @@ _LEAST_COMPARED = 8
 # No search finds more.
 _MOST_FOUND = 128
 # How much a name loses in the choice of these for each character that it is longer or
-# shorter; a feature counts as many points as it has bits of information.
+# shorter; a feature counts twice as many points as it has bits of information, up to 31.
 _POINTS_PER_LENGTH = 3
 _MOST_POINTS = 1024
 # So many keys are copied at a time for being compared, with so many characters, and as many
@@ -397,9 +397,7 @@ class NameSearch:
                     # Or what stands between them has been heard where nothing is.
                     self._add_feature(PAIRS + one * N_FOLDED + three, work)
             if size <= SHORT:
-                self._add_feature(
-                    PLACED + ((size - 1) * SHORT + i) * N_FOLDED + one, work
-                )
+                self._add_feature(PLACED + ((size - 1) * SHORT + i) * N_FOLDED + one, work)
         if size == 2 or size == 3:
             feature = size - 2
             for i in range(size):
@@ -525,8 +523,8 @@ class NameSearch:
                 best = min(best, work.table[row + j] + work.gaps[other])
                 if i and j:
                     swapped = work.table[above - width + j - 1] + _SWAP
-                    swapped += work.costs[i * length + j - 1]
-                    swapped += work.costs[(i - 1) * length + j]
+                    before = work.costs[i * length + j - 1]
+                    swapped += before + work.costs[(i - 1) * length + j]
                     best = min(best, swapped)
                 work.table[row + j + 1] = best
         row = size * width
@@ -549,9 +547,9 @@ class NameSearch:
                 work.units[i - 1]
             ):
                 j = begin + i
-                if self._first_syllable(
-                    work.kinds[work.others[j]]
-                ) != self._first_syllable(work.kinds[work.others[j - 1]]):
+                if self._first_syllable(work.kinds[work.others[j]]) != self._first_syllable(
+                    work.kinds[work.others[j - 1]]
+                ):
                     cost += _DOUBLED
         return cost
 

@@ -3,7 +3,18 @@ catalogue."""
 
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Final,
+    Iterable,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 from spacy.language import Language
 from spacy.pipeline import Pipe
@@ -14,9 +25,9 @@ from spacy.vocab import Vocab
 
 from ..errors import Errors, bad_setting, excerpt, require_number
 from ..linking.correction import correct_spans
+from ..linking.entry_table import Row
 from ..linking.index import LinkIndex
 from ..linking.index_file import BEGINNING, digest_of
-from ..linking.entry_table import Row
 from ..linking.linker import DEFAULT_THRESHOLD, Linker, to_dict
 from ..locks import fork_safe_lock
 from ..saving import sealed_files
@@ -37,7 +48,7 @@ _READING = fork_safe_lock()
 
 TIES = ("first", "none")
 # Where in a row the score is; behind it are the characters.
-_SCORE = 4
+_SCORE: Final = 4
 
 
 @Language.factory(
@@ -242,10 +253,12 @@ class MusicQueryLinker(SavedComponent, Pipe):
             kb_id = self._link(doc, ent, linker)
             kb_ids[ent.start, ent.end] = kb_id
             set_kb_id(ent, kb_id)
-        for i, span in enumerate(group or ()):
+        if group is None:
+            return
+        for i, span in enumerate(group):
             found = kb_ids.get((span.start, span.end))
             kb_id = self._link(doc, span, linker) if found is None else found
-            if kb_id != span.kb_id and group is not None:
+            if kb_id != span.kb_id:
                 # A group gives copies of its spans.
                 span.kb_id = kb_id
                 group[i] = span
