@@ -66,7 +66,10 @@ class BuildIfPossible(build_ext):
             # Here, as pip asks for metadata and the like in runs of their own.
             for extensions, directives in ((LINKING, LINKING_DIRECTIVES), ([KERNEL], {})):
                 translated = cythonize(
-                    extensions, build_dir="build", compiler_directives=directives, force=True
+                    extensions,
+                    build_dir="build",
+                    compiler_directives=directives,
+                    force=True,
                 )
                 for extension, in_c in zip(extensions, translated):
                     extension.sources = in_c.sources
