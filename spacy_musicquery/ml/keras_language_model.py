@@ -14,6 +14,7 @@ from .keras_network import CharBiLSTM
 from .shapes import BIGRAMS, EMBEDDING, NetworkSizes
 
 _CLIP = 1.0
+_SPREAD = 0.05
 _IDS = tf.TensorSpec((None, None, None), tf.int32)
 _CHARS = tf.TensorSpec((None,), tf.int32)
 
@@ -37,7 +38,11 @@ class CharLanguageModel:
         self._network = CharBiLSTM(sizes, seed)
         self._hidden_width = sizes.hidden_width
         self._shares = tf.constant(counts / counts.sum(), tf.float32)
-        self._kernel = keras.Variable(np.zeros((sizes.n_chars, sizes.hidden_width), "f"))
+        # Little, so that frequencies decide; nothing at all would teach the LSTMs nothing.
+        kernel = np.random.default_rng(seed).normal(
+            0.0, _SPREAD, (sizes.n_chars, sizes.hidden_width)
+        )
+        self._kernel = keras.Variable(kernel.astype("float32"))
         self._bias = keras.Variable(np.log(counts / counts.sum()).astype("float32"))
         self._learnt = {
             name: variable

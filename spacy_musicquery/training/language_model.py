@@ -48,8 +48,8 @@ _POOL_CHARS = 16 * _BATCH_CHARS
 _MAX_LENGTH = 128
 # Characters that are drawn for the softmax of a step.
 _N_SAMPLED = 256
-_RATE = 0.005
-_WARMUP_STEPS = 50
+_RATE = 0.01
+_WARMUP_STEPS = 20
 _N_REPORTS = 10
 
 
