@@ -7,8 +7,8 @@ Trains configs/default.cfg on the first so many utterances of CAIS in a fixed ra
 without vectors, with word2vec and with fastText vectors that were trained on
 the texts of CAIS train, of messages generated from assets/ and of DIR's chat (.txt files),
 with the input embeddings of a BERT or ALBERT checkpoint, if there is one, and from what
-`music-query pretrain` makes of the raw text of other folders, if there are any: with the
-names of assets/catalogue masked, and with all that is written. Prints F1
+`music-query pretrain` makes of the same texts, and of the raw text of other folders, if
+there are any, with the names of assets/catalogue masked. Prints F1
 of music queries on CAIS valid; leaves OUT/vectors.json and .md. What has been trained
 before is not trained again.
 """
@@ -34,8 +34,10 @@ from spacy_musicquery.features.characters import CharInventory
 HERE = Path(__file__).resolve().parent
 WIDTH = 48  # the embed_width of configs/default.cfg
 GENERATED = {"size": 12000, "seed": 1}
-LANGUAGE_MODELS = {"language model": True, "language model with names": False}
+# Of what has been said to be raw text, without names; and of what the vectors are trained on.
+LANGUAGE_MODELS = ("language model", "language model of the same text")
 KINDS = ("none", "word2vec", "fastText", "checkpoint", *LANGUAGE_MODELS)
+OF_RAW_TEXT = ("word2vec", "fastText", LANGUAGE_MODELS[1])
 
 
 def main() -> None:
@@ -62,16 +64,17 @@ def main() -> None:
     random.Random(0).shuffle(docs)
     for size in options.sizes:
         DocBin(docs=docs[: size or None]).to_disk(runs / f"train_{size}.spacy")
-    write_raw_text(runs, [doc.text for doc in docs], options.chat)
+    if {*OF_RAW_TEXT} & {*options.kinds}:
+        write_raw_text(runs, [doc.text for doc in docs], options.chat)
 
     missing = [*["checkpoint"] * (not options.checkpoint)]
-    missing += [*LANGUAGE_MODELS] * (not options.raw)
+    missing += [LANGUAGE_MODELS[0]] * (not options.raw)
     kinds = [kind for kind in options.kinds if kind not in missing]
     results: Dict[str, Dict[str, List[float]]] = {kind: {} for kind in kinds}
     tasks = list(product(kinds, options.sizes, range(options.seeds)))
     for kind, size, seed in tqdm(tasks, unit=" trainings"):
         if kind in LANGUAGE_MODELS:
-            made = pretrain(runs, kind, options.raw, options.raw_steps)
+            made = pretrain(runs, kind, options)
             begin = {"components.music_query.pretrained": made}
         else:
             made = make_vectors(runs, kind, options.checkpoint)
@@ -115,15 +118,17 @@ def make_vectors(runs: Path, kind: str, checkpoint: Optional[Path]) -> Optional[
     return path
 
 
-def pretrain(runs: Path, kind: str, raw: List[Path], steps: int) -> Path:
+def pretrain(runs: Path, kind: str, options: argparse.Namespace) -> Path:
     """The folder of a language model, made unless there is one."""
+    steps = options.raw_steps
     path = runs / f"{kind.replace(' ', '_')}_{steps}"
-    names = ["--catalogue", ROOT / "assets" / "catalogue"] * LANGUAGE_MODELS[kind]
+    if kind == LANGUAGE_MODELS[0]:
+        arguments = [*options.raw, "--catalogue", ROOT / "assets" / "catalogue"]
+    else:
+        arguments = [runs / "raw.txt"]
     if not path.exists():
-        run_spacy(
-            "music-query", "pretrain", *raw, "--out", path, "--steps", steps, *names,
-            "--config", CONFIGS / "default.cfg",
-        )  # fmt: skip
+        arguments += ["--out", path, "--steps", steps, "--config", CONFIGS / "default.cfg"]
+        run_spacy("music-query", "pretrain", *arguments)
     return path
 
 

@@ -7,14 +7,13 @@ from spacy.util import load_config
 from wasabi import msg
 
 from ..data.catalogue_files import read_catalogue
-from ..data.raw_text import read_lines
 from ..errors import Errors
 from ..ml.architectures import get_shim
 from ..ml.load_keras import language_model_module
 from ..pipeline.query_finder import QueryFinder
 from ..training.language_model import Progress, Settings, prepare
 from ..training.language_model import pretrain as pretrain_model
-from ._util import plain_errors
+from ._util import plain_errors, read_texts
 
 _COLUMNS = (7, 12, 8, 11)
 _ALIGNS = ("r",) * len(_COLUMNS)
@@ -24,7 +23,7 @@ def pretrain(
     inputs: List[Path] = typer.Argument(
         ...,
         metavar="TEXT...",
-        help="Raw text, a message a line: files, or folders of .txt files",
+        help="Raw text, a message a line; .json or .jsonl records; or folders of .txt files",
     ),
     output_path: Path = typer.Option(
         ..., "--out", "-o", help="Folder to save to: what `pretrained` of a config takes"
@@ -65,7 +64,7 @@ def pretrain(
         config = {"pretrained": None, "model": model}
         component = cast(QueryFinder, nlp.add_pipe("music_query", config=config))
         names = read_catalogue(catalogue) if catalogue else {}
-        texts = [text for path in inputs for text in read_lines(path)]
+        texts = [text for path in inputs for text in read_texts(path)]
         parameters = component.parameters
         lines = prepare(texts, parameters.new_catalogue(list(names), names), seed=seed)
         n_lines = f"{len(lines.train):,} different lines, {len(lines.held_out):,} more to"

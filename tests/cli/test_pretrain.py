@@ -150,7 +150,7 @@ def test_it_trains_through_a_config(pretrained, config, corpus, tmp_path):
         ([], [], "MQ450"),
         (["只有一行"] * 1000, [], "MQ450"),
         (None, ["--min-count", 100_000], "MQ451"),
-        (None, ["--catalogue", "none.txt"], "MQ063"),
+        (None, ["--catalogue", "none.txt"], "MQ060"),
         (None, ["--config", "none.cfg"], "none.cfg"),
     ],
 )
