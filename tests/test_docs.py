@@ -173,7 +173,9 @@ def test_commands_that_are_shown_run(page, workplace):
 
 
 # What they train takes minutes each; the README's is one of the slow tests.
-LONG = dict.fromkeys(["larger_models.md", "own-data.md", "pretraining.md", "training.md"], pytest.mark.long)
+LONG = dict.fromkeys(
+    ["larger_models.md", "own-data.md", "pretraining.md", "training.md"], pytest.mark.long
+)
 
 
 @pytest.mark.parametrize(

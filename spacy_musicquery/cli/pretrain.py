@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from typing import Any, Dict, List, Optional, cast
 
@@ -9,11 +10,10 @@ from wasabi import msg
 from ..data.catalogue_files import read_catalogue
 from ..errors import Errors
 from ..ml.architectures import get_shim
-from ..ml.load_keras import language_model_module
 from ..pipeline.query_finder import QueryFinder
 from ..training.language_model import Progress, Settings, prepare
 from ..training.language_model import pretrain as pretrain_model
-from ._util import plain_errors, read_texts
+from ._util import plain_errors, read_texts, refuse
 
 _COLUMNS = (7, 12, 8, 11)
 _ALIGNS = ("r",) * len(_COLUMNS)
@@ -56,7 +56,7 @@ def pretrain(
     messages, forwards and backwards. Names of the catalogue are neither read nor predicted.
     """
     with plain_errors():
-        language_model_module("music-query pretrain")  # rather an error here than later
+        _require_place(output_path)
         model = _model_config(config_path)
         if not model.get("bigram_min_count", 1):
             bigram_min_count = 0
@@ -90,6 +90,15 @@ def pretrain(
     assert sizes is not None
     n_vectors = f"{sizes.n_chars:,} characters and {sizes.n_bigrams:,} pairs"
     msg.good(f'{n_vectors}: pretrained = "{output_path}"')
+
+
+def _require_place(path: Path) -> None:
+    """Refuse what could not be written to, rather here than at the end."""
+    there = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if not there.is_dir():
+        refuse("--out", path, f"{there} is a file; name a folder")
+    if not os.access(there, os.W_OK):
+        refuse("--out", path, f"{there} cannot be written to")
 
 
 def _model_config(path: Optional[Path]) -> Dict[str, Any]:

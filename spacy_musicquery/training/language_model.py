@@ -94,7 +94,7 @@ class Lines(NamedTuple):
 
     train (List[str]): Those to learn from, with MASK in the place of names.
     held_out (List[str]): Those to measure by; none of them is among the others.
-    n_masked (int): How many names were masked in all of them.
+    n_masked (int): How many names were masked, in all texts that were given.
     """
 
     train: List[str]

@@ -169,6 +169,13 @@ def test_files_that_are_not_there(text, tmp_path):
     assert code == 1 and "MQ054" in printed
 
 
+def test_a_place_that_cannot_be_written_to(text, tmp_path):
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", tmp_path / "file" / "model"):
+        code, printed = run(text, "--out", out)
+        assert code == 1 and "MQ052" in printed and "is a file" in printed
+
+
 def test_a_config_without_the_component(text, tmp_path):
     (tmp_path / "ner.cfg").write_text('[nlp]\nlang = "zh"\n', encoding="utf8")
     code, printed = run(text, "--out", tmp_path / "model", "--config", tmp_path / "ner.cfg")
