@@ -10,7 +10,7 @@ import tensorflow as tf
 from ..features.characters import PAD_ID
 from ..features.row_layout import CHARS
 from ..types import FloatsXd, Ints1d, Ints3d
-from .keras_network import CharBiLSTM
+from .keras_network import CharBiLSTM, initial_arrays
 from .shapes import BIGRAMS, EMBEDDING, NetworkSizes
 
 _CLIP = 1.0
@@ -35,7 +35,7 @@ class CharLanguageModel:
             them 0. Before training, this alone is what is predicted from.
         seed (int): Seeds the initial weights.
         """
-        self._network = CharBiLSTM(sizes, seed)
+        self._network = CharBiLSTM(sizes)
         self._hidden_width = sizes.hidden_width
         self._shares = tf.constant(counts / counts.sum(), tf.float32)
         # Little, so that frequencies decide; nothing at all would teach the LSTMs nothing.
@@ -49,6 +49,9 @@ class CharLanguageModel:
             for name, variable in self._network.arrays().items()
             if name in (EMBEDDING, BIGRAMS) or name.startswith("bilstm")
         }
+        initial = initial_arrays(sizes, seed)
+        for name, variable in self._learnt.items():
+            variable.assign(initial[name])
         self._variables = [*self._learnt.values(), self._kernel, self._bias]
         self._optimizer = keras.optimizers.Adam(global_clipnorm=_CLIP)
         self._optimizer.build(self._variables)
