@@ -29,17 +29,26 @@ KERNEL = Extension(
     extra_compile_args=["/O2"] if sys.platform == "win32" else GCC_ARGUMENTS,
 )
 # Python that Cython compiles as it is.
-SEARCH = Extension(
-    "spacy_musicquery.linking.search",
-    ["spacy_musicquery/linking/search.py"],
-    extra_compile_args=[] if sys.platform == "win32" else ["-g0"],
-)
-SEARCH_DIRECTIVES = {
+LINKING = [
+    Extension(
+        f"spacy_musicquery.linking.{name}",
+        [f"spacy_musicquery/linking/{name}.py"],
+        extra_compile_args=[] if sys.platform == "win32" else GCC_ARGUMENTS,
+    )
+    for name in ("search", "entry_table", "readings", "score")
+]
+LINKING_DIRECTIVES = {
     "annotation_typing": False,
     "wraparound": False,
     "initializedcheck": False,
 }
-COMPILED = {"kernel": "ml", "search": "linking"}
+COMPILED = {
+    "kernel": "ml",
+    "search": "linking",
+    "entry_table": "linking",
+    "readings": "linking",
+    "score": "linking",
+}
 
 
 class BuildIfPossible(build_ext):
@@ -96,7 +105,7 @@ setup(
     ext_modules=[
         *cythonize([KERNEL], build_dir="build", force=True),
         *cythonize(
-            [SEARCH], build_dir="build", compiler_directives=SEARCH_DIRECTIVES, force=True
+            LINKING, build_dir="build", compiler_directives=LINKING_DIRECTIVES, force=True
         ),
     ],
     cmdclass={"build_ext": BuildIfPossible, "sdist": ReproducibleSdist},

@@ -16,7 +16,6 @@ from linking_data import Mishearing, make_catalogue, project_names
 
 from spacy_musicquery.linking.index import LinkIndex
 from spacy_musicquery.linking.keys import spell_query
-from spacy_musicquery.linking.linker import _MOST_READINGS
 from spacy_musicquery.linking.readings import find_readings
 from spacy_musicquery.linking.score import CALIBRATION, Calibration, probabilities
 
@@ -64,12 +63,12 @@ def make_cases(size: int, n_queries: int) -> List[Case]:
 
 def make_case(index: LinkIndex, said: str, name: Optional[str]) -> Case:
     keys, *_ = spell_query(said)
-    readings = find_readings(index, keys)[:_MOST_READINGS]
+    readings = find_readings(index.search, index.table, index.syllable_ids, keys)
     right = None
     if name is not None:
         place = index.search.place_of(spell_query(name)[0][0])
-        right = next((i for i, r in enumerate(readings) if r.parts[0].key == place), None)
-    return Case([r.cost for r in readings], right, len(keys[0]), index.n_keys)
+        right = next((i for i, r in enumerate(readings) if r[1][0][0] == place), None)
+    return Case([cost for cost, _ in readings], right, len(keys[0]), index.n_keys)
 
 
 def loss(cases: List[Case], calibration: Calibration) -> float:

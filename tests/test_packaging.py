@@ -82,7 +82,8 @@ def test_the_wheel_holds_the_package_and_its_data(builds, names):
     with zipfile.ZipFile(builds[0][1]) as wheel:
         files = {n for n in wheel.namelist() if ".dist-info/" not in n}
     compiled = {n for n in files if n.endswith((".so", ".pyd"))}
-    sources = ("ml/kernel.", "linking/search.")
+    linking = ("search", "entry_table", "readings", "score")
+    sources = ("ml/kernel.", *(f"linking/{name}." for name in linking))
     assert all(any(source in n for source in sources) for n in compiled)
     assert files - compiled == {n for n in names if n.startswith("spacy_musicquery/")}
 

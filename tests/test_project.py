@@ -96,7 +96,7 @@ def test_box(project):
     box = project / "spacy_musicquery" / "box"
     record = srsly.read_json(box / "record.json")
     assert list(record["sources"]) == [
-        *("assets/corpus", "assets/catalogue"),
+        *("assets/corpus", "assets/catalogue", "assets/added_names"),
         *("configs/box_corpus.json", "configs/box.cfg"),
     ]
     nlp = spacy.blank("zh")

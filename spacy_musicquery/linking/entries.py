@@ -2,6 +2,14 @@
 
 from typing import NamedTuple, Optional, Tuple
 
+# How an entry has a key: as its name, as an alias, or without what stands in brackets.
+NAME, ALIAS, BARE = range(3)
+# What an entry of a type is to others; those of other types (mood, language, genre) are at
+# home with all. Whatever has an artist is a work as well.
+ARTIST, WORK = 1, 2
+# The rank of an entry whose popularity is not known.
+NO_POPULARITY = 0
+
 
 class Entry(NamedTuple):
     """A row of a table: something that a query may mean.

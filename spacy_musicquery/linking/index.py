@@ -25,7 +25,8 @@ import numpy as np
 from ..errors import Errors, excerpt, is_name, is_utf8
 from ..saving.atomic import complete_file
 from .buckets import make_buckets
-from .entries import Entry
+from .entries import ALIAS, ARTIST, BARE, NAME, WORK, Entry
+from .entry_table import EntryTable, Strings
 from .index_file import (
     BEGINNING,
     Buffer,
@@ -42,12 +43,6 @@ from .sound_arrays import MOST_TYPES, require_sound_arrays, require_sound_facts
 from .sounds import N_CODES, SoundTable, make_sound_table
 from .wording import wording_costs
 
-# How an entry has a key: as its name, as an alias, or without what stands in brackets.
-NAME, ALIAS, BARE = range(3)
-
-# What an entry of a type is to others; those of other types (mood, language, genre) are at
-# home with all. Whatever has an artist is a work as well.
-ARTIST, WORK = 1, 2
 _ROLES = {
     **dict.fromkeys(("artist", "singer", "band", "group", "composer"), ARTIST),
     **dict.fromkeys(("title", "song", "track", "album", "work", "screen", "film"), WORK),
@@ -75,69 +70,31 @@ _SEARCHED = (
     "gaps",
     "wording",
 )
-_NO_POPULARITY = 0
 
 
-class Strings:
-    """Many strings as bytes in a row, which take a fifth of the memory."""
-
-    def __init__(self, data: np.ndarray, offsets: np.ndarray) -> None:
-        """Read strings.
-
-        data (np.ndarray): All of them in UTF-8, as uint8.
-        offsets (np.ndarray): Where each begins, and where the last ends.
-        """
-        self.data = data
-        self.offsets = offsets
-        # memoryviews: Python reads a few numbers from them faster than from arrays.
-        self._bytes, self._places = data.data, offsets.data
-
-    @classmethod
-    def of(cls, strings: Sequence[str]) -> "Strings":
-        """Write strings. RETURNS (Strings): Them, in order."""
-        encoded = [string.encode() for string in strings]
-        offsets = np.zeros(len(encoded) + 1, dtype="uint32")
-        np.cumsum(np.fromiter(map(len, encoded), "int64", len(encoded)), out=offsets[1:])
-        return cls(np.frombuffer(b"".join(encoded), dtype="uint8"), offsets)
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def __getitem__(self, place: int) -> str:
-        begin, end = self._places[place], self._places[place + 1]
-        if begin == end:
-            return ""
-        return str(self._bytes[begin:end], "utf8")
+def pack_strings(strings: Sequence[str]) -> Tuple[np.ndarray, np.ndarray]:
+    """Write strings in a row. RETURNS (Tuple[np.ndarray, np.ndarray]): See `Strings`."""
+    encoded = [string.encode() for string in strings]
+    offsets = np.zeros(len(encoded) + 1, dtype="uint32")
+    np.cumsum(np.fromiter(map(len, encoded), "int64", len(encoded)), out=offsets[1:])
+    return np.frombuffer(b"".join(encoded), dtype="uint8"), offsets
 
 
-class Lists:
-    """Many lists of numbers in a row.
+def pack_lists(
+    owners: np.ndarray, values: np.ndarray, n_lists: int
+) -> Tuple[np.ndarray, np.ndarray]:
+    """Make lists of pairs.
 
-    values (np.ndarray): All numbers.
-    offsets (np.ndarray): Where each list begins, and where the last ends.
+    owners (np.ndarray): The list of each number.
+    values (np.ndarray): The numbers.
+    n_lists (int): How many lists there are.
+    RETURNS (Tuple[np.ndarray, np.ndarray]): All numbers in a row, in each list in the order
+        given; and where each list begins, and where the last ends.
     """
-
-    def __init__(self, values: np.ndarray, offsets: np.ndarray) -> None:
-        self.values = values
-        self.offsets = offsets
-        self._numbers, self._places = values.data, offsets.data
-
-    @classmethod
-    def of(cls, owners: np.ndarray, values: np.ndarray, n_lists: int) -> "Lists":
-        """Make lists of pairs.
-
-        owners (np.ndarray): The list of each number.
-        values (np.ndarray): The numbers.
-        n_lists (int): How many lists there are.
-        RETURNS (Lists): The lists, in each the numbers in the order given.
-        """
-        order = np.argsort(owners, kind="stable")
-        offsets = np.zeros(n_lists + 1, dtype="uint32")
-        np.cumsum(np.bincount(owners, minlength=n_lists), out=offsets[1:])
-        return cls(values[order].astype("int32"), offsets)
-
-    def __getitem__(self, place: int) -> List[int]:
-        return self._numbers[self._places[place] : self._places[place + 1]].tolist()
+    order = np.argsort(owners, kind="stable")
+    offsets = np.zeros(n_lists + 1, dtype="uint32")
+    np.cumsum(np.bincount(owners, minlength=n_lists), out=offsets[1:])
+    return values[order].astype("int32"), offsets
 
 
 class LinkIndex:
@@ -146,6 +103,7 @@ class LinkIndex:
 
     types (List[str]): The types of its entries.
     search (NameSearch): Finds keys.
+    table (EntryTable): What they stand for.
     """
 
     def __init__(self, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
@@ -159,27 +117,13 @@ class LinkIndex:
         self.types: List[str] = list(facts["types"])
         self.syllables: List[str] = list(facts["syllables"])
         self.syllable_ids = {spelling: i for i, spelling in enumerate(self.syllables)}
-        self._ids = self._strings("ids")
-        self._names = self._strings("names")
-        self._artists = self._strings("artists")
-        self._aliases = self._strings("aliases")
-        self._of_key = self._lists("of_key")
-        self._kinds_of_key = Lists(arrays["of_key.kinds"], arrays["of_key.offsets"])
-        self._artist_keys = self._lists("artist_keys")
-        self._roles = arrays["roles"].data
-        self._types = arrays["types"].data
-        self._popularity = arrays["popularity"].data
+        self._aliases = Strings(arrays["aliases"], arrays["aliases.offsets"])
+        self.table = EntryTable(arrays, self.types)
         self.search = NameSearch(**search_arrays(arrays))
-
-    def _strings(self, name: str) -> Strings:
-        return Strings(self._arrays[name], self._arrays[f"{name}.offsets"])
-
-    def _lists(self, name: str) -> Lists:
-        return Lists(self._arrays[name], self._arrays[f"{name}.offsets"])
 
     def __len__(self) -> int:
         """The number of entries."""
-        return len(self._ids)
+        return len(self._arrays["ids.offsets"]) - 1
 
     @property
     def n_keys(self) -> int:
@@ -208,64 +152,17 @@ class LinkIndex:
     def __reduce__(self) -> Tuple:
         return LinkIndex.from_bytes, (self.to_bytes(),)
 
-    def entries_of(self, key: int) -> List[Tuple[int, int]]:
-        """List the entries that a key stands for.
-
-        key (int): The place of a key.
-        RETURNS (List[Tuple[int, int]]): The entries, the most popular first, and how each
-            has the key: NAME, ALIAS or BARE.
-        """
-        return list(zip(self._of_key[key], self._kinds_of_key[key]))
-
-    def artist_keys_of(self, entry: int) -> List[int]:
-        """List whose a title or an album is. RETURNS (List[int]): Keys of artists."""
-        return self._artist_keys[entry]
-
-    def is_artist(self, key: int) -> bool:
-        """Tell whether a key is that of an artist.
-
-        key (int): The place of a key; -1 for none.
-        RETURNS (bool): Whether one has it, or a title or an album is by such a one.
-        """
-        return key >= 0 and bool(self._roles[key] & ARTIST)
-
-    def is_work(self, key: int) -> bool:
-        """Tell whether a key is that of a title, an album or the like.
-
-        key (int): The place of a key.
-        RETURNS (bool): Whether one has it.
-        """
-        return bool(self._roles[key] & WORK)
-
-    def popularity_of(self, entry: int) -> float:
-        """Tell how popular an entry is among all that have a popularity.
-
-        entry (int): The entry.
-        RETURNS (float): From 0, the least, to 1; a half if it is not known.
-        """
-        rank = self._popularity[entry]
-        return 0.5 if rank == _NO_POPULARITY else (rank - 1) / 254
-
-    def describe(self, entry: int) -> Tuple[str, str, str, str]:
-        """Describe an entry. RETURNS (Tuple[str, ...]): Its id, type, name and artist."""
-        type_name = self.types[self._types[entry]]
-        return self._ids[entry], type_name, self._names[entry], self._artists[entry]
-
-    def name_of(self, entry: int) -> str:
-        """Tell how an entry is written. RETURNS (str): Its name, as the table has it."""
-        return self._names[entry]
-
     def entries(self) -> Iterator[Entry]:
         """List what the index was made from. YIELDS (Entry): The entries, in order."""
         popularities = self._arrays["popularities"]
         for place in range(len(self)):
-            id, type_name, name, artist = self.describe(place)
+            id, type_name, name, artist = self.table.describe(place)
             known = float(popularities[place])
             yield Entry(
                 id,
                 type_name,
                 name,
-                tuple(filter(None, self._aliases[place].split("\t"))),
+                tuple(filter(None, self._aliases.get(place).split("\t"))),
                 tuple(filter(None, artist.split(ARTIST_SEPARATOR))),
                 None if np.isnan(known) else known,
             )
@@ -395,9 +292,9 @@ class _IndexBuilder:
         ranks = _rank(known)
         order = np.argsort(-ranks[of_entry].astype("int64"), kind="stable")
         n_keys = len(starts) - 1
-        of_key = Lists.of(owners[order], of_entry[order], n_keys)
-        kinds_of_key = Lists.of(owners[order], kinds[order], n_keys)
-        of_artists = Lists.of(artist_owners, artist_keys, len(entries))
+        of_key = pack_lists(owners[order], of_entry[order], n_keys)
+        kinds_of_key = pack_lists(owners[order], kinds[order], n_keys)
+        of_artists = pack_lists(artist_owners, artist_keys, len(entries))
         entry_types = np.array([type_ids[entry.type] for entry in entries], dtype="uint16")
         roles_of_type = np.array(
             [_ROLES.get(name.lower(), 0) for name in types], dtype="uint8"
@@ -425,12 +322,12 @@ class _IndexBuilder:
             "exact.offsets": exact_offsets,
             "spoken": spoken,
             "spoken.offsets": spoken_offsets,
-            "of_key": of_key.values,
-            "of_key.offsets": of_key.offsets,
-            "of_key.kinds": kinds_of_key.values.astype("uint8"),
+            "of_key": of_key[0],
+            "of_key.offsets": of_key[1],
+            "of_key.kinds": kinds_of_key[0].astype("uint8"),
             "roles": roles,
-            "artist_keys": of_artists.values,
-            "artist_keys.offsets": of_artists.offsets,
+            "artist_keys": of_artists[0],
+            "artist_keys.offsets": of_artists[1],
             "types": entry_types,
             "popularity": ranks,
             "popularities": known,
@@ -441,8 +338,7 @@ class _IndexBuilder:
             ("artists", [ARTIST_SEPARATOR.join(entry.artists) for entry in entries]),
             ("aliases", ["\t".join(entry.aliases) for entry in entries]),
         ):
-            packed = Strings.of(strings)
-            arrays[name], arrays[f"{name}.offsets"] = packed.data, packed.offsets
+            arrays[name], arrays[f"{name}.offsets"] = pack_strings(strings)
         return {"types": types, "syllables": list(sounds.syllables)}, arrays
 
     def _add_names(self) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:

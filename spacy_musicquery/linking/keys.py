@@ -8,7 +8,7 @@ brackets: 晴天 (Live).
 import re
 import unicodedata
 from functools import lru_cache
-from typing import Callable, Dict, Iterator, List, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -42,6 +42,24 @@ def _table() -> Dict[int, int]:
         if base.isascii() and base.isalpha():
             table[code] = ord(base.lower())
     return table
+
+
+@lru_cache(maxsize=1)
+def _plain_text() -> Callable[[str], Optional["re.Match[str]"]]:
+    """What matches texts that are their own keys: letters and characters that are not
+    folded, and no digits."""
+    changed = _table()
+    ranges: List[Tuple[int, int]] = []
+    for code in range(N_CODES):
+        char = chr(code)
+        if code in changed or not char.isalnum() or _NUMBER.match(char):
+            continue
+        if ranges and ranges[-1][1] == code - 1:
+            ranges[-1] = ranges[-1][0], code
+        else:
+            ranges.append((code, code))
+    chars = "".join(f"{re.escape(chr(a))}-{re.escape(chr(b))}" for a, b in ranges)
+    return re.compile(f"[{chars}]{{1,{MAX_UNITS}}}").fullmatch
 
 
 def fold_text(text: str) -> str:
@@ -92,13 +110,16 @@ def _within_plane(key: str) -> str:
     return key
 
 
-def spell_query(text: str) -> Tuple[List[str], List[int], List[int]]:
+def spell_query(text: str) -> Tuple[List[str], Sequence[int], Sequence[int]]:
     """Make the keys of a query, and tell where each character of the first comes from.
 
     text (str): The query.
-    RETURNS (Tuple[List[str], List[int], List[int]]): Its keys, as `spell` makes them; and
-        for each character of the first key where that which it comes from starts and ends.
+    RETURNS (Tuple[List[str], Sequence[int], Sequence[int]]): Its keys, as `spell` makes
+        them; and for each character of the first key where that which it comes from starts
+        and ends.
     """
+    if _plain_text()(text):
+        return [text], range(len(text)), range(1, len(text) + 1)
     folded = fold_text(text)
     keys = list(spell(folded))
     if keys[0] == folded:

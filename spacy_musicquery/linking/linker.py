@@ -1,20 +1,13 @@
 """From the words of a query to entries of the catalogue."""
 
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, NamedTuple, Tuple
 
-from .index import ALIAS, BARE, NAME, LinkIndex
+from .entry_table import Row
+from .index import LinkIndex
 from .keys import spell_query
-from .readings import Part, find_readings
+from .readings import find_readings
 from .score import probabilities
 
-# Of how many readings entries are listed, and how many entries of a name.
-_MOST_READINGS = 12
-_MOST_OF_KEY = 20
-# As aliases count a little less, so many times the entries that are wanted are looked at.
-_ENOUGH = 2
-# That a name is meant by its alias, or without what stands behind it in brackets, is a
-# little less likely than that one is which is written so.
-_BY_KIND = {NAME: 1.0, ALIAS: 0.99, BARE: 0.95}
 # So many queries are remembered: people ask for the same songs.
 _MOST_REMEMBERED = 20_000
 # From this score on a link is one to act on. Chosen on the pairs that benchmarks/linking.py
@@ -39,19 +32,23 @@ class Link(NamedTuple):
     start: int
     end: int
 
-    def to_dict(self) -> Dict[str, Any]:
-        """Write it as `span._.music_query_links` has it. RETURNS (Dict[str, Any]): By name."""
-        # A third of the time that _asdict takes, for every link of every query.
-        id, type, name, artist, score, start, end = self
-        return {
-            "id": id,
-            "type": type,
-            "name": name,
-            "artist": artist,
-            "score": score,
-            "start": start,
-            "end": end,
-        }
+
+def to_dict(row: Row) -> Dict[str, Any]:
+    """Write a link as `span._.music_query_links` has it.
+
+    row (Row): What a `Link` is made of.
+    RETURNS (Dict[str, Any]): The same by name.
+    """
+    id, type, name, artist, score, start, end = row
+    return {
+        "id": id,
+        "type": type,
+        "name": name,
+        "artist": artist,
+        "score": score,
+        "start": start,
+        "end": end,
+    }
 
 
 class Linker:
@@ -63,7 +60,7 @@ class Linker:
         index (LinkIndex): The catalogue.
         """
         self.index = index
-        self._remembered: Dict[Tuple[str, int], Tuple[Link, ...]] = {}
+        self._remembered: Dict[Tuple[str, int], Tuple[Row, ...]] = {}
 
     def link(self, text: str, most: int) -> Tuple[Link, ...]:
         """Find the entries that a query may mean.
@@ -72,71 +69,25 @@ class Linker:
         most (int): How many are wanted at most.
         RETURNS (Tuple[Link, ...]): The entries, the likeliest first.
         """
+        return tuple(map(Link._make, self.rows(text, most)))
+
+    def rows(self, text: str, most: int) -> Tuple[Row, ...]:
+        """Find the same as `link`, in less time.
+
+        text (str): The words of the query.
+        most (int): How many are wanted at most.
+        RETURNS (Tuple[Row, ...]): What links are made of, the likeliest first.
+        """
         remembered = self._remembered
-        links = remembered.get((text, most))
-        if links is None:
-            links = tuple(self._link(text, most))
+        rows = remembered.get((text, most))
+        if rows is None:
+            index = self.index
+            keys, starts, ends = spell_query(text)
+            readings = find_readings(index.search, index.table, index.syllable_ids, keys)
+            costs = [reading[0] for reading in readings]
+            shares = probabilities(costs, len(keys[0]), index.n_keys)
+            rows = tuple(index.table.link(text, readings, shares, starts, ends, most))
             if len(remembered) >= _MOST_REMEMBERED:
                 remembered.clear()
-            remembered[text, most] = links
-        return links
-
-    def _link(self, text: str, most: int) -> List[Link]:
-        index = self.index
-        keys, starts, ends = spell_query(text)
-        readings = find_readings(index, keys)[:_MOST_READINGS]
-        shares = probabilities([r.cost for r in readings], len(keys[0]), index.n_keys)
-        # Of each entry the likeliest reading: its score, and the part that says so.
-        scores: Dict[int, float] = {}
-        parts: Dict[int, Tuple[int, Part]] = {}
-        for (_, of_reading), share in zip(readings, shares):
-            if len(scores) >= _ENOUGH * most:
-                break  # those that follow are less likely
-            for rank, part in enumerate(of_reading):
-                for entry, kind in self._entries_of(part):
-                    if entry not in scores:
-                        scores[entry] = share * _BY_KIND[kind]
-                        parts[entry] = rank, part
-        if len(scores) > most:
-            least = sorted(scores.values(), reverse=True)[most - 1]
-            kept = [entry for entry, score in scores.items() if score >= least]
-        else:
-            kept = list(scores)
-        kept.sort(key=lambda entry: self._rank(entry, scores, parts, text))
-        links = []
-        for entry in kept[:most]:
-            part = parts[entry][1]
-            start, end = starts[part.start], ends[part.end - 1]
-            id, type_name, name, artist = index.describe(entry)
-            links.append(Link(id, type_name, name, artist, scores[entry], start, end))
-        return links
-
-    def _rank(
-        self,
-        entry: int,
-        scores: Dict[int, float],
-        parts: Dict[int, Tuple[int, Part]],
-        text: str,
-    ) -> Tuple[float, int, bool, float, int]:
-        """What entries are sorted by: the score, the order of a reading's parts, being
-        written as it was said, and the popularity."""
-        index = self.index
-        is_other = index.name_of(entry) != text
-        popularity = index.popularity_of(entry)
-        return -scores[entry], parts[entry][0], is_other, -popularity, entry
-
-    def _entries_of(self, part: Part) -> List[Tuple[int, int]]:
-        """The entries that a part may mean, the likeliest first."""
-        index = self.index
-        entries = index.entries_of(part.key)
-        if len(entries) == 1 and part.artist < 0:
-            return entries
-        if part.artist >= 0:
-            entries = [
-                pair for pair in entries if part.artist in index.artist_keys_of(pair[0])
-            ]
-        return sorted(entries, key=_kind)[:_MOST_OF_KEY]
-
-
-def _kind(pair: Tuple[int, int]) -> int:
-    return pair[1]
+            remembered[text, most] = rows
+        return rows

@@ -1,16 +1,21 @@
 """What a query may mean: one name, heard rightly or not, or several, as 周杰伦的晴天 is an
-artist and a title."""
+artist and a title.
 
-from typing import Dict, List, NamedTuple, Optional, Set, Tuple
+Cython compiles this module like `search`, with the types that readings.pxd declares.
+"""
 
-from .index import LinkIndex
+from typing import Dict, List, Optional, Tuple
+
+from .entry_table import EntryTable, Part, Reading
 from .keys import pinyin_units
+from .search import NameSearch
 from .sounds import split_pinyin
 
-# How many names are looked at for a query as a whole, and for a part of one.
-_MOST_WHOLE = 16
+# How many readings there are at most, how many names are looked at for a part of a query,
+# and how many that were typed by initials.
+MOST_READINGS = 12
 _MOST_TITLES = 6
-_MOST_ENTRIES = 300
+_MOST_SPOKEN = 300
 _MOST_SPLITS = 4
 # A dearer reading is none.
 _DEAREST = 4.0
@@ -106,169 +111,190 @@ _SINGS = ("演唱", "唱", "版")
 _SONGS = ("歌", "曲", "音乐", "曲子")
 
 
-class Part(NamedTuple):
-    """What a stretch of a query means.
-
-    key (int): The place of a key.
-    start, end (int): The characters of the query's key.
-    artist (int): The key of the artist whose entries alone are meant; -1 for all.
-    """
-
-    key: int
-    start: int
-    end: int
-    artist: int = -1
-
-
-class Reading(NamedTuple):
-    """One way to understand a query.
-
-    cost (float): How far it is from what was said.
-    parts (Tuple[Part, ...]): What it means, the most particular first.
-    """
-
-    cost: float
-    parts: Tuple[Part, ...]
-
-
-def find_readings(index: LinkIndex, keys: List[str]) -> List[Reading]:
+def find_readings(
+    search: NameSearch, table: EntryTable, syllable_ids: Dict[str, int], keys: List[str]
+) -> List[Reading]:
     """Find what a query may mean.
 
-    index (LinkIndex): The catalogue.
+    search (NameSearch): The names of the catalogue.
+    table (EntryTable): Its entries.
+    syllable_ids (Dict[str, int]): The ids of all syllables.
     keys (List[str]): The query, as `spell_query` makes it.
     RETURNS (List[Reading]): The readings, the nearest first.
     """
     key = keys[0]
-    if not key:
-        return []
     size = len(key)
+    if size == 0:
+        return []
     readings: List[Reading] = []
-    known: Dict[Tuple[int, int], int] = {}
+    known: List[Tuple[int, int, int]] = []
+    least = _DEAREST
     if size > 2:
-        stretches = index.search.known_in(key, _LONGEST_PART)
-        known = {(start, end): place for start, end, place in stretches}
-        by_parts = _by_known_parts(index, key, known)
+        known = search.known_in(key, _LONGEST_PART)
+        by_parts = _by_known_parts(table, key, known)
         if by_parts is not None:
             readings.append(by_parts)
+            least = by_parts[0]
     # Names that are written as they are in the catalogue need no search.
-    if not readings or readings[0].cost > _SURE or index.search.place_of(key) >= 0:
-        readings.extend(_whole(index, keys))
-    if size > 2 and min((r.cost for r in readings), default=_DEAREST) > _SURE:
-        for artist, title in _splits(index, key, known):
-            readings.extend(_artist_and_title(index, key, artist, title))
-    best: Dict[Tuple[Part, ...], float] = {}
-    for cost, parts in readings:
-        if cost < best.get(parts, _DEAREST):
-            best[parts] = cost
-    return sorted(Reading(cost, parts) for parts, cost in best.items())
+    if not readings or least > _SURE or search.place_of(key) >= 0:
+        least = min(least, _add_whole(search, table, syllable_ids, keys, readings))
+    if size > 2 and least > _SURE:
+        for artist, title in _splits(table, key, known):
+            _add_artist_and_title(search, table, key, artist, title, readings)
+    readings.sort()
+    best: List[Reading] = []
+    seen = set()
+    for reading in readings:
+        if reading[0] >= _DEAREST or len(best) == MOST_READINGS:
+            break
+        parts = reading[1]
+        if parts not in seen:
+            seen.add(parts)
+            best.append(reading)
+    return best
 
 
-def _whole(index: LinkIndex, keys: List[str]) -> List[Reading]:
-    """The query as one name."""
-    search = index.search
-    found = [pair for key in keys for pair in search.find(key, _MOST_WHOLE)]
+def _add_whole(
+    search: NameSearch,
+    table: EntryTable,
+    syllable_ids: Dict[str, int],
+    keys: List[str],
+    readings: List[Reading],
+) -> float:
+    """Add the query as one name. RETURNS (float): The least cost."""
     key = keys[0]
-    if key.isascii() and key.isalpha():
-        syllables = split_pinyin(key, index.syllable_ids)
-        if syllables:
-            typed = pinyin_units(syllables, index.syllable_ids)
-            found.extend(search.find(typed, _MOST_WHOLE))
-        if 1 < len(key) <= 8:
-            spoken = search.spoken_by(key, _MOST_ENTRIES)
-            spoken.sort(key=lambda place: -_popularity(index, place))
-            found.extend((_BY_INITIALS, place) for place in spoken[:_MOST_WHOLE])
     size = len(key)
+    found: List[Tuple[float, int]] = []
+    for way in keys:
+        found.extend(search.find(way, MOST_READINGS))
+    if key.isascii() and key.isalpha():
+        syllables = split_pinyin(key, syllable_ids)
+        if syllables:
+            typed = pinyin_units(syllables, syllable_ids)
+            found.extend(search.find(typed, MOST_READINGS))
+        if 1 < size <= 8:
+            spoken = search.spoken_by(key, _MOST_SPOKEN)
+            ranked = [(-table.popularity_of_key(place), place) for place in spoken]
+            ranked.sort()
+            found.extend([(_BY_INITIALS, place) for _, place in ranked[:MOST_READINGS]])
     for at in range(1, size - 1):
         if key[at] in _AND:
             place = search.place_of(key[at + 1 :] + key[at] + key[:at])
             if place >= 0:
                 found.append((_TURNED_ROUND, place))
-    return [Reading(cost, (Part(place, 0, size),)) for cost, place in found]
-
-
-def _popularity(index: LinkIndex, place: int) -> float:
-    entries = index.entries_of(place)
-    return index.popularity_of(entries[0][0]) if entries else 0.0
+    least = _DEAREST
+    for cost, place in found:
+        readings.append((cost, ((place, 0, size, -1),)))
+        least = min(least, cost)
+    return least
 
 
 def _by_known_parts(
-    index: LinkIndex, key: str, known: Dict[Tuple[int, int], int]
+    table: EntryTable, key: str, known: List[Tuple[int, int, int]]
 ) -> Optional[Reading]:
     """The cheapest way to make a query of names and words that go without saying."""
     if not known:
         return None
     size = len(key)
-    ends: List[List[Tuple[int, int]]] = [[] for _ in key]
-    for (start, end), place in known.items():
-        ends[start].append((end, place))
-    costs = [0.0] + [_DEAREST] * size
-    # Of each place the part that ends there, or where a filler begins.
-    ways: List[Tuple[int, int]] = [(0, -1)] * (size + 1)
+    # Of each place what it costs to get there, and the part that ends there, or where a
+    # filler begins.
+    costs = [_DEAREST] * (size + 1)
+    costs[0] = 0.0
+    begins = [0] * (size + 1)
+    places = [-1] * (size + 1)
+    n_known = len(known)
+    at = 0
     for start in range(size):
         here = costs[start]
-        steps = [(start + 1, here + _UNEXPLAINED, -1)]
-        if key[start] == _OF and index.is_artist(known.get((0, start), -1)):
-            steps.append((size, here + _UNKNOWN_TITLE, -1))
-        for end, place in ends[start]:
-            cost = _PART if end - start > 1 else _SINGLE
-            steps.append((end, here + cost, place))
-        if key[start] in _FIRST_OF_FILLERS:
-            for end in range(start + 1, min(size, start + _LONGEST_FILLER) + 1):
-                if key[start:end] in _FILLERS:
-                    steps.append((end, here + _FILLER, -1))
-        for end, cost, place in steps:
+        char = key[start]
+        if here + _UNEXPLAINED < costs[start + 1]:
+            costs[start + 1] = here + _UNEXPLAINED
+            begins[start + 1], places[start + 1] = start, -1
+        if (
+            char == _OF
+            and here + _UNKNOWN_TITLE < costs[size]
+            and table.is_artist(_place_at(known, 0, start))
+        ):
+            costs[size] = here + _UNKNOWN_TITLE
+            begins[size], places[size] = start, -1
+        while at < n_known and known[at][0] == start:
+            _, end, place = known[at]
+            cost = here + (_PART if end - start > 1 else _SINGLE)
             if cost < costs[end]:
-                costs[end], ways[end] = cost, (start, place)
+                costs[end] = cost
+                begins[end], places[end] = start, place
+            at += 1
+        if char in _FIRST_OF_FILLERS:
+            for end in range(start + 1, min(size, start + _LONGEST_FILLER) + 1):
+                if here + _FILLER < costs[end] and key[start:end] in _FILLERS:
+                    costs[end] = here + _FILLER
+                    begins[end], places[end] = start, -1
+    if costs[size] >= _DEAREST:
+        return None
     parts: List[Part] = []
     end = size
     while end:
-        start, place = ways[end]
-        if place >= 0:
-            parts.insert(0, Part(place, start, end))
+        start = begins[end]
+        if places[end] >= 0:
+            parts.append((places[end], start, end, -1))
         end = start
-    if not parts or costs[size] >= _DEAREST:
+    if not parts:
         return None
-    cost, agreeing = _agreed(index, key, parts)
-    if len(parts) == 1 and key.endswith(_SONGS) and index.is_work(parts[0].key):
+    parts.reverse()
+    cost = _agree(table, key, parts)
+    if len(parts) == 1 and key.endswith(_SONGS) and table.is_work(parts[0][0]):
         cost += _TITLE_AS_SONG
-    return Reading(costs[size] + cost, tuple(agreeing))
+    return costs[size] + cost, tuple(parts)
 
 
-def _agreed(index: LinkIndex, key: str, parts: List[Part]) -> Tuple[float, List[Part]]:
-    """Take artists and their titles together. RETURNS (Tuple): What it costs that parts do
-    not belong together, and the parts, titles of artists first."""
-    artists = [part for part in parts if index.is_artist(part.key)]
-    works = [part for part in parts if index.is_work(part.key)]
-    related, cost, least = parts, 0.0, _DEAREST
-    for work in works:
-        whose = _artists_of(index, work.key)
-        for artist in artists:
-            if artist is work:
+def _place_at(known: List[Tuple[int, int, int]], start: int, end: int) -> int:
+    """The place of a stretch of a query; -1 if the catalogue does not have it."""
+    for begin, until, place in known:
+        if begin == start and until == end:
+            return place
+    return -1
+
+
+def _agree(table: EntryTable, key: str, parts: List[Part]) -> float:
+    """Take artists and their titles together: put the title of an artist first, and say
+    whose it is. RETURNS (float): What it costs that parts do not belong together."""
+    n_parts = len(parts)
+    if n_parts == 1:
+        return 0.0
+    least, of_work, of_artist = _DEAREST, -1, -1
+    n_names = 0
+    for i in range(n_parts):
+        work, work_start = parts[i][0], parts[i][1]
+        is_work = table.is_work(work)
+        if is_work or table.is_artist(work):
+            n_names += 1
+        if not is_work:
+            continue
+        whose = table.artists_of(work)
+        for j in range(n_parts):
+            if j == i or not table.is_artist(parts[j][0]):
                 continue
-            here, agreed = _NOT_THEIRS if whose else _NOBODYS, work
-            if not whose and key[artist.end : work.start].endswith(_OF):
-                here = _SAID_TO_BE_THEIRS
-            if artist.key in whose:
-                here, agreed = 0.0, work._replace(artist=artist.key)
+            artist, artist_end = parts[j][0], parts[j][2]
+            if whose:
+                here = 0.0 if artist in whose else _NOT_THEIRS
+            else:
+                is_said = key[artist_end:work_start].endswith(_OF)
+                here = _SAID_TO_BE_THEIRS if is_said else _NOBODYS
             if here < least:
-                least = cost = here
-                related = [agreed, *(part for part in parts if part is not work)]
-    n_names = sum(part in artists or part in works for part in parts)
-    n_related = 2 if least < _DEAREST else 1
-    return cost + _UNRELATED * max(0, n_names - n_related), related
-
-
-def _artists_of(index: LinkIndex, key: int) -> Set[int]:
-    """The keys of those whose the titles with a key are."""
-    entries = index.entries_of(key)[:_MOST_ENTRIES]
-    return {artist for entry, _ in entries for artist in index.artist_keys_of(entry)}
+                least, of_work = here, i
+                of_artist = artist if whose and here == 0 else -1
+    if of_work < 0:
+        return _UNRELATED * max(0, n_names - 1)
+    work, start, end, _ = parts.pop(of_work)
+    parts.insert(0, (work, start, end, of_artist))
+    return least + _UNRELATED * max(0, n_names - 2)
 
 
 Stretch = Tuple[int, int]
 
 
 def _splits(
-    index: LinkIndex, key: str, known: Dict[Tuple[int, int], int]
+    table: EntryTable, key: str, known: List[Tuple[int, int, int]]
 ) -> List[Tuple[Stretch, Stretch]]:
     """Where a query may be parted into an artist and a title, of which one at least is not
     written as the catalogue has it."""
@@ -282,47 +308,51 @@ def _splits(
                     end -= len(word)
                     break
             # One of them at least must be written as the catalogue has it.
-            if (0, end) in known or (at + 1, size) in known:
+            is_artist_known = _place_at(known, 0, end) >= 0
+            if is_artist_known or _place_at(known, at + 1, size) >= 0:
                 found[(0, end), (at + 1, size)] = None
     if not found:
         # The longest that begin and end it.
-        heads = [end for (start, end) in known if start == 0 and 1 < end < size]
-        tails = [start for (start, end) in known if end == size and 0 < start < size - 1]
-        if heads:
-            head = max(heads)
-            if index.is_artist(known[0, head]):
+        head, tail = 1, size - 1
+        for start, end, _ in known:
+            if start == 0:
+                head = max(head, end)
+            if end == size:
+                tail = min(tail, start)
+        if head > 1:
+            if table.is_artist(_place_at(known, 0, head)):
                 found[(0, head), (head, size)] = None
             found[(head, size), (0, head)] = None
-        if tails:
-            tail = min(tails)
+        if tail < size - 1:
             found[(0, tail), (tail, size)] = None
-            if index.is_artist(known[tail, size]):
+            if table.is_artist(_place_at(known, tail, size)):
                 found[(tail, size), (0, tail)] = None
     return list(found)[:_MOST_SPLITS]
 
 
-def _artist_and_title(
-    index: LinkIndex, key: str, artist: Stretch, title: Stretch
-) -> List[Reading]:
-    """Readings of a query whose parts are an artist and a title."""
-    search = index.search
-    said = key[slice(*title)]
+def _add_artist_and_title(
+    search: NameSearch,
+    table: EntryTable,
+    key: str,
+    artist: Stretch,
+    title: Stretch,
+    readings: List[Reading],
+) -> None:
+    """Add readings of a query whose parts are an artist and a title."""
+    said = key[title[0] : title[1]]
+    by = key[artist[0] : artist[1]]
     place = search.place_of(said)
     titles = [(0.0, place)] if place >= 0 else search.find(said, _MOST_TITLES)
-    by = key[slice(*artist)]
     by_place = search.place_of(by)
-    readings = []
     for title_cost, place in titles:
-        whose = _artists_of(index, place)
-        if by_place in whose:
-            artist_cost, artist_key = 0.0, by_place
-        elif whose:
-            artist_cost, artist_key = min(
-                (search.cost(by, other), other) for other in whose
-            )
-        else:
+        whose = table.artists_of(place)
+        if not whose:
             continue
-        cost = title_cost + artist_cost + 2 * _PART
-        parts = (Part(place, *title, artist_key), Part(artist_key, *artist))
-        readings.append(Reading(cost, parts))
-    return readings
+        artist_cost, artist_key = 0.0, by_place
+        if by_place not in whose:
+            artist_cost, artist_key = min(
+                [(search.cost(by, other), other) for other in whose]
+            )
+        of_title = (place, title[0], title[1], artist_key)
+        of_artist = (artist_key, artist[0], artist[1], -1)
+        readings.append((title_cost + artist_cost + 2 * _PART, (of_title, of_artist)))

@@ -5,6 +5,8 @@ score: a reading loses with its cost, and that nothing is meant becomes less lik
 characters agree. Their softmax is the probability of each (a conditional logit with an outside
 option). The coefficients are fitted by benchmarks/linking_calibration.py, on names of the
 project's own that were misheard by a program.
+
+Cython compiles this module like `search`, with the types that score.pxd declares.
 """
 
 from math import exp, log10
@@ -52,11 +54,14 @@ def probabilities(
     calibration (Calibration): The coefficients.
     RETURNS (List[float]): The probability of each; together with that of nothing they are 1.
     """
-    nothing = calibration.nothing - calibration.per_char * min(n_chars, _MOST_CHARS)
-    nothing += calibration.per_tenfold * log10(max(_LEAST_KEYS, n_keys))
-    weights = [
-        exp(-calibration.per_cost * cost + (0.0 if cost else calibration.exact))
-        for cost in costs
-    ]
-    total = exp(nothing) + sum(weights)
+    per_cost, exact, nothing, per_char, per_tenfold = calibration
+    nothing -= per_char * min(n_chars, _MOST_CHARS)
+    nothing += per_tenfold * log10(max(_LEAST_KEYS, n_keys))
+    something = 0.0
+    weights = []
+    for cost in costs:
+        weight = exp(-per_cost * cost + (exact if cost == 0 else 0.0))
+        weights.append(weight)
+        something += weight
+    total = exp(nothing) + something
     return [weight / total for weight in weights]

@@ -3,7 +3,18 @@ catalogue."""
 
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Final,
+    Iterable,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 from spacy.language import Language
 from spacy.pipeline import Pipe
@@ -14,16 +25,17 @@ from spacy.vocab import Vocab
 
 from ..errors import Errors, bad_setting, excerpt, require_number
 from ..linking.correction import correct_spans
+from ..linking.entry_table import Row
 from ..linking.index import LinkIndex
 from ..linking.index_file import BEGINNING, digest_of
-from ..linking.linker import DEFAULT_THRESHOLD, Link, Linker
+from ..linking.linker import DEFAULT_THRESHOLD, Linker, to_dict
 from ..locks import fork_safe_lock
 from ..saving import sealed_files
 from ..tokens.links import (
     LINKS_EXTENSION,
     Links,
     install_links_extension,
-    set_kb_ids,
+    set_kb_id,
     set_links,
 )
 from ..tokens.moving import move_spans
@@ -35,6 +47,8 @@ from .saved_component import ByteWriters, FileWriters, Readers, SavedComponent
 _READING = fork_safe_lock()
 
 TIES = ("first", "none")
+# Where in a row the score is; behind it are the characters.
+_SCORE: Final = 4
 
 
 @Language.factory(
@@ -205,7 +219,7 @@ class MusicQueryLinker(SavedComponent, Pipe):
         RETURNS (List[Links]): The entries of each, as `span._.music_query_links` has them.
         """
         linker, n = self._current(), self.cfg["n"]
-        return [[link.to_dict() for link in linker.link(text, n)] for text in texts]
+        return [list(map(to_dict, linker.rows(text, n))) for text in texts]
 
     def __call__(self, doc: Doc) -> Doc:
         """Link the queries of a document.
@@ -229,20 +243,32 @@ class MusicQueryLinker(SavedComponent, Pipe):
         if not ents and not group:
             return
         install_links_extension()
-        linker, n = self._current(), self.cfg["n"]
+        linker = self._current()
         if self.cfg["correct"]:
             self._correct(doc, linker)
             ents = [ent for ent in doc.ents if labels is None or ent.label_ in labels]
             group = doc.spans.data.get(self.cfg["spans_key"])
-        kb_ids: Dict[Tuple[int, int], str] = {}
-        for span in (*ents, *(group or ())):
-            place = span.start, span.end
-            if place not in kb_ids:
-                found = linker.link(span.text, n)
-                links = [link.to_dict() for link in found]
-                set_links(doc, span.start_char, span.end_char, links)
-                kb_ids[place] = self._kb_id(found)
-        set_kb_ids(doc, ents, self.cfg["spans_key"], kb_ids)
+        kb_ids: Dict[Tuple[int, int], int] = {}
+        for ent in ents:
+            kb_id = self._link(doc, ent, linker)
+            kb_ids[ent.start, ent.end] = kb_id
+            set_kb_id(ent, kb_id)
+        if group is None:
+            return
+        for i, span in enumerate(group):
+            found = kb_ids.get((span.start, span.end))
+            kb_id = self._link(doc, span, linker) if found is None else found
+            if kb_id != span.kb_id:
+                # A group gives copies of its spans.
+                span.kb_id = kb_id
+                group[i] = span
+
+    def _link(self, doc: Doc, span: Span, linker: Linker) -> int:
+        """Write the links of a query. RETURNS (int): What becomes its `kb_id`."""
+        rows = linker.rows(span.text, self.cfg["n"])
+        set_links(doc, span.start_char, span.end_char, list(map(to_dict, rows)))
+        kb_id = self._kb_id(rows)
+        return doc.vocab.strings.add(kb_id) if kb_id else 0
 
     def _correct(self, doc: Doc, linker: Linker) -> None:
         """Move the queries among the entities, and what stands for them in the group."""
@@ -256,16 +282,14 @@ class MusicQueryLinker(SavedComponent, Pipe):
         }
         move_spans(doc, self.cfg["spans_key"], moved)
 
-    def _kb_id(self, links: Sequence[Link]) -> str:
+    def _kb_id(self, links: Sequence[Row]) -> str:
         """The id of the best entry, if that is sure enough; else an empty one."""
-        if not links or links[0].score < self.cfg["threshold"]:
+        if not links or links[0][_SCORE] < self.cfg["threshold"]:
             return ""
         best = links[0]
-        if self.cfg["ties"] == "none":
-            ties = [link for link in links[1:] if _is_tie(best, link)]
-            if ties:
-                return ""
-        return best.id
+        if self.cfg["ties"] == "none" and any(_is_tie(best, link) for link in links[1:]):
+            return ""
+        return best[0]
 
     def _byte_writers(self, exclude: Iterable[str]) -> ByteWriters:
         digests: Dict[str, str] = {}
@@ -335,10 +359,10 @@ def _index_digest(saved: Dict[str, Any]) -> Optional[str]:
     return saved.get("cfg", {}).get("digests", {}).get("index")
 
 
-def _is_tie(best: Link, other: Link) -> bool:
+def _is_tie(best: Row, other: Row) -> bool:
     """Whether a query says the same of two entries."""
-    same_words = (best.start, best.end) == (other.start, other.end)
-    return same_words and abs(best.score - other.score) < 1e-9
+    same_words = best[_SCORE + 1 :] == other[_SCORE + 1 :]
+    return same_words and abs(best[_SCORE] - other[_SCORE]) < 1e-9
 
 
 def _check_settings(name: str, settings: Dict[str, Any]) -> None:

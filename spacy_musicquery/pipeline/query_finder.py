@@ -404,6 +404,7 @@ class QueryFinder(SavedComponent, TrainablePipe):
         return names
 
     def _byte_writers(self, exclude: Iterable[str]) -> ByteWriters:
+        self._read_pretrained()  # settings come with it
         written = self._written(self.cfg, exclude)
         return {
             "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
@@ -419,6 +420,7 @@ class QueryFinder(SavedComponent, TrainablePipe):
         }
 
     def _file_writers(self, exclude: Iterable[str]) -> FileWriters:
+        self._read_pretrained()  # settings come with it
         # Settings that were changed after the component was made: the config holds the
         # others, and whoever loads it may override them.
         before = self._configured

@@ -1,8 +1,8 @@
 """What a query means, on its span."""
 
-from typing import Any, Dict, Iterable, List, Tuple
+from typing import Any, Dict, List
 
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc, Span
 
 LINKS_EXTENSION = "music_query_links"
 
@@ -38,29 +38,13 @@ def get_links(doc: Doc, start: int, end: int) -> Links:
     return user_data.get(("._.", LINKS_EXTENSION, start, end)) or []
 
 
-def set_kb_ids(
-    doc: Doc, ents: Iterable[Span], key: str, kb_ids: Dict[Tuple[int, int], str]
-) -> None:
-    """Name what spans mean, among the entities and in a group of spans.
+def set_kb_id(ent: Span, kb_id: int) -> None:
+    """Name what an entity means.
 
-    doc (Doc): The document, modified in place.
-    ents (Iterable[Span]): Its entities: to list them takes longer than to name them.
-    key (str): The key of the group.
-    kb_ids (Dict[Tuple[int, int], str]): The ids by the first and the last token (exclusive)
-        of spans; an empty one for none.
+    ent (Span): One of `doc.ents`, which are made of what their tokens say: to set
+        `ent.kb_id` alone would change nothing.
+    kb_id (int): The id, in the vocabulary's strings.
     """
-    add = doc.vocab.strings.add
-    hashes = {place: add(kb_id) if kb_id else 0 for place, kb_id in kb_ids.items()}
-    for ent in ents:
-        kb_id = hashes.get((ent.start, ent.end))
-        if kb_id is not None and kb_id != ent.kb_id:
-            # Those of doc.ents are made of what their tokens say.
-            for i in range(ent.start, ent.end):
-                doc[i].ent_kb_id = kb_id
-    group = doc.spans.data.get(key) if len(doc) else None
-    if group is not None and any(hashes.values()):
-        spans = [
-            Span(doc, s.start, s.end, s.label, kb_id=hashes.get((s.start, s.end), s.kb_id))
-            for s in group
-        ]
-        doc.spans[key] = SpanGroup(doc, name=group.name, attrs=group.attrs, spans=spans)
+    if kb_id != ent.kb_id:
+        for token in ent:
+            token.ent_kb_id = kb_id

@@ -7,6 +7,7 @@ from spacy_musicquery.linking.keys import (
     spell_name,
     spell_query,
 )
+from spacy_musicquery.linking.sounds import N_CODES
 
 
 @pytest.mark.parametrize(
@@ -75,6 +76,11 @@ def test_every_character_of_a_key_comes_from_the_text(text):
     for char, start, end in zip(keys[0], starts, ends):
         assert 0 <= start < end <= len(text)
         assert char in (*fold_text(text[start:end]), "\ufffd") or text[start:end].isdigit()
+
+
+def test_every_character_is_spelt_in_a_query_as_in_a_name():
+    for char in map(chr, range(N_CODES)):
+        assert spell_query(char)[0] == list(spell(fold_text(char))), ascii(char)
 
 
 def test_a_name_of_signs_alone_keeps_them():

@@ -11,16 +11,17 @@ import pytest
 from spacy_musicquery.linking import search as installed
 from spacy_musicquery.linking.entries import Entry
 from spacy_musicquery.linking.index import LinkIndex, search_arrays
+from spacy_musicquery.linking.keys import spell_query
 from spacy_musicquery.linking.linker import Linker
 
-SOURCE = Path(installed.__file__).with_name("search.py")
+SOURCES = Path(installed.__file__).parent
 CHARS = "大壮晴天稻香鸿雁周杰伦孙燕姿的了爱情海舞草生说散就人abcdefgh曾长乐"
 
 
-def interpreted():
-    """The module as Python runs it, even if Cython has compiled it."""
-    name = "spacy_musicquery.linking._search_as_source"
-    spec = importlib.util.spec_from_file_location(name, SOURCE)
+def interpreted(of):
+    """A module as Python runs it, even if Cython has compiled it."""
+    name = f"spacy_musicquery.linking._{of}_as_source"
+    spec = importlib.util.spec_from_file_location(name, SOURCES / f"{of}.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
@@ -30,7 +31,7 @@ def interpreted():
 @pytest.fixture(scope="module")
 def names():
     generator = random.Random(0)
-    lengths = [1, 2, 3, 4, 5, 7, 12]
+    lengths = [1, 2, 3, 4, 5, 6, 7, 8, 12]
     return list(
         dict.fromkeys(
             "".join(generator.choices(CHARS, k=generator.choice(lengths)))
@@ -45,7 +46,8 @@ def large(names):
 
 
 def test_compiled_and_interpreted_find_the_same(large, names):
-    one, other = large.search, interpreted().NameSearch(**search_arrays(large.arrays))
+    arrays = search_arrays(large.arrays)
+    one, other = large.search, interpreted("search").NameSearch(**arrays)
     generator = random.Random(1)
     for name in generator.sample(names, 25):
         heard = name[:-1] + generator.choice(CHARS)
@@ -55,6 +57,42 @@ def test_compiled_and_interpreted_find_the_same(large, names):
         ]
         assert one.place_of(heard) == other.place_of(heard)
         assert one.spoken_by(heard[:3], 9) == other.spoken_by(heard[:3], 9)
+
+
+def test_compiled_and_interpreted_link_the_same(names):
+    generator = random.Random(2)
+    artists, titles = names[:100], names[100:]
+    index = LinkIndex.build(
+        [
+            *(Entry(f"a{i}", "artist", name) for i, name in enumerate(artists)),
+            *(
+                Entry(f"t{i}", "title", f"{name} (Live)", (name[::-1],), (artist,), i)
+                for i, name in enumerate(titles)
+                for artist in generator.sample(artists, 2)
+            ),
+        ]
+    )
+    table = interpreted("entry_table").EntryTable(index.arrays, index.types)
+    find_readings = interpreted("readings").find_readings
+    probabilities = interpreted("score").probabilities
+    linker = Linker(index)
+    for artist, title in zip(artists, titles):
+        heard = title[:-1] + generator.choice(CHARS)
+        for text in (
+            f"{artist}的{heard}",
+            title[::-1] + artist,
+            heard,
+            f"{title}的歌",
+            "zjl",
+        ):
+            keys, starts, ends = spell_query(text)
+            readings = find_readings(index.search, table, index.syllable_ids, keys)
+            costs = [cost for cost, _ in readings]
+            shares = probabilities(costs, len(keys[0]), index.n_keys)
+            rows = table.link(text, readings, shares, starts, ends, 5)
+            assert linker.rows(text, 5) == tuple(
+                (*row[:4], pytest.approx(row[4]), *row[5:]) for row in rows
+            )
 
 
 def test_what_lacks_a_character_finds_its_name_among_all(large, names):
@@ -108,6 +146,6 @@ def test_more_postings_than_are_read():
     chars = [chr(0x4E00 + i) for i in range(190)]
     names = ("晴天" + one + other for one in chars for other in chars)
     crowded = LinkIndex.build(Entry(str(i), "title", name) for i, name in enumerate(names))
-    for module in (installed, interpreted()):
+    for module in (installed, interpreted("search")):
         assert module.NameSearch(**search_arrays(crowded.arrays)).find("晴天好吗", 5)
     assert Linker(crowded).link("晴天好吗", 5)

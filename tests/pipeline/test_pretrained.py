@@ -1,6 +1,7 @@
 """Components that know something before they are trained: the model in the box, or that
 of a saved pipeline, and how it grows."""
 
+import pickle
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
@@ -41,6 +42,28 @@ def test_the_box_works_at_once():
     assert [ent.text for ent in nlp("我想听周杰伦的晴天").ents] == ["周杰伦的晴天"]
     assert not nlp("今天天气怎么样").ents
     assert "周杰伦" in component.catalogue["artist"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "bytes", "pickle"])
+def test_what_is_saved_before_its_first_use_keeps_settings_of_the_box(kind, tmp_path):
+    used = spacy.blank("zh")
+    component = used.add_pipe("music_query")
+    used("放首歌")
+    nlp = spacy.blank("zh")
+    nlp.add_pipe("music_query")
+    if kind == "folder":
+        nlp.to_disk(tmp_path)
+        other = spacy.load(tmp_path)
+    elif kind == "bytes":
+        data = nlp.to_bytes()
+        other = spacy.blank("zh")
+        other.add_pipe("music_query", config=FROM_SCRATCH)
+        other.from_bytes(data)
+    else:
+        other = pickle.loads(pickle.dumps(nlp))
+    other("放首歌")
+    assert component.cfg["listen_threshold"] > 0
+    assert other.get_pipe("music_query").cfg == component.cfg
 
 
 @pytest.mark.slow
