@@ -56,13 +56,23 @@ class BuildIfPossible(build_ext):
 
     def finalize_options(self) -> None:
         super().finalize_options()
-        # Both at once, where there is more than one processor: most of the time of an
+        # All at once, where there is more than one processor: most of the time of an
         # installation is the compiler's.
         if self.parallel is None:
             self.parallel = len(COMPILED)
 
     def run(self) -> None:
         try:
+            # Here, as pip asks for metadata and the like in runs of their own.
+            for extensions, directives in ((LINKING, LINKING_DIRECTIVES), ([KERNEL], {})):
+                translated = cythonize(
+                    extensions,
+                    build_dir="build",
+                    compiler_directives=directives,
+                    force=True,
+                )
+                for extension, in_c in zip(extensions, translated):
+                    extension.sources = in_c.sources
             super().run()
         except Exception as error:  # whatever compilers fail with
             self.warn(f"spacy_musicquery goes without its compiled modules: {error}")
@@ -102,11 +112,6 @@ class ReproducibleSdist(sdist):
 
 
 setup(
-    ext_modules=[
-        *cythonize([KERNEL], build_dir="build", force=True),
-        *cythonize(
-            LINKING, build_dir="build", compiler_directives=LINKING_DIRECTIVES, force=True
-        ),
-    ],
+    ext_modules=[KERNEL, *LINKING],
     cmdclass={"build_ext": BuildIfPossible, "sdist": ReproducibleSdist},
 )
