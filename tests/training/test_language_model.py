@@ -105,7 +105,7 @@ def test_it_learns_what_follows_what(learnt):
     _, perplexities = learnt
     # That of frequencies: 24 characters that are as frequent, and the ends.
     assert 20 < perplexities[0] < 26
-    assert perplexities[-1] < 0.4 * perplexities[0]
+    assert perplexities[-1] < 0.5 * perplexities[0]
 
 
 def test_only_head_and_transitions_begin_with_nothing(learnt):
@@ -154,4 +154,4 @@ def test_all_shapes_learn(bigram_min_count, depth):
     _, perplexities = run(
         made_of_words(), steps=120, bigram_min_count=bigram_min_count, depth=depth
     )
-    assert perplexities[-1] < 0.4 * perplexities[0]
+    assert perplexities[-1] < 0.5 * perplexities[0]
