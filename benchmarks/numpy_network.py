@@ -2,17 +2,21 @@
 TensorFlow's time on one core, as the LSTMs are small. For measurements of many trainings; what
 dropout draws is other than TensorFlow's. One BiLSTM, no contextual vectors.
 
-python benchmarks/numpy_network.py    compares both, outputs and gradients
+python benchmarks/numpy_network.py              compares both, outputs and gradients
+python benchmarks/numpy_network.py train ...    is `python -m spacy train ...`, with this one
 """
 
 import contextlib
+import sys
 from functools import lru_cache
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 import numpy as np
+from spacy.cli import setup_cli
 
 from spacy_musicquery.features.row_layout import CHARS, PAIRS
 from spacy_musicquery.ml import keras_shim
+from spacy_musicquery.ml.load_keras import network_module
 from spacy_musicquery.ml.shapes import BIGRAMS, EMBEDDING, LEXICON, WINDOW, NetworkSizes
 
 DIRECTIONS = ("forward", "backward")
@@ -171,10 +175,15 @@ class CharBiLSTM:
 
 
 def use_numpy() -> None:
-    """Train with this network from now on, from weights that there are already."""
+    """Train with this network from now on, from weights that there are already or that are
+    drawn as ever."""
 
     class Module:
         shared_network = staticmethod(lru_cache(maxsize=None)(CharBiLSTM))
+
+        @staticmethod
+        def initial_arrays(sizes: NetworkSizes, seed: int) -> Arrays:
+            return network_module("").initial_arrays(sizes, seed)
 
     keras_shim.network_module = lambda component: Module  # type: ignore[assignment]
 
@@ -258,7 +267,6 @@ def _scattered(array: np.ndarray, rows: np.ndarray, values: np.ndarray) -> np.nd
 
 
 def main() -> None:
-    from spacy_musicquery.ml.load_keras import network_module
     from spacy_musicquery.pipeline.load import box_pipeline
 
     component = box_pipeline().get_pipe("music_query")
@@ -291,4 +299,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["train"]:
+        use_numpy()
+        setup_cli()
+    else:
+        main()

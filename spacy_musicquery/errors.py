@@ -268,6 +268,25 @@ class Errors:
         "[MQ331] {path}: not the file that its source publishes ({error}). Delete it, and "
         "fetch it again with `python -m spacy project assets`."
     )
+    # Pretraining
+    MQ450 = (
+        "[MQ450] {name}: {n:,} different lines are left of {given:,}, and pretraining needs at "
+        "least {least:,}, of which it sets some apart to measure by. Give more raw text, a "
+        "message a line; tens of thousands are worth the while."
+    )
+    MQ451 = (
+        "[MQ451] {name}: there is nothing to predict: no character occurs at least "
+        "{min_count:,} times, or lines are no longer than two characters. Give more text, or "
+        "lower --min-count."
+    )
+    MQ452 = (
+        "[MQ452] {name}: the loss is not finite in step {step:,} (NaN or infinite). Nothing "
+        "was saved. Try another --seed, and tell us of it."
+    )
+    MQ453 = (
+        "[MQ453] {name}: the config {path} has no component music_query whose sizes could be "
+        "taken. Name one that has, such as that you will train with."
+    )
     MQ052 = "[MQ052] {option} {value}: {problem}."
     # Linking
     MQ210 = (

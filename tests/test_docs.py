@@ -109,6 +109,8 @@ def workplace(project, saved_box, monkeypatch):
     lines = "".join(f"今天第{i}次问你天气怎么样\n" for i in range(20))
     for name in ("my/chat", "my/old_messages", "log"):
         (project / f"{name}.txt").write_text(lines, encoding="utf8")
+    lines = "".join(f"今天第{i}次问你天气怎么样\n" for i in range(200))
+    (project / "my" / "raw.txt").write_text(lines, encoding="utf8")
     for name in ("corpus", "logs"):
         (project / name).mkdir()
     (project / "logs" / "a.csv").write_text("id,message\n1,我想听晴天\n", encoding="utf8")
@@ -171,7 +173,9 @@ def test_commands_that_are_shown_run(page, workplace):
 
 
 # What they train takes minutes each; the README's is one of the slow tests.
-LONG = dict.fromkeys(["larger_models.md", "own-data.md", "training.md"], pytest.mark.long)
+LONG = dict.fromkeys(
+    ["larger_models.md", "own-data.md", "pretraining.md", "training.md"], pytest.mark.long
+)
 
 
 @pytest.mark.parametrize(

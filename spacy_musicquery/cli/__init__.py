@@ -20,6 +20,7 @@ from .names import names
 from .negatives import negatives
 from .open_text import open_text
 from .pack import pack
+from .pretrain import pretrain
 from .project_run import check_project_run
 from .serve import serve
 from .suggest import suggest
@@ -42,6 +43,7 @@ for command in (
     negatives,
     check_data,
     vectors,
+    pretrain,
     checkpoint_vectors,
     evaluate,
     errors,

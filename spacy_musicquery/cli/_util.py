@@ -16,12 +16,15 @@ from spacy.training import Example
 from tqdm import tqdm
 from wasabi import msg
 
+from ..data.annotated_files import stop_at_problems
 from ..data.docs import record_to_doc, save_docs
+from ..data.raw_text import read_lines
 from ..data.records import (
     DEFAULT_LABEL,
     DEFAULT_SPANS_KEY,
     Record,
     list_intents,
+    read_records,
 )
 from ..errors import Errors, Warnings
 from ..saving.atomic import complete_file, write_text
@@ -160,6 +163,20 @@ def read_json(option: str, path: Path) -> Any:
         return srsly.read_json(path)
     except (OSError, ValueError) as error:
         refuse(option, path, f"no JSON file ({error})")
+
+
+def read_texts(path: Path) -> List[str]:
+    """Read raw text.
+
+    path (Path): A text file, a message a line; a folder of .txt files; or records.
+    RETURNS (List[str]): The texts.
+    RAISES (ValueError): If there is no such file, or it cannot be read.
+    """
+    if path.suffix not in (".json", ".jsonl"):
+        return read_lines(path)
+    records, problems = read_records(path)
+    stop_at_problems(problems, remedy="Correct the rows.")
+    return [record.text for record in records]
 
 
 def write_json(path: Path, data: Any) -> None:

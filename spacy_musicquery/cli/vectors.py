@@ -5,12 +5,9 @@ import typer
 from tqdm import tqdm
 from wasabi import msg
 
-from ..data.annotated_files import stop_at_problems
-from ..data.raw_text import read_lines
-from ..data.records import read_records
 from ..errors import Errors
 from ..vectors.char_vectors import train_char_vectors
-from ._util import plain_errors
+from ._util import plain_errors, read_texts
 
 
 def vectors(
@@ -46,7 +43,7 @@ def vectors(
             raise ValueError(
                 Errors.MQ052.format(option="--out", value="null", problem="name a file")
             )
-        texts = [text for path in inputs for text in _read_texts(path)]
+        texts = [text for path in inputs for text in read_texts(path)]
         with tqdm(desc="training", unit=" texts", disable=None, leave=False) as progress:
             trained = train_char_vectors(
                 texts,
@@ -63,11 +60,3 @@ def vectors(
     msg.good(
         f"{len(trained)} vectors of width {width} from {len(texts)} texts: {output_path}"
     )
-
-
-def _read_texts(path: Path) -> List[str]:
-    if path.suffix not in (".json", ".jsonl"):
-        return read_lines(path)
-    records, problems = read_records(path)
-    stop_at_problems(problems, remedy="Correct the rows.")
-    return [record.text for record in records]

@@ -1,5 +1,5 @@
-"""The Keras network that is trained. The only module that imports Keras and
-TensorFlow as it is imported; `keras_shim` does so when training starts.
+"""The Keras network that is trained. This module and `keras_language_model` alone import
+Keras and TensorFlow as they are imported; `load_keras` does so when training starts.
 """
 
 import contextlib
@@ -122,20 +122,8 @@ class CharBiLSTM(keras.Model):
             scores of the intents (texts, intents), both unnormalised; and a vector of each
             text (texts, width).
         """
-        chars = ids[..., CHARS]
-        mask = keras.ops.not_equal(chars, PAD_ID)
-        embedded = self.embedding(chars)
-        if self.bigrams is not None:
-            # 0 in the padding
-            pairs = keras.ops.maximum(ids[..., PAIRS] - self.layout.pairs_before, 0)
-            embedded += keras.ops.sum(self.bigrams(pairs), axis=2)
-        if self.lexicon is not None:
-            names = ids[..., self.layout.n_columns :]
-            is_name = keras.ops.cast(names > 0, "float32")[..., None]
-            vectors = self.lexicon(keras.ops.maximum(names - self.layout.names, 0))
-            embedded += keras.ops.sum(vectors * is_name, axis=2)
-        if self.context_layer is not None:
-            embedded += self.context_layer(context)
+        mask = keras.ops.not_equal(ids[..., CHARS], PAD_ID)
+        embedded = self.embed(ids, context)
         hidden = dropped = _drop(embedded, dropout, seed)
         for i, bilstm in enumerate(self.bilstms, start=1):
             hidden = _drop(bilstm(hidden, mask=mask), dropout, seed + i)
@@ -152,6 +140,26 @@ class CharBiLSTM(keras.Model):
         else:
             intents = self.intent_layer(utterances)
         return emissions, intents, utterances
+
+    def embed(self, ids: tf.Tensor, context: Optional[tf.Tensor] = None) -> tf.Tensor:
+        """Look up what the network reads of each character.
+
+        ids, context: See `call`.
+        RETURNS (tf.Tensor): The sum of its vectors (texts, longest, width).
+        """
+        embedded = self.embedding(ids[..., CHARS])
+        if self.bigrams is not None:
+            # 0 in the padding
+            pairs = keras.ops.maximum(ids[..., PAIRS] - self.layout.pairs_before, 0)
+            embedded += keras.ops.sum(self.bigrams(pairs), axis=2)
+        if self.lexicon is not None:
+            names = ids[..., self.layout.n_columns :]
+            is_name = keras.ops.cast(names > 0, "float32")[..., None]
+            vectors = self.lexicon(keras.ops.maximum(names - self.layout.names, 0))
+            embedded += keras.ops.sum(vectors * is_name, axis=2)
+        if self.context_layer is not None:
+            embedded += self.context_layer(context)
+        return embedded
 
     def _gradients(
         self,

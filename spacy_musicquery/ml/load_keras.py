@@ -1,4 +1,4 @@
-"""Imports the Keras network when training starts, or says what is missing."""
+"""Imports the Keras networks when training starts, or says what is missing."""
 
 import os
 import re
@@ -23,6 +23,26 @@ def network_module(component: str) -> Any:
     RETURNS (Any): The module `keras_network`.
     RAISES (ImportError): Without the training extra, or on another Keras backend.
     """
+    _require_keras(component)
+    from . import keras_network
+
+    return keras_network
+
+
+def language_model_module(component: str) -> Any:
+    """Import the Keras network that predicts characters.
+
+    component (str): Who needs it, for the error.
+    RETURNS (Any): The module `keras_language_model`.
+    RAISES (ImportError): As `network_module`.
+    """
+    _require_keras(component)
+    from . import keras_language_model
+
+    return keras_language_model
+
+
+def _require_keras(component: str) -> None:
     # TensorFlow greets every process with a page about CPU instructions, and where there is
     # no GPU it reports that as an error, in the middle of the first training step.
     has_gpu = any(Path(device).exists() for device in _GPU_DEVICES)
@@ -42,9 +62,6 @@ def network_module(component: str) -> Any:
     backend = keras.backend.backend()
     if backend != "tensorflow":
         raise ImportError(Errors.MQ002.format(name=component, backend=backend))
-    from . import keras_network
-
-    return keras_network
 
 
 @contextmanager
