@@ -3,6 +3,7 @@ Keras and TensorFlow as they are imported; `load_keras` does so when training st
 """
 
 import contextlib
+import random
 from functools import lru_cache
 from typing import Dict, Iterator, List, Mapping, Optional, Tuple
 
@@ -236,7 +237,13 @@ def shared_network(sizes: NetworkSizes) -> CharBiLSTM:
     sizes (NetworkSizes): The sizes.
     RETURNS (CharBiLSTM): The network, see `CharBiLSTM.holding`.
     """
-    return CharBiLSTM(sizes)
+    # Keras draws seeds for layers from Python's generator, by which spaCy shuffles: the first
+    # training of a process would not be the second one's equal.
+    state = random.getstate()
+    try:
+        return CharBiLSTM(sizes)
+    finally:
+        random.setstate(state)
 
 
 def initial_arrays(sizes: NetworkSizes, seed: int) -> Dict[str, FloatsXd]:
