@@ -42,13 +42,7 @@ LINKING_DIRECTIVES = {
     "wraparound": False,
     "initializedcheck": False,
 }
-COMPILED = {
-    "kernel": "ml",
-    "search": "linking",
-    "entry_table": "linking",
-    "readings": "linking",
-    "score": "linking",
-}
+COMPILED = [KERNEL, *LINKING]
 
 
 class BuildIfPossible(build_ext):
@@ -77,8 +71,9 @@ class BuildIfPossible(build_ext):
         except Exception as error:  # whatever compilers fail with
             self.warn(f"spacy_musicquery goes without its compiled modules: {error}")
             # Those from before would be used in place of the sources.
-            for name, folder in COMPILED.items():
-                for path in Path("spacy_musicquery", folder).glob(f"{name}.*"):
+            for extension in COMPILED:
+                *folder, name = extension.name.split(".")
+                for path in Path(*folder).glob(f"{name}.*"):
                     if path.suffix in (".so", ".pyd"):
                         path.unlink()
 
@@ -112,6 +107,6 @@ class ReproducibleSdist(sdist):
 
 
 setup(
-    ext_modules=[KERNEL, *LINKING],
+    ext_modules=COMPILED,
     cmdclass={"build_ext": BuildIfPossible, "sdist": ReproducibleSdist},
 )
