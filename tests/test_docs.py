@@ -343,6 +343,7 @@ def site(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("site")
 @pytest.mark.parametrize(
     "words, page",
     [
