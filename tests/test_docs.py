@@ -343,7 +343,6 @@ def site(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("site")
 @pytest.mark.parametrize(
     "words, page",
     [

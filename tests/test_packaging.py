@@ -17,8 +17,7 @@ import pytest
 
 import spacy_musicquery
 
-# On one core, which makes what they share.
-pytestmark = [pytest.mark.release, pytest.mark.xdist_group("packaging")]
+pytestmark = pytest.mark.release
 
 ROOT = Path(__file__).parents[1]
 EPOCH = 1_767_225_600

@@ -141,7 +141,6 @@ def say(browser, *messages):
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("browser")
 def test_in_a_browser(browser, port):
     say(browser, MESSAGE, "今天天气怎么样")
     ((query, told),) = browser.execute_script(MARKED)
@@ -158,7 +157,6 @@ def test_in_a_browser(browser, port):
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("browser")
 def test_names_are_found_at_once_by_those_who_add_them(browser):
     say(browser, f"播放{INVENTED}")
     before = browser.execute_script(MARKED)
@@ -178,7 +176,6 @@ def test_names_are_found_at_once_by_those_who_add_them(browser):
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("browser")
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_is_cut_off_and_everybody_can_use_it(browser, width):
     axe = pytest.importorskip("axe_core_python.selenium")
@@ -196,7 +193,6 @@ def test_nothing_is_cut_off_and_everybody_can_use_it(browser, width):
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("browser")
 def test_pages_of_hostile_labels_run_nothing_in_a_browser(empty_browser, tmp_path):
     run = "window.ran=1;document.title='ran'"
     label = (
