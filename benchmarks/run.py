@@ -194,18 +194,20 @@ def markdown_table(results: Dict[str, Any]) -> str:
     ]
     for name, m in results["systems"].items():
         late = " | ".join(f"{1000 * m[key]:.2f} ms" for key in ("p50", "p95", "p99"))
-        trained = f"{m['training_seconds']:.0f} s" if m["model_mb"] else ""
+        # The floor has no model, and the box is part of what is installed.
+        model = f"{m['model_mb']:.1f} MB" if m["model_mb"] else ""
+        trained = f"{m['training_seconds']:.0f} s" if model else ""
         lines.append(
             f"| {name} | {m['messages']:,.0f} | {m['characters']:,.0f} | {late} "
             f"| {m['cold_start']:.2f} s | {m['cold_peak_mb']:.0f} MB "
-            f"| {m['install_mb']:.0f} MB | {m['model_mb']:.1f} MB | {trained} |"
+            f"| {m['install_mb']:.0f} MB | {model} | {trained} |"
         )
     lines += ["", "| | peer | messages/s | p50 | cold start | peak memory |"]
     lines.append("|---|---|---|---|---|---|")
     for ratio in results["ratios"]:
         lines.append(
             f"| {ratio['ours']} | {ratio['peer']} | {ratio['messages']:.2f} x "
-            f"| {ratio['p50']:.2f} x | {ratio['cold_start']:.2f} x | {ratio['cold_peak_mb_more']:+.0f} MB |"
+            f"| {ratio['p50']:.2g} x | {ratio['cold_start']:.2f} x | {ratio['cold_peak_mb_more']:+.0f} MB |"
         )
     return "\n".join(lines)
 
