@@ -27,9 +27,9 @@ from .scorer import music_query_score
 # By how many messages there are to learn from, and between these by the logarithm: how many
 # updates. Each takes as many messages as the config's batches have.
 _STEPS = ((20, 120), (50, 150), (200, 250), (1000, 500), (10000, 3000))
-_RATE = 0.001
-# Labels that the box has not take longer, and there is less to be lost.
-_TIMES_THE_STEPS, _RATE_OF_NEW_LABELS = 2, 0.003
+# Labels that the box has not take longer, and there is less to be lost: so many times the
+# steps, the weight of what is rehearsed, and how often a message comes with other names.
+_TIMES_THE_STEPS, _REHEARSAL_WEIGHT, _OTHER_NAMES = 2, 3.0, 3.0
 # The shares of what was learnt that may be kept.
 _SHARES = (1.0, 0.8, 0.6, 0.4, 0.2)
 # How much more certain than the box it may have to be that a message asks to hear music.
@@ -104,12 +104,14 @@ def fine_tuning_config(
     seed (int): Seeds the training.
     RETURNS (Config): For `fine_tune`.
     """
-    steps, rate = n_steps(n_messages), _RATE
+    steps = n_steps(n_messages)
+    settings: Dict[str, Any] = {}
     if has_new_labels:
-        steps, rate = _TIMES_THE_STEPS * steps, _RATE_OF_NEW_LABELS
-    config = load_config(
-        CONFIG_PATH,
-        overrides={
+        steps *= _TIMES_THE_STEPS
+        settings["components.music_query.rehearsal_weight"] = _REHEARSAL_WEIGHT
+        settings["corpora.train.*.messages.augmenter.level"] = _OTHER_NAMES
+    settings.update(
+        {
             "paths.train": str(train),
             "paths.dev": str(dev),
             "paths.chat": str(chat) if chat else None,
@@ -118,9 +120,9 @@ def fine_tuning_config(
             "training.max_steps": steps,
             "training.eval_frequency": max(steps // 4, 50),
             "training.optimizer.learn_rate.total_steps": steps,
-            "training.optimizer.learn_rate.initial_rate": rate,
-        },
+        }
     )
+    config = load_config(CONFIG_PATH, overrides=settings)
     return config.interpolate()
 
 
