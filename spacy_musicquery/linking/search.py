@@ -176,6 +176,8 @@ class NameSearch:
         RETURNS (List[Tuple[float, int]]): The costs and the places of the keys found, the
             nearest first.
         """
+        if most < 1:
+            return []
         try:
             work = self._free.pop()
         except IndexError:

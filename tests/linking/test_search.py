@@ -141,6 +141,11 @@ def test_what_sounds_alike_is_nearer(heard, nearer, farther):
     assert near < far
 
 
+def test_none_are_found_where_none_are_wanted(large, names):
+    assert large.search.find(names[0], 0) == []
+    assert len(large.search.find(names[0], 1)) == 1
+
+
 def test_more_postings_than_are_read():
     """Of names that share everything with a query there may be any number."""
     chars = [chr(0x4E00 + i) for i in range(190)]
