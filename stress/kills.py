@@ -265,6 +265,8 @@ def main() -> int:
     failures: List[str] = []
     for name in options.only:
         counts, wrong = kill_saves(WAYS[name](), options.kills, options.seed)
+        # At once, as all kinds take long.
+        print(f"{name}: {dict(counts)}, {len(wrong)} wrong", flush=True)
         shown.update({f"{name}: {what}": n for what, n in counts.items()})
         shown[f"{name}: wrong"] = len(wrong)
         failures += wrong
