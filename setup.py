@@ -15,7 +15,7 @@ from setuptools.command.sdist import sdist
 
 # What debuggers read holds the folder of the build, and is most of the size. The others let
 # the compiler make vectors of loops: no result depends on traps or on errno.
-GCC_ARGUMENTS = ["-g0", "-fno-math-errno", "-fno-trapping-math"]
+GCC_ARGUMENTS = ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math"]
 KERNEL = Extension(
     "spacy_musicquery.ml.kernel",
     [
@@ -26,9 +26,9 @@ KERNEL = Extension(
         ),
     ],
     depends=[f"spacy_musicquery/ml/csrc/{n}.h" for n in ("tagger", "network_body")],
-    extra_compile_args=["/O2"] if sys.platform == "win32" else ["-O3", *GCC_ARGUMENTS],
+    extra_compile_args=["/O2"] if sys.platform == "win32" else GCC_ARGUMENTS,
 )
-# Python that Cython compiles as it is, optimised as Python itself is, or as CFLAGS says.
+# Python that Cython compiles as it is.
 LINKING = [
     Extension(
         f"spacy_musicquery.linking.{name}",

@@ -27,9 +27,13 @@ from .scorer import music_query_score
 # By how many messages there are to learn from, and between these by the logarithm: how many
 # updates. Each takes as many messages as the config's batches have.
 _STEPS = ((20, 120), (50, 150), (200, 250), (1000, 500), (10000, 3000))
-# Labels that the box has not take longer, and there is less to be lost: so many times the
-# steps, the weight of what is rehearsed, and how often a message comes with other names.
-_TIMES_THE_STEPS, _REHEARSAL_WEIGHT, _OTHER_NAMES = 2, 3.0, 3.0
+# Labels that the box has not take longer, so many times the steps, and there is less to be
+# lost.
+_TIMES_THE_STEPS = 2
+_FOR_NEW_LABELS = {
+    "components.music_query.rehearsal_weight": 3.0,
+    "corpora.train.*.messages.augmenter.level": 3.0,
+}
 # The shares of what was learnt that may be kept.
 _SHARES = (1.0, 0.8, 0.6, 0.4, 0.2)
 # How much more certain than the box it may have to be that a message asks to hear music.
@@ -105,13 +109,11 @@ def fine_tuning_config(
     RETURNS (Config): For `fine_tune`.
     """
     steps = n_steps(n_messages)
-    settings: Dict[str, Any] = {}
     if has_new_labels:
         steps *= _TIMES_THE_STEPS
-        settings["components.music_query.rehearsal_weight"] = _REHEARSAL_WEIGHT
-        settings["corpora.train.*.messages.augmenter.level"] = _OTHER_NAMES
-    settings.update(
-        {
+    config = load_config(
+        CONFIG_PATH,
+        overrides={
             "paths.train": str(train),
             "paths.dev": str(dev),
             "paths.chat": str(chat) if chat else None,
@@ -120,9 +122,9 @@ def fine_tuning_config(
             "training.max_steps": steps,
             "training.eval_frequency": max(steps // 4, 50),
             "training.optimizer.learn_rate.total_steps": steps,
-        }
+            **(_FOR_NEW_LABELS if has_new_labels else {}),
+        },
     )
-    config = load_config(CONFIG_PATH, overrides=settings)
     return config.interpolate()
 
 
