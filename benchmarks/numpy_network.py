@@ -34,8 +34,8 @@ class Variable:
         return self.value
 
 
-class CharBiLSTM:
-    """As `keras_network.CharBiLSTM`, of which it has the interface; without weights of its
+class Trainable:
+    """As `keras_network.Trainable`, of which it has the interface; without weights of its
     own to begin with."""
 
     def __init__(self, sizes: NetworkSizes) -> None:
@@ -59,9 +59,6 @@ class CharBiLSTM:
             self._held, self._last = arrays, (None, ())
         yield
 
-    def arrays(self) -> Dict[str, Variable]:
-        return self._variables
-
     def forward(
         self, ids: np.ndarray, dropout: Any, seed: np.ndarray
     ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -70,12 +67,12 @@ class CharBiLSTM:
         return outputs[:3]
 
     def backward(
-        self, ids: np.ndarray, dropout: Any, seed: np.ndarray, *d_outputs: np.ndarray
-    ) -> List[np.ndarray]:
+        self, ids: np.ndarray, dropout: Any, seed: np.ndarray, d_outputs: Tuple[Any, ...]
+    ) -> Arrays:
         last, outputs = self._last
         *_, kept = outputs if last is ids else self._run(ids, dropout, seed)
         gradients = self._gradients(ids, kept, *d_outputs)
-        return [gradients[name] for name in self._variables]
+        return {name: gradients[name] for name in self._variables}
 
     def _weights(self) -> Arrays:
         return {name: variable.value for name, variable in self._variables.items()}
@@ -179,7 +176,7 @@ def use_numpy() -> None:
     drawn as ever."""
 
     class Module:
-        shared_network = staticmethod(lru_cache(maxsize=None)(CharBiLSTM))
+        shared_network = staticmethod(lru_cache(maxsize=None)(Trainable))
 
         @staticmethod
         def initial_arrays(sizes: NetworkSizes, seed: int) -> Arrays:
@@ -272,11 +269,9 @@ def main() -> None:
     component = box_pipeline().get_pipe("music_query")
     parameters = component.parameters
     networks = [
-        cls(parameters.sizes) for cls in (network_module("").CharBiLSTM, CharBiLSTM)
+        network_module("").shared_network(parameters.sizes),
+        Trainable(parameters.sizes),
     ]
-    for network in networks:
-        for name, variable in network.arrays().items():
-            variable.assign(parameters.arrays[name])
     taken = {}
     shim = component._shim
     begin = shim.begin_update
@@ -284,18 +279,22 @@ def main() -> None:
     component.model.begin_update(["我想听周杰伦的晴天", "今天天气怎么样", "放"])
     call = (taken["ids"], np.float32(0.0), np.array([1, 2], dtype="int32"))
     is_char = (taken["ids"][..., CHARS] != 0)[..., np.newaxis]
-    outputs = [[np.array(o) for o in network.forward(*call)] for network in networks]
     draws = np.random.default_rng(0)
-    d_outputs = [draws.normal(size=o.shape).astype("float32") for o in outputs[0]]
-    d_outputs[0] *= is_char
-    for of in outputs:
-        of[0] *= is_char
-    gradients = [network.backward(*call, *d_outputs) for network in networks]
-    names = ["emissions", "intents", "utterances", *networks[0].arrays()]
-    for name, ours, theirs in zip(
-        names, *([*o, *map(np.array, g)] for o, g in zip(outputs, gradients))
-    ):
-        print(f"{name:36} {np.abs(ours - theirs).max():.1e}")
+    results = []
+    for network in networks:
+        with network.holding(parameters.arrays):
+            outputs = [np.array(output) for output in network.forward(*call)]
+            outputs[0] *= is_char
+            if not results:
+                d_outputs = tuple(
+                    draws.normal(size=o.shape).astype("float32") for o in outputs
+                )
+                d_outputs[0][:] *= is_char
+            gradients = network.backward(*call, d_outputs)
+        results.append(dict(zip(("emissions", "intents", "utterances"), outputs)))
+        results[-1].update((name, np.array(array)) for name, array in gradients.items())
+    for name, ours in results[0].items():
+        print(f"{name:36} {np.abs(ours - results[1][name]).max():.1e}")
 
 
 if __name__ == "__main__":

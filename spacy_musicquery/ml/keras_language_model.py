@@ -11,7 +11,7 @@ from ..features.characters import PAD_ID
 from ..features.row_layout import CHARS
 from ..types import FloatsXd, Ints1d, Ints3d
 from .keras_network import CharBiLSTM, initial_arrays
-from .shapes import BIGRAMS, EMBEDDING, NetworkSizes
+from .shapes import NetworkSizes
 
 _CLIP = 1.0
 _SPREAD = 0.05
@@ -44,14 +44,15 @@ class CharLanguageModel:
         )
         self._kernel = keras.Variable(kernel.astype("float32"))
         self._bias = keras.Variable(np.log(counts / counts.sum()).astype("float32"))
-        self._learnt = {
-            name: variable
-            for name, variable in self._network.arrays().items()
-            if name in (EMBEDDING, BIGRAMS) or name.startswith("bilstm")
-        }
         initial = initial_arrays(sizes, seed)
-        for name, variable in self._learnt.items():
+        self._tables = {
+            name: keras.Variable(initial[name]) for name in self._network.table_names
+        }
+        of_layers = self._network.variables_by_name()
+        lstms = {name: of_layers[name] for name in of_layers if name.startswith("bilstm")}
+        for name, variable in lstms.items():
             variable.assign(initial[name])
+        self._learnt = {**self._tables, **lstms}
         self._variables = [*self._learnt.values(), self._kernel, self._bias]
         self._optimizer = keras.optimizers.Adam(global_clipnorm=_CLIP)
         self._optimizer.build(self._variables)
@@ -129,7 +130,8 @@ class CharLanguageModel:
     def _states(self, ids: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
         """The states at some places (places, hidden width)."""
         mask = keras.ops.not_equal(ids[..., CHARS], PAD_ID)
-        embedded = self._network.embed(ids)
+        tables = {name: table.value for name, table in self._tables.items()}
+        embedded = self._network.embed(ids, tables)
         inputs: Tuple[tf.Tensor, tf.Tensor] = (embedded, embedded)
         states: List[tf.Tensor] = []
         for bilstm in self._network.bilstms:

@@ -5,16 +5,16 @@ Keras and TensorFlow as they are imported; `load_keras` does so when training st
 import contextlib
 import random
 from functools import lru_cache
-from typing import Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Dict, Iterator, Mapping, Optional, Tuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from ..features.characters import PAD_ID
-from ..features.row_layout import CHARS, PAIRS
+from ..features.row_layout import CHARS, PAIRS, RowLayout
 from ..locks import fork_safe_lock
-from ..types import FloatsXd
+from ..types import Floats2d, Floats3d, FloatsXd, Ints1d, Ints3d
 from .shapes import (
     BIGRAMS,
     CONTEXT,
@@ -26,51 +26,49 @@ from .shapes import (
     array_shapes,
 )
 
-# The dropout is an argument of the call, and the shape leaves batch and time
-# open: one trace serves every batch and every step of a schedule.
-_INPUTS = (
-    tf.TensorSpec((None, None, None), tf.int32),  # ids
-    tf.TensorSpec((), tf.float32),  # dropout
-    tf.TensorSpec((2,), tf.int32),  # seed
-)
+# The dropout is an argument of the call, and the shapes leave open how many texts, characters
+# and vectors there are: one trace serves every batch, every step of a schedule, and every
+# vocabulary.
+_IDS = tf.TensorSpec((None, None, None), tf.int32)
+_DROPOUT = tf.TensorSpec((), tf.float32)
+_SEED = tf.TensorSpec((2,), tf.int32)
+_CONTEXT = tf.TensorSpec((None, None, None), tf.float32)
 _GRADIENTS = (
     tf.TensorSpec((None, None, None), tf.float32),  # of the emissions
     tf.TensorSpec((None, None), tf.float32),  # of the intents
     tf.TensorSpec((None, None), tf.float32),  # of the utterances
 )
-_CONTEXT = tf.TensorSpec((None, None, None), tf.float32)
 
 # Held while a network that several components share works with the arrays of one.
 _AT_WORK = fork_safe_lock()
 
 
 class CharBiLSTM(keras.Model):
-    """Embedding -> dropout -> (bidirectional LSTM -> dropout) x depth -> Dense. The
-    embedding of a character is its own vector plus those of the two pairs that it
+    """Vectors -> dropout -> (bidirectional LSTM -> dropout) x depth -> Dense. The
+    vector of a character is its own plus those of the two pairs that it
     makes with its neighbours, if there are any, and those of what it is within names
-    of a catalogue, plus its contextual vector, projected. A convolution from the embedding to the tags, if there is one, is
+    of a catalogue, plus its contextual vector, projected. A convolution from these vectors to the tags, if there is one, is
     added to what Dense gives. If there are intents, another Dense scores them from what
     each unit of the last layer makes of its strongest character.
+
+    The tables of vectors are arguments: they grow, and the network is the same.
     """
 
     def __init__(self, sizes: NetworkSizes) -> None:
         """Build the network, with whatever weights: see `initial_arrays`.
 
-        sizes (NetworkSizes): The sizes.
+        sizes (NetworkSizes): The sizes, those of the tables being left open.
         """
         super().__init__()
-        self.embedding = keras.layers.Embedding(sizes.n_chars, sizes.embed_width)
-        self.bigrams = None
+        self.table_names = [EMBEDDING]
         if sizes.n_bigrams:
-            self.bigrams = keras.layers.Embedding(2 * sizes.n_bigrams, sizes.embed_width)
-        self.lexicon = None
+            self.table_names.append(BIGRAMS)
         if sizes.n_lexicon:
-            self.lexicon = keras.layers.Embedding(sizes.n_lexicon, sizes.embed_width)
+            self.table_names.append(LEXICON)
+        self.n_columns = sizes.layout.n_columns
         self.context_layer = None
         if sizes.context_width:
             self.context_layer = keras.layers.Dense(sizes.embed_width, use_bias=False)
-        self.sizes = sizes
-        self.layout = sizes.layout
         self.bilstms = [
             keras.layers.Bidirectional(
                 _lstm(sizes.hidden_width),
@@ -89,26 +87,20 @@ class CharBiLSTM(keras.Model):
         self.intent_layer = None
         if sizes.n_intents:
             self.intent_layer = keras.layers.Dense(sizes.n_intents)
-        one_char = np.zeros(
-            (1, 1, self.layout.n_columns + bool(sizes.n_lexicon)), dtype="int32"
-        )
-        one_char[..., CHARS] = sizes.n_chars - 1
+        # Keras makes the weights when it sees inputs: a character, of two rows in each table.
+        ids = np.ones((1, 1, self.n_columns + bool(sizes.n_lexicon)), dtype="int32")
+        tables = {name: np.zeros((2, sizes.embed_width), "f") for name in self.table_names}
         context = (
             [np.zeros((1, 1, sizes.context_width), "f")] if sizes.context_width else []
         )
-        self(one_char, tf.constant(0.0), tf.constant([0, 0]), *context)
-        inputs_of_both = [_CONTEXT for _ in context]
-        self._held: Optional[Mapping[str, FloatsXd]] = None
-        self.forward = tf.function(self.call, input_signature=(*_INPUTS, *inputs_of_both))
-        self.backward = tf.function(
-            self._gradients, input_signature=(*_INPUTS, *_GRADIENTS, *inputs_of_both)
-        )
+        self(ids, tf.constant(0.0), tf.constant([0, 0]), tables, *context)
 
     def call(
         self,
         ids: tf.Tensor,
         dropout: tf.Tensor,
         seed: tf.Tensor,
+        tables: Dict[str, tf.Tensor],
         context: Optional[tf.Tensor] = None,
     ) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Compute emissions, scores of intents, and what these are scored from.
@@ -117,6 +109,7 @@ class CharBiLSTM(keras.Model):
             `row_layout`; 0 for nothing.
         dropout (tf.Tensor): The share of values to drop, 0 for none.
         seed (tf.Tensor): Two numbers; the same ones drop the same values.
+        tables (Dict[str, tf.Tensor]): The vectors of `table_names` (rows, width).
         context (Optional[tf.Tensor]): Contextual vectors (texts, longest, width), zero
             in the padding, if there are any.
         RETURNS (Tuple[tf.Tensor, tf.Tensor, tf.Tensor]): Emissions (texts, longest, tags) and
@@ -124,7 +117,7 @@ class CharBiLSTM(keras.Model):
             text (texts, width).
         """
         mask = keras.ops.not_equal(ids[..., CHARS], PAD_ID)
-        embedded = self.embed(ids, context)
+        embedded = self.embed(ids, tables, context)
         hidden = dropped = _drop(embedded, dropout, seed)
         for i, bilstm in enumerate(self.bilstms, start=1):
             hidden = _drop(bilstm(hidden, mask=mask), dropout, seed + i)
@@ -142,76 +135,43 @@ class CharBiLSTM(keras.Model):
             intents = self.intent_layer(utterances)
         return emissions, intents, utterances
 
-    def embed(self, ids: tf.Tensor, context: Optional[tf.Tensor] = None) -> tf.Tensor:
+    def embed(
+        self,
+        ids: tf.Tensor,
+        tables: Dict[str, tf.Tensor],
+        context: Optional[tf.Tensor] = None,
+    ) -> tf.Tensor:
         """Look up what the network reads of each character.
 
-        ids, context: See `call`.
+        ids, tables, context: See `call`.
         RETURNS (tf.Tensor): The sum of its vectors (texts, longest, width).
         """
-        embedded = self.embedding(ids[..., CHARS])
-        if self.bigrams is not None:
+        n_pairs = tf.shape(tables[BIGRAMS])[0] // 2 if BIGRAMS in tables else 0
+        layout = RowLayout.of(tf.shape(tables[EMBEDDING])[0], n_pairs)
+        embedded = keras.ops.take(tables[EMBEDDING], ids[..., CHARS], axis=0)
+        if BIGRAMS in tables:
             # 0 in the padding
-            pairs = keras.ops.maximum(ids[..., PAIRS] - self.layout.pairs_before, 0)
-            embedded += keras.ops.sum(self.bigrams(pairs), axis=2)
-        if self.lexicon is not None:
-            names = ids[..., self.layout.n_columns :]
+            pairs = keras.ops.maximum(ids[..., PAIRS] - layout.pairs_before, 0)
+            embedded += keras.ops.sum(
+                keras.ops.take(tables[BIGRAMS], pairs, axis=0), axis=2
+            )
+        if LEXICON in tables:
+            names = ids[..., self.n_columns :]
             is_name = keras.ops.cast(names > 0, "float32")[..., None]
-            vectors = self.lexicon(keras.ops.maximum(names - self.layout.names, 0))
+            rows = keras.ops.maximum(names - layout.names, 0)
+            vectors = keras.ops.take(tables[LEXICON], rows, axis=0)
             embedded += keras.ops.sum(vectors * is_name, axis=2)
         if self.context_layer is not None:
             embedded += self.context_layer(context)
         return embedded
 
-    def _gradients(
-        self,
-        ids: tf.Tensor,
-        dropout: tf.Tensor,
-        seed: tf.Tensor,
-        d_emissions: tf.Tensor,
-        d_intents: tf.Tensor,
-        d_utterances: tf.Tensor,
-        context: Optional[tf.Tensor] = None,
-    ) -> List[tf.Tensor]:
-        """The gradients of all arrays, dense, in the order of `arrays`.
-
-        Runs forward once more. That is still faster than an eager tape around
-        `forward`, which fetches every intermediate value of the LSTM's loop.
-        """
-        variables = [variable.value for variable in self.arrays().values()]
-        with tf.GradientTape() as tape:
-            outputs = self.call(ids, dropout, seed, context)
-        gradients = tape.gradient(
-            outputs,
-            variables,
-            output_gradients=(d_emissions, d_intents, d_utterances),
-        )
-        return [tf.convert_to_tensor(gradient) for gradient in gradients]
-
-    @contextlib.contextmanager
-    def holding(self, arrays: Mapping[str, FloatsXd]) -> Iterator[None]:
-        """Work with some weights within a `with` block, which other threads wait for.
-
-        arrays (Mapping[str, FloatsXd]): The weights by the names of `shapes.array_shapes`.
-            Whoever changes them makes another mapping.
-        """
-        with _AT_WORK:
-            if self._held is not arrays:
-                for name, variable in self.arrays().items():
-                    variable.assign(arrays[name])
-                self._held = arrays
-            yield
-
-    def arrays(self) -> Dict[str, keras.Variable]:
+    def variables_by_name(self) -> Dict[str, keras.Variable]:
         """Name the variables.
 
-        RETURNS (Dict[str, keras.Variable]): The trainable variables by the names
-        of `shapes.array_shapes`, in its order. The transitions are no part of it.
+        RETURNS (Dict[str, keras.Variable]): Those of the layers, by the names of
+            `shapes.array_shapes`, in its order. Tables and transitions are no part of it.
         """
-        variables = {EMBEDDING: self.embedding.embeddings}
-        if self.bigrams is not None:
-            variables[BIGRAMS] = self.bigrams.embeddings
-        if self.lexicon is not None:
-            variables[LEXICON] = self.lexicon.embeddings
+        variables = {}
         if self.context_layer is not None:
             variables[CONTEXT] = self.context_layer.kernel
         for i, bilstm in enumerate(self.bilstms):
@@ -229,19 +189,122 @@ class CharBiLSTM(keras.Model):
         return variables
 
 
-@lru_cache(maxsize=8)
-def shared_network(sizes: NetworkSizes) -> CharBiLSTM:
-    """The network of some sizes that all components of this process train with, each with
-    its own weights: TensorFlow takes seconds for the graph of one.
+class Trainable:
+    """A network and its graphs, which compute with the arrays of one component or another.
+    (No Keras object: Keras copies every dict that becomes an attribute of one.)"""
+
+    def __init__(self, sizes: NetworkSizes) -> None:
+        """Build the network; its graphs are traced when they are needed.
+
+        sizes (NetworkSizes): The sizes, those of the tables being left open.
+        """
+        self._network = CharBiLSTM(sizes)
+        self._variables = self._network.variables_by_name()
+        self._arrays: Optional[Mapping[str, FloatsXd]] = None
+        self._tables: Dict[str, tf.Tensor] = {}
+        table = tf.TensorSpec((None, sizes.embed_width), tf.float32)
+        tables = dict.fromkeys(self._network.table_names, table)
+        context = [_CONTEXT] if sizes.context_width else []
+        self._forward = tf.function(
+            self._network.call, input_signature=(_IDS, _DROPOUT, _SEED, tables, *context)
+        )
+        self._backward = tf.function(
+            self._gradients,
+            input_signature=(_IDS, _DROPOUT, _SEED, tables, _GRADIENTS, *context),
+        )
+
+    @contextlib.contextmanager
+    def holding(self, arrays: Mapping[str, FloatsXd]) -> Iterator[None]:
+        """Work with some weights within a `with` block, which other threads wait for.
+
+        arrays (Mapping[str, FloatsXd]): The weights by the names of `shapes.array_shapes`.
+            Whoever changes them makes another mapping.
+        """
+        with _AT_WORK:
+            if self._arrays is not arrays:
+                for name, variable in self._variables.items():
+                    variable.assign(arrays[name])
+                self._tables = {
+                    name: tf.constant(arrays[name]) for name in self._network.table_names
+                }
+                self._arrays = arrays
+            yield
+
+    def forward(
+        self, ids: Ints3d, dropout: np.float32, seed: Ints1d, *context: Floats3d
+    ) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Compute what `CharBiLSTM.call` does, within `holding`.
+
+        ids, dropout, seed, context: See there.
+        RETURNS (Tuple[tf.Tensor, tf.Tensor, tf.Tensor]): See there.
+        """
+        return self._forward(ids, dropout, seed, self._tables, *context)
+
+    def backward(
+        self,
+        ids: Ints3d,
+        dropout: np.float32,
+        seed: Ints1d,
+        d_outputs: Tuple[Floats3d, Floats2d, Floats2d],
+        *context: Floats3d,
+    ) -> Dict[str, tf.Tensor]:
+        """Compute the gradients of all arrays, within `holding`.
+
+        ids, dropout, seed, context: What `forward` was given.
+        d_outputs (Tuple[Floats3d, Floats2d, Floats2d]): The gradients of its outputs.
+        RETURNS (Dict[str, tf.Tensor]): Those of all arrays but the transitions, by name.
+        """
+        return self._backward(ids, dropout, seed, self._tables, d_outputs, *context)
+
+    def _gradients(
+        self,
+        ids: tf.Tensor,
+        dropout: tf.Tensor,
+        seed: tf.Tensor,
+        tables: Dict[str, tf.Tensor],
+        d_outputs: Tuple[tf.Tensor, tf.Tensor, tf.Tensor],
+        context: Optional[tf.Tensor] = None,
+    ) -> Dict[str, tf.Tensor]:
+        """Runs forward once more. That is still faster than an eager tape around
+        `forward`, which fetches every intermediate value of the LSTM's loop."""
+        values = {name: variable.value for name, variable in self._variables.items()}
+        sources = {**tables, **values}
+        with tf.GradientTape() as tape:
+            tape.watch(tables)
+            outputs = self._network.call(ids, dropout, seed, tables, context)
+        gradients = tape.gradient(outputs, sources, output_gradients=d_outputs)
+        return {
+            name: tf.math.unsorted_segment_sum(
+                gradient.values, gradient.indices, tf.shape(sources[name])[0]
+            )
+            if isinstance(gradient, tf.IndexedSlices)
+            else gradient
+            for name, gradient in gradients.items()
+        }
+
+
+def shared_network(sizes: NetworkSizes) -> Trainable:
+    """The network that all components of this process train with whose sizes are these,
+    whatever their vocabularies, each with its own weights: TensorFlow takes seconds for the
+    graphs of one.
 
     sizes (NetworkSizes): The sizes.
-    RETURNS (CharBiLSTM): The network, see `CharBiLSTM.holding`.
+    RETURNS (Trainable): The network.
     """
+    return _network_of(
+        sizes._replace(
+            n_chars=1, n_bigrams=min(sizes.n_bigrams, 1), n_lexicon=min(sizes.n_lexicon, 1)
+        )
+    )
+
+
+@lru_cache(maxsize=8)
+def _network_of(sizes: NetworkSizes) -> Trainable:
     # Keras draws seeds for layers from Python's generator, by which spaCy shuffles: the first
     # training of a process would not be the second one's equal.
     state = random.getstate()
     try:
-        return CharBiLSTM(sizes)
+        return Trainable(sizes)
     finally:
         random.setstate(state)
 

@@ -261,8 +261,8 @@ class KerasShim(Shim):
         ) -> None:
             d_outputs = (d_emissions, d_intents, d_utterances)
             with network.holding(arrays):
-                gradients = network.backward(*dropped, *d_outputs, *context)
-            for name, gradient in zip(network.arrays(), gradients):
+                gradients = network.backward(*dropped, d_outputs, *context)
+            for name, gradient in gradients.items():
                 self.add_gradient(name, np.array(gradient))
 
         return (emissions, intents, utterances), backprop

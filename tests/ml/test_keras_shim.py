@@ -7,6 +7,7 @@ from thinc.api import Adam
 from spacy_musicquery.errors import SavedModelError
 from spacy_musicquery.features.characters import CharInventory
 from spacy_musicquery.ml.keras_shim import KerasShim
+from spacy_musicquery.ml.load_keras import network_module
 from spacy_musicquery.ml.parameters import Parameters
 
 from ..conftest import make_shim, scores_of_rows
@@ -113,6 +114,39 @@ def test_shims_of_equal_sizes_do_not_touch_each_other(shim):
     for one, two in zip(apart, together):
         for name, array in results[one].items():
             assert np.allclose(array, results[two][name], atol=1e-6), name
+
+
+def test_a_larger_vocabulary_trains_in_the_same_network(shim):
+    """TensorFlow takes seconds to trace one: not again with each character that is learnt."""
+    arrays = dict(shim.arrays)
+    arrays["embedding"] = np.pad(arrays["embedding"], ((0, 3), (0, 0)))
+    halves = np.split(arrays["bigrams"], 2)
+    arrays["bigrams"] = np.concatenate([np.pad(half, ((0, 2), (0, 0))) for half in halves])
+    larger = make_shim(9, 3, n_bigrams=6, n_intents=2, **SIZES)
+    larger.set_arrays(arrays)
+    shared_network = network_module("").shared_network
+    assert shared_network(larger.sizes) is shared_network(shim.sizes)
+    # Three characters more are in front of the pairs, and two pairs more of those behind.
+    moved = IDS + np.where(IDS > 0, np.array([0, 3, 5], dtype="int32"), 0)
+    results = []
+    for one, ids in ((shim, IDS), (larger, moved), (shim, IDS)):
+        outputs, backprop = one.begin_update((ids, 0.0))
+        backprop(*D_TOTAL)
+        results.append((outputs, one.take_gradients()))
+    (outputs, gradients), (of_larger, grown), (again, _) = results
+    assert all(np.array_equal(*pair) for pair in zip(outputs, of_larger))
+    assert all(np.array_equal(*pair) for pair in zip(outputs, again))
+    assert {name: array.shape for name, array in grown.items()} == {
+        name: array.shape for name, array in arrays.items()
+    }
+    for name, gradient in gradients.items():
+        kept = grown[name]
+        if name == "embedding":
+            kept, more = kept[:6], kept[6:]
+            assert not more.any()
+        if name == "bigrams":
+            kept = np.concatenate([half[:4] for half in np.split(kept, 2)])
+        assert np.array_equal(gradient, kept), name
 
 
 def test_update_changes_what_is_predicted(shim):
