@@ -6,6 +6,7 @@ texts give that of any stretch by one subtraction, and a multiplication by a pow
 With a million names, one stretch in 10^13 is taken for a name that it is not.
 """
 
+from functools import cached_property
 from typing import Tuple
 
 import numpy as np
@@ -80,8 +81,7 @@ class MaskTable:
         hashes (np.ndarray): Different hashes, in order, none of them 0.
         masks (np.ndarray): The bits of each, as uint64; some.
         """
-        self._hashes = hashes
-        self._masks = masks
+        self._n_hashes = len(hashes)
         n_bits = (2 * len(hashes) + 1).bit_length()
         self.shift = 64 - n_bits
         home = (hashes >> np.uint64(self.shift)).astype("int64")
@@ -104,15 +104,25 @@ class MaskTable:
 
     def __len__(self) -> int:
         """The number of hashes."""
-        return len(self._hashes)
+        return self._n_hashes
 
-    @property
+    # The kernel needs the slots alone; what numpy looks up takes half as much memory again.
+    @cached_property
     def hashes(self) -> np.ndarray:
         """The hashes of the table.
 
         RETURNS (np.ndarray): The hashes, in order.
         """
-        return self._hashes
+        return self._of_each(0)
+
+    @cached_property
+    def _masks(self) -> np.ndarray:
+        """The bits of each hash."""
+        return self._of_each(1)
+
+    def _of_each(self, column: int) -> np.ndarray:
+        slots = self.slots.reshape(-1, 2)
+        return slots[slots[:, 0] != 0, column]
 
     def masks_of(self, hashes: np.ndarray) -> np.ndarray:
         """Look hashes up.
@@ -122,8 +132,8 @@ class MaskTable:
         """
         if not len(self):
             return np.zeros(len(hashes), dtype="uint64")
-        places = np.minimum(self._hashes.searchsorted(hashes), len(self) - 1)
-        return self._masks[places] * (self._hashes[places] == hashes)
+        places = np.minimum(self.hashes.searchsorted(hashes), len(self) - 1)
+        return self._masks[places] * (self.hashes[places] == hashes)
 
     def joined(self, hashes: np.ndarray, masks: np.ndarray) -> "MaskTable":
         """Add hashes, or bits to those that are there.
@@ -142,10 +152,10 @@ class MaskTable:
             return MaskTable(hashes, masks)
         # Those that are there get the bits besides, the others a place in order.
         is_new = self.masks_of(hashes) == 0
-        places = self._hashes.searchsorted(hashes)
+        places = self.hashes.searchsorted(hashes)
         all_masks = self._masks.copy()
         all_masks[places[~is_new]] |= masks[~is_new]
         return MaskTable(
-            np.insert(self._hashes, places[is_new], hashes[is_new]),
+            np.insert(self.hashes, places[is_new], hashes[is_new]),
             np.insert(all_masks, places[is_new], masks[is_new]),
         )
