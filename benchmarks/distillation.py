@@ -142,7 +142,7 @@ def train_teacher(runs: Path, teacher: str, direct: List[Path], steps: int) -> L
 def distil(runs: Path, teacher: str, paths: List[Path], seed: int, steps: int) -> Path:
     config = load_config(CONFIGS / "default.cfg")
     raw = {"@readers": "spacy_musicquery.RawText.v1", "path": str(runs / "raw.txt")}
-    config["corpora"]["train"]["*"]["raw"] = raw
+    config["corpora"]["train"]["parts"]["raw"] = raw
     config["training"]["batcher"]["size"] = BATCH
     config["components"]["music_query"]["model"]["bigram_min_count"] = BIGRAM_MIN_COUNT
     config["paths"]["teacher"] = [str(path) for path in paths]

@@ -32,7 +32,7 @@ _STEPS = ((20, 120), (50, 150), (200, 250), (1000, 500), (10000, 3000))
 _TIMES_THE_STEPS = 2
 _FOR_NEW_LABELS = {
     "components.music_query.rehearsal_weight": 3.0,
-    "corpora.train.*.messages.augmenter.level": 3.0,
+    "corpora.train.parts.messages.augmenter.level": 3.0,
 }
 # The shares of what was learnt that may be kept.
 _SHARES = (1.0, 0.8, 0.6, 0.4, 0.2)

@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 import spacy
 from spacy.tokens import DocBin
@@ -67,11 +70,27 @@ def test_negatives_command_refuses_options_that_do_not_fit(chat, tmp_path):
 
 def test_readers_mix_requests_and_chat_in_a_config(chat):
     negatives = registry.get("readers", "spacy_musicquery.Negatives.v1")
-    joined = registry.get("readers", "spacy_musicquery.JoinedCorpus.v1")
     nlp = spacy.blank("zh")
-    corpus = joined(negatives(chat / "a.txt"), negatives(chat / "b.txt"))
-    references = [example.reference for example in corpus(nlp)]
-    assert len(references) == 22
-    assert all(doc.has_annotation("ENT_IOB", require_complete=True) for doc in references)
-    with pytest.raises(ValueError, match="MQ056"):
-        joined()
+    parts = {name: negatives(chat / name) for name in ("a.txt", "b.txt")}
+    of_names = registry.get("readers", "spacy_musicquery.JoinedCorpus.v2")
+    of_places = registry.get("readers", "spacy_musicquery.JoinedCorpus.v1")
+    for corpus in (of_names(parts), of_places(*parts.values())):
+        references = [example.reference for example in corpus(nlp)]
+        assert len(references) == 22
+        assert all(
+            doc.has_annotation("ENT_IOB", require_complete=True) for doc in references
+        )
+    for nothing in (lambda: of_names({}), of_places):
+        with pytest.raises(ValueError, match="MQ056"):
+            nothing()
+
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.cfg")), ids=lambda path: path.stem)
+def test_configs_work_with_older_releases_of_spacys_config_system(path):
+    """Before 1.0 it takes no function of a registry among positional arguments."""
+    sections = re.findall(r"^\[(.*)\]$", path.read_text("utf8"), re.MULTILINE)
+    assert sections
+    assert not [section for section in sections if "*" in section.split(".")]
