@@ -37,7 +37,8 @@ def pack(
         "--listen-threshold",
         min=0.0,
         max=1.0,
-        help="Messages that ask less likely than this to hear music have no queries",
+        help="Least score of a query, times the probability that its message asks to hear "
+        "music",
     ),
     listen_offset: float = typer.Option(
         0.0,

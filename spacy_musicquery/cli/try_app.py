@@ -135,7 +135,7 @@ def choose_thresholds(component: MusicQuery, original: MusicQuery, _: Words) -> 
             0.0,
             1.0,
             float(original.cfg["listen_threshold"] or 0.0),
-            help=_("Messages that ask less likely than this to hear music have no queries"),
+            help=_("Leaves out queries whose score times that of listening is lower"),
         )
 
 

@@ -64,6 +64,23 @@ class Catalogue:
         """The number of different names."""
         return len(self._index)
 
+    def __contains__(self, name: str) -> bool:
+        """Whether something is a name of the catalogue, of any type, as messages are
+        normalised."""
+        normal = self._normalizer.normalize(name)
+        return bool(normal) and "\n" not in normal and normal in self._index
+
+    def explains(self, query: str) -> bool:
+        """Tell whether the words of a query are names: one, or two with 的 between them.
+
+        query (str): The words, such as 周杰伦的晴天.
+        RETURNS (bool): Whether they are.
+        """
+        halves = (
+            (query[:i], query[i + 1 :]) for i, char in enumerate(query) if char == "的"
+        )
+        return query in self or any(a in self and b in self for a, b in halves)
+
     @property
     def index(self) -> NameIndex:
         """What finds the names. RETURNS (NameIndex): Another one whenever one is added."""

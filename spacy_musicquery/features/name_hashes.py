@@ -106,6 +106,13 @@ class MaskTable:
         """The number of hashes."""
         return self._n_hashes
 
+    def __contains__(self, key: int) -> bool:
+        """Whether a hash is in the table."""
+        place = 2 * (key >> self.shift)
+        while (found := int(self.slots[place])) and found != key:
+            place += 2
+        return found == key
+
     # The kernel needs the slots alone; what numpy looks up takes half as much memory again.
     @cached_property
     def hashes(self) -> np.ndarray:

@@ -110,6 +110,10 @@ class NameIndex:
         """The number of different names."""
         return len(self._names)
 
+    def __contains__(self, name: str) -> bool:
+        """Whether something is one of the names, normalised as they are."""
+        return int(NameLines.of(name).hashes[0]) in self._names
+
     def __reduce__(self) -> Tuple:
         return NameIndex, (*self.tables, self._lengths)
 

@@ -218,8 +218,10 @@ class MusicQuery(QueryFinder):
             `music_query` of a saved pipeline, None for nothing. It is read when it is
             first needed, and `initialize` starts from it.
         threshold (float): Spans with a lower score are not annotated, 0 to 1.
-        listen_threshold (Optional[float]): A message that asks less likely than this to
-            hear music (the intent LISTEN) has no queries, 0 to 1; None for what the
+        listen_threshold (Optional[float]): Spans are not annotated whose score, times the
+            probability that the message asks to hear music (the intent LISTEN), is lower,
+            0 to 1: both must be so, and each is judged alone. If its words are names of
+            the catalogue, the odds of that product count four times. None for what the
             component has that this one starts from, or 0. Training that does not keep up
             this intent sets it to 0, as what it tells is no longer known: neither
             messages that have it, nor rehearsal.

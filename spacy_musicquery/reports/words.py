@@ -28,8 +28,8 @@ _ZH: Dict[str, str] = {
     "Threshold": "阈值",
     "Leaves out queries that score lower": "去掉分数更低的查询",
     "Threshold of listening": "想听歌的阈值",
-    "Messages that ask less likely than this to hear music have no queries": "消息想听歌的概率"
-    "低于它时，没有查询",
+    "Leaves out queries whose score times that of listening is lower": "去掉分数乘以想听歌的概率后"
+    "更低的查询",
     "Names to find": "加几个名字",
     "Names, one a line": "名字，一行一个",
     "Kept until the page is reloaded": "刷新页面后就没有了",

@@ -13,6 +13,7 @@ from ..conftest import (
     FROM_SCRATCH,
     HARD_TEXTS,
     MESSAGES,
+    STRICT_CONFIG,
     found,
     make_examples,
     make_trained,
@@ -298,11 +299,18 @@ def test_infinite_loss_says_so(trained_path):
         ({"model": {"char_dropout": 1.0}}, "char_dropout = 1.0"),
         ({"model": {"threads": 0}}, "threads = 0"),
         ({"model": {"width": 64}}, "width"),
-        ({"threshold": "0.5"}, "threshold = '0.5'"),
+        pytest.param(*({"threshold": "0.5"}, "threshold = '0.5'"), marks=STRICT_CONFIG),
         ({"spans_key": ""}, "spans_key = ''"),
-        ({"model": {"hidden_width": "64"}}, "hidden_width = '64'"),
-        ({"model": {"hidden_width": 64.5}}, "hidden_width"),
-        ({"model": {"char_dropout": "0.5"}}, "char_dropout = '0.5'"),
+        pytest.param(
+            *({"model": {"hidden_width": "64"}}, "hidden_width = '64'"), marks=STRICT_CONFIG
+        ),
+        pytest.param(
+            *({"model": {"hidden_width": 64.5}}, "hidden_width"), marks=STRICT_CONFIG
+        ),
+        pytest.param(
+            *({"model": {"char_dropout": "0.5"}}, "char_dropout = '0.5'"),
+            marks=STRICT_CONFIG,
+        ),
         ({"model": {"nO": -5}}, "nO = -5"),
     ],
 )

@@ -12,6 +12,8 @@ from spacy_musicquery.linking.entries import Entry
 from spacy_musicquery.linking.index import LinkIndex
 from spacy_musicquery.tokens.alignment import install_extensions
 
+from ..conftest import STRICT_CONFIG
+
 ENTRIES = [
     Entry("a1", "artist", "周杰伦", ("Jay",), (), 99.0),
     Entry("t1", "title", "晴天", (), ("周杰伦",), 90.0),
@@ -246,7 +248,7 @@ def test_settings_without_a_checksum_are_refused(nlp, tmp_path, cfg):
         ("ties", "all"),
         ("spans_key", ""),
         ("labels", "SONG"),
-        ("correct", 1),
+        pytest.param("correct", 1, marks=STRICT_CONFIG),
         ("index", "nowhere.mql"),
     ],
 )
