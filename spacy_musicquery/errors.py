@@ -154,12 +154,14 @@ class Errors:
     # Data
     MQ040 = "[MQ040] {n} problem(s) in the data:\n{problems}\n{remedy}"
     MQ041 = (
-        "[MQ041] {path}: no such file. Give a .json list, a .jsonl file, or a two-column "
-        "file (a character and its BIO or BIOES tag a line)."
+        "[MQ041] {path}: no such file (a folder is none). Give a .json list, a .jsonl file, a "
+        "two-column file (a character and its BIO or BIOES tag a line), or what another tool "
+        "exports, see docs/data-forms.md."
     )
     MQ042 = (
         "[MQ042] {path}: no messages found. A .json file holds a list of "
-        '{{"text", "music_query"}} records, a .jsonl file one record a line.'
+        '{{"text", "music_query"}} records, a .jsonl file one record a line; other forms are '
+        "in docs/data-forms.md."
     )
     MQ043 = (
         "[MQ043] --dev-share {share} leaves no message for {side}: the data holds "
@@ -184,8 +186,8 @@ class Errors:
 
     # Commands
     MQ050 = (
-        "[MQ050] no pipeline at {path}. Train one with `python -m spacy project run "
-        "train`, or name another with --model PATH."
+        "[MQ050] no pipeline at {path}. Train one with `python -m spacy music-query train FILE "
+        "--out DIR`, or name another with --model PATH."
     )
     MQ051 = (
         "[MQ051] the pipeline {path} has no music_query component (it has: {pipes}). "

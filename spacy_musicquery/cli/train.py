@@ -27,7 +27,7 @@ from ..pipeline.fine_tuning import (
 )
 from ..pipeline.load import load_pipeline
 from ..reports.data_report import data_warnings
-from ..saving.atomic import save
+from ..saving.atomic import require_replaceable, save
 from ._util import (
     LABEL_OPTION,
     SPANS_KEY_OPTION,
@@ -85,6 +85,7 @@ def train(
     """
     with plain_errors():
         network_module("music-query train")
+        require_replaceable(output_path)
         records = _read(train_path, label, spans_key)
         if not any(record.spans for record in records):
             raise ValueError(Errors.MQ241.format(path=train_path, n=len(records)))

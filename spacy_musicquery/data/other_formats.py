@@ -19,6 +19,8 @@ QUERY_SEPARATOR = "|"
 _TEXT_COLUMNS = ("text", "message", "utterance")
 _QUERY_COLUMNS = ("music_query", "query", "queries")
 _TAG_KEYS = ("ner_tags", "tags", "labels")
+# What a task of Label Studio has beside its data: predictions alone, before it is annotated.
+_STUDIO_KEYS = {"annotations", "predictions", "result"}
 _MAX_TABLE_FIELD = 1 << 24
 
 _RASA_ENTITY = re.compile(
@@ -43,7 +45,7 @@ def to_own_form(item: Dict[str, Any]) -> Optional[Dict[str, Any]]:
         record itself if no other tool's is recognised; None for what an annotator skipped.
     RAISES (Invalid): If it is another tool's, and wrong.
     """
-    if isinstance(item.get("data"), dict) and ("annotations" in item or "result" in item):
+    if isinstance(item.get("data"), dict) and _STUDIO_KEYS & item.keys():
         return _label_studio_task(item)
     if "tokens" in item and any(key in item for key in _TAG_KEYS):
         return _tokens_and_tags(item)

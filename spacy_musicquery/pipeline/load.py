@@ -35,8 +35,8 @@ def load_pipeline(path: Optional[str]) -> Language:
     try:
         nlp = spacy.load(path)
     except OSError as error:
-        if Path(path).exists():
-            raise
+        if Path(path).is_dir():
+            raise  # spaCy says what is missing or damaged
         raise ValueError(Errors.MQ050.format(path=path)) from error
     factories = [nlp.get_pipe_meta(name).factory for name in nlp.pipe_names]
     if "music_query" not in factories:

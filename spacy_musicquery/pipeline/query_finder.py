@@ -202,30 +202,29 @@ class QueryFinder(SavedComponent, TrainablePipe):
         RETURNS (List[Prediction]): The queries of each text that are probable enough, see
             the settings `threshold` and `listen_threshold`, and its intents.
         """
-        if not any(texts):
-            return [Prediction([], {}) for _ in texts]
+        if not texts:
+            return []
         parameters, threshold = self.parameters, self.cfg["threshold"]
         if len(texts) > 1:
             max_texts = MAX_SCORES // (parameters.n_tags or 1) ** 2
             parts = portions(texts, MAX_CHARS, max_texts)
             if len(parts) > 1:
                 return [prediction for part in parts for prediction in self.find(part)]
-        read, places_of = list(texts), {}
+        # An empty message has the intents of a blank: whoever asks for the likeliest of a
+        # message, any message, gets an answer.
+        read, places_of = [text or " " for text in texts], {}
         for i in [i for i, text in enumerate(texts) if may_be_shorter(text)]:
             if (shorter := plain_text(texts[i])) is not None:
                 read[i], places_of[i] = shorter
         predictor = get_shim(self.model).get_predictor(parameters)
         spans, probabilities = predictor.find(parameters, read)
         labels, intents = parameters.labels, parameters.intents
-        found = [
-            Prediction([], dict(zip(intents, row)) if text else {})
-            for text, row in zip(texts, probabilities)
-        ]
+        found = [Prediction([], dict(zip(intents, row))) for row in probabilities]
         listen_threshold = self.cfg["listen_threshold"] if LISTEN in intents else None
         least_of_names = _least_of_names(listen_threshold or 0.0)
         for i, start, end, label, score in spans:
             of_text = found[i]
-            if score < threshold:
+            if score < threshold or not texts[i]:
                 continue
             if listen_threshold:
                 is_asked = score * of_text.cats[LISTEN]

@@ -56,7 +56,7 @@ def save(nlp: "Language", path: Union[str, Path]) -> None:
     RAISES (OSError): If it cannot be written, or not be written out to the disk.
     """
     directory = Path(os.path.realpath(path))
-    others = _others(directory)
+    others = require_replaceable(directory)
     with unfinished_directory(directory) as unfinished:
         nlp.to_disk(unfinished)
         for name in others - _names(unfinished):
@@ -64,8 +64,13 @@ def save(nlp: "Language", path: Union[str, Path]) -> None:
         replace_directory(directory, unfinished)
 
 
-def _others(directory: Path) -> Set[str]:
-    """What a directory holds besides a pipeline."""
+def require_replaceable(directory: Path) -> Set[str]:
+    """Refuse what is no place for a pipeline, before one is made for it.
+
+    directory (Path): Where a pipeline is to be saved; it need not be there.
+    RETURNS (Set[str]): What it holds besides a pipeline.
+    RAISES (ValueError): If it is a file, or holds something and no pipeline.
+    """
     if not directory.exists():
         return set()
     if not directory.is_dir():

@@ -104,6 +104,7 @@ def make_app(
     )
     app.state.is_ready = False
     app.add_exception_handler(RequestValidationError, _not_understood)
+    app.add_exception_handler(400, _unreadable)
 
     @app.post(
         "/extract",
@@ -198,6 +199,12 @@ async def _not_understood(request: Request, error: Exception) -> JSONResponse:
     ]
     message = Errors.MQ296.format(problems=excerpt("; ".join(said), 300))
     return JSONResponse({"detail": message}, 422)
+
+
+async def _unreadable(request: Request, error: Exception) -> JSONResponse:
+    """Answer as to what is not understood, where FastAPI cannot even read a body."""
+    problem = "the body cannot be read as JSON in UTF-8"
+    return JSONResponse({"detail": Errors.MQ296.format(problems=problem)}, 422)
 
 
 def _check_texts(texts: Sequence[str], limits: Limits) -> None:

@@ -234,7 +234,13 @@ def test_extract_from_a_component_of_another_name(trained_path, tmp_path):
 def test_no_pipeline_there(command, tmp_path):
     result = invoke(*command, tmp_path / "none", *command[2:0], "data.json")
     assert result.exit_code == 1
-    assert "MQ050" in result.output and "project run" in result.output
+    assert "MQ050" in result.output and "music-query train" in result.output
+
+
+def test_a_file_is_no_pipeline(tmp_path):
+    (tmp_path / "music.csv").write_text("id,name\n1,晴天\n", "utf8")
+    result = invoke("extract", TEXT, "--model", tmp_path / "music.csv")
+    assert result.exit_code == 1 and "MQ050" in result.output
 
 
 def test_pipeline_without_the_component(tmp_path):

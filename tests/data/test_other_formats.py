@@ -95,6 +95,7 @@ def test_words_of_latin_letters_have_blanks_between_them(tmp_path):
         ({"text": "放晴天", "label": [], "cats": ["A", "B"]}, "one intent, not 2"),
         (studio(start=0, end=2), "does not stand at 0 to 2"),
         ({"data": {"text": "放晴天"}, "annotations": []}, "not annotated"),
+        ({"data": {"text": "放晴天"}, "predictions": [{}]}, "not annotated"),
         ({"data": {"a": "x", "b": "y"}, "annotations": [{}]}, 'no "text"'),
         ({"tokens": ["放"], "ner_tags": ["O", "O"]}, "1 tokens, but 2 ner_tags"),
         ({"tokens": ["放"], "ner_tags": [0]}, "are numbers"),

@@ -78,6 +78,7 @@ def test_initializing_with_new_data_changes_nothing_before_an_update(old_texts):
 def test_new_labels_begin_improbable(old_texts):
     """An update that teaches nothing leaves them out of what is found."""
     nlp, component = box()
+    component.cfg = {**component.cfg, "listen_threshold": 0.0}  # what the tags say alone
     before = [[span[:3] for span in spans] for spans, _ in predictions(nlp, old_texts)[0]]
     component.add_label("POEM")
     nlp.update(make_examples(nlp, NEW_MESSAGES), sgd=Adam(1e-9))

@@ -45,7 +45,8 @@ def test_it_loads_and_finds_the_same(version):
         ):
             score = pytest.approx(of_plain["score"], abs=1e-4)
             assert span == {**saved_span, "score": score}
-        assert result["cats"] == pytest.approx(scored["cats"], abs=1e-4)
+        if row["text"]:  # of an empty message that version said nothing
+            assert result["cats"] == pytest.approx(scored["cats"], abs=1e-4)
 
 
 def save(version):

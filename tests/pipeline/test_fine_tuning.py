@@ -12,6 +12,8 @@ from spacy_musicquery.data.box_messages import (
     make_checked_corpus,
     rehearsal_texts,
 )
+from spacy_musicquery.data.docs import record_to_doc
+from spacy_musicquery.data.records import Record
 from spacy_musicquery.pipeline import fine_tuning
 from spacy_musicquery.pipeline.load import box_pipeline
 from spacy_musicquery.pipeline.scorer import music_query_score
@@ -102,6 +104,31 @@ def test_what_costs_too_much_is_taken_back(short, monkeypatch):
     assert component.cfg["listen_threshold"] == box.cfg["listen_threshold"]
     spans, of_box = ([[s[:3] for s in p.spans] for p in ps] for ps in (found, of_box))
     assert spans == of_box
+
+
+@pytest.mark.slow
+def test_labels_and_intents_of_ones_own_are_learnt_from_few_messages(tmp_path):
+    """What the box's intent prevents no longer is no reason to keep nothing."""
+    nlp = spacy.blank("zh")
+    intents = ["Other", "PlayMusic"]
+    names = [(a, t) for a in ("周杰伦", "林俊杰", "王菲") for t in ("晴天", "江南", "红豆")]
+    docs = []
+    for artist, title in names:
+        text = f"播放{artist}的{title}"
+        spans = ((2, 2 + len(artist), "ARTIST"), (3 + len(artist), len(text), "TITLE"))
+        docs.append(record_to_doc(nlp, Record(1, text, spans, "PlayMusic"), intents))
+    for text in ("今天天气怎么样", "明天几点开会", "声音大一点", "附近有什么好吃的"):
+        docs.append(record_to_doc(nlp, Record(1, text, (), "Other"), intents))
+    path = tmp_path / "train.spacy"
+    spacy.tokens.DocBin(docs=docs, store_user_data=True).to_disk(path)
+    config = fine_tuning.fine_tuning_config(
+        train=path, dev=path, n_messages=len(docs), has_new_labels=True
+    )
+    check = check_examples(nlp, ["ARTIST", "TITLE"])
+    trained = fine_tuning.fine_tune(config, tmp_path / "out", [], check)
+    assert trained.share > 0.0
+    doc = trained.nlp("播放王菲的江南")
+    assert [(e.text, e.label_) for e in doc.ents] == [("王菲", "ARTIST"), ("江南", "TITLE")]
 
 
 def chosen(scores, threshold=0.4):

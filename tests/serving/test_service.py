@@ -59,19 +59,19 @@ def test_links_stand_in_their_queries(linking):
         (b'{"text": 1}', "should be a valid string"),
         (b'{"texts": "\xe5\x90\xac"}', "should be a valid list"),
         (b'{"text": "a", "texts": []}', "not permitted"),
-        (b'{"text": "\xff"}', "parsing the body"),
+        (b'{"text": "\xff"}', "MQ296"),
         (b'{"text": "\\ud83d"}', "MQ296"),
         (json.dumps({"text": 1, "x" * 5000: 1}).encode(), "MQ296"),
         (b'{"text": "a", "\\ud83d": 1}', "MQ296"),
         (b'{"text": NaN}', "MQ296"),
-        (b'{"text": ' + b"9" * 5000 + b"}", "parsing the body"),
-        (b'{"text": ' + b"[" * 50_000 + b"]" * 50_000 + b"}", "parsing the body"),
+        (b'{"text": ' + b"9" * 5000 + b"}", "MQ296"),
+        (b'{"text": ' + b"[" * 50_000 + b"]" * 50_000 + b"}", "MQ296"),
     ],
 )
 def test_what_is_not_understood(client, body, problem):
     headers = {"Content-Type": "application/json"}
     answer = client.post("/extract", content=body, headers=headers)
-    assert answer.status_code in (400, 422)
+    assert answer.status_code == 422
     assert problem in answer.json()["detail"] and len(answer.text) < 600
     assert client.post("/extract", json={"text": "听歌"}).status_code == 200
 
