@@ -33,7 +33,7 @@ from ..decoding import bio
 from ..decoding.emissions import Emissions
 from ..errors import Errors, Warnings, damaged, excerpt
 from ..features.batches import portions, split_by_length
-from ..features.catalogue import require_names
+from ..features.catalogue import Catalogue, require_names
 from ..features.plain_text import PlainText, may_be_shorter, plain_text
 from ..locks import fork_safe_lock
 from ..ml.architectures import get_shim, predict, set_parameters
@@ -74,10 +74,8 @@ _MOST_DOCS = 32
 # the scores of each tag behind each other one.
 MAX_CHARS = 1 << 17
 MAX_SCORES = 1 << 25
-
-
-# How much likelier it is that a query is meant if its words are names of the catalogue. Of 2 to
-# 4, with thresholds of equal silence, the one with the best F1 (`benchmarks/real.py`).
+# How much likelier it is that a query is meant if its words are names of the catalogue. Chosen
+# together with the box's threshold, on the development sets of `benchmarks/real.py`.
 _CATALOGUE_ODDS = 4.0
 
 
@@ -221,17 +219,14 @@ class QueryFinder(SavedComponent, TrainablePipe):
         labels, intents = parameters.labels, parameters.intents
         found = [Prediction([], dict(zip(intents, row))) for row in probabilities]
         listen_threshold = self.cfg["listen_threshold"] if LISTEN in intents else None
-        least_of_names = _least_of_names(listen_threshold or 0.0)
         for i, start, end, label, score in spans:
             of_text = found[i]
             if score < threshold or not texts[i]:
                 continue
             if listen_threshold:
-                is_asked = score * of_text.cats[LISTEN]
-                if is_asked < listen_threshold and not (
-                    is_asked >= least_of_names
-                    and parameters.catalogue.explains(read[i][start:end])
-                ):
+                asked = score * of_text.cats.get(LISTEN, 0.0)
+                catalogue, query = parameters.catalogue, read[i][start:end]
+                if not _is_asked_for(asked, listen_threshold, catalogue, query):
                     continue
             if i in places_of:
                 places = places_of[i]
@@ -545,12 +540,13 @@ def _of_all_chars(text: str, plain: PlainText, of_read: Floats2d) -> Floats2d:
     return probabilities
 
 
-def _least_of_names(listen_threshold: float) -> float:
-    """What a query whose words are names of the catalogue must reach in the place of a
-    threshold: its odds count `_CATALOGUE_ODDS` times."""
-    return listen_threshold / (
-        listen_threshold + _CATALOGUE_ODDS * (1.0 - listen_threshold)
-    )
+def _is_asked_for(asked: float, least: float, catalogue: Catalogue, query: str) -> bool:
+    """Whether a query is so probable, in a message that asks to hear music, that it reaches a
+    threshold; if its words are names of the catalogue, by `_CATALOGUE_ODDS` times the odds."""
+    if asked >= least:
+        return True
+    least_of_names = least / (least + _CATALOGUE_ODDS * (1.0 - least))
+    return asked >= least_of_names and catalogue.explains(query)
 
 
 def _write(data: bytes, path: Path) -> None:

@@ -9,12 +9,15 @@ CHARS = "aA乙國国 \n\u3000\x1cＡ😀"
 lists = st.lists(st.text(CHARS, max_size=4), max_size=6)
 
 
+def as_read(text):
+    normal = {"A": "a", "Ａ": "a", "國": "国", "\u3000": " "}
+    return "".join(normal.get(char, char) for char in text)
+
+
 def lines_of(names):
     """The names of one type as the definition gives them."""
     lines = [line.strip() for name in names for line in name.split("\n")]
-    normal = {"A": "a", "Ａ": "a", "國": "国", "\u3000": " "}
-    as_read = ("".join(normal.get(char, char) for char in line).strip() for line in lines)
-    return list(dict.fromkeys(filter(None, as_read)))
+    return list(dict.fromkeys(filter(None, (as_read(line).strip() for line in lines))))
 
 
 @given(first=lists, second=lists)
@@ -45,3 +48,36 @@ def test_a_name_has_one_hash_wherever_it_stands(names):
         assert alone.hashes[0] == lines.hashes[i]
         assert alone.beginnings[0] == lines.beginnings[i]
         assert NameLines.of(names[i][:2]).hashes[0] == lines.beginnings[i]
+
+
+@given(known=lists, asked=lists)
+def test_a_name_is_one_of_the_catalogue_or_not(known, asked):
+    catalogue = Catalogue(["x"], simplified=True)
+    catalogue.add({"x": known})
+    names = set(lines_of(known))
+    for one in [*known, *asked, ""]:
+        assert (one in catalogue) == (as_read(one) in names)
+
+
+def test_names_explain_a_query_alone_or_with_a_particle_between_two():
+    catalogue = Catalogue(["artist", "title"])
+    catalogue.add({"artist": ["周杰伦"], "title": ["晴天", "我的天空", "Ｂ"]})
+    for query in (
+        "周杰伦",
+        "周杰伦的晴天",
+        "周杰伦的我的天空",
+        "我的天空的晴天",
+        "b",
+        "Ｂ的晴天",
+    ):
+        assert catalogue.explains(query), query
+    for query in (
+        "",
+        "的",
+        "周杰伦的",
+        "的晴天",
+        "周杰伦晴天",
+        "周杰伦的雨天",
+        "雨天的晴天",
+    ):
+        assert not catalogue.explains(query), query

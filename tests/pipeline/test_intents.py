@@ -204,6 +204,31 @@ def test_a_message_that_does_not_ask_has_no_query(threshold, finds):
     assert 0.5 < doc.cats["LISTEN"] < 1.0
 
 
+def test_score_and_wish_together_reach_the_threshold():
+    """At the product of both a query is found, and above it not; names of the catalogue, alone
+    or with 的 between two, need a fourth of the odds."""
+    nlp = spacy.blank("zh")
+    component = nlp.add_pipe("music_query", config={"listen_threshold": 0.0})
+
+    def finds(text, threshold):
+        component.cfg = {**component.cfg, "listen_threshold": threshold}
+        return bool(component.find([text])[0].spans)
+
+    for text, is_known in (
+        ("播放胡巴拉的鲁咪咪", False),
+        ("播放周杰伦的晴天", True),
+        ("播放 后来", True),
+    ):
+        component.cfg = {**component.cfg, "listen_threshold": 0.0}
+        (span,), cats = component.find([text])[0]
+        asked = span.score * cats["LISTEN"]
+        least = asked
+        if is_known:
+            least = 4 * asked / (1 - asked + 4 * asked)
+        assert 0 < asked < 1
+        assert finds(text, least - 1e-6) and not finds(text, least + 1e-6), text
+
+
 def test_it_is_saved_and_may_be_changed(listening, tmp_path):
     listening.get_pipe("music_query").cfg["listen_threshold"] = 1.0
     listening.to_disk(tmp_path)
