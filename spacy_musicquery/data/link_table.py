@@ -164,7 +164,7 @@ def make_table(
             if not entries and not deleted:
                 _require_columns(values)
             if _is_deleted(values):
-                deleted.append(_text(values, "id"))
+                deleted.append(_deleted_id(values))
                 continue
             entry = _make_entry(values, type_name)
             first = rows_of.setdefault((entry.type, entry.id), row)
@@ -273,6 +273,13 @@ def _number(values: Mapping[str, Any], column: str) -> Optional[float]:
     return number
 
 
+def _deleted_id(values: Mapping[str, Any]) -> str:
+    found = _text(values, "id") or _text(values, "name")
+    if not found:
+        raise BadRow("it is deleted, but has neither id nor name")
+    return found
+
+
 def _is_deleted(values: Mapping[str, Any]) -> bool:
     text = _text(values, "deleted").lower()
     if text not in _TRUE | _FALSE:
@@ -296,7 +303,9 @@ def _csv_rows(path: Path) -> Iterator[Row]:
         try:
             values = next(reader, None)
         except csv.Error as error:
-            yield reader.line_num, BadLine(f"it is no row of a .csv file ({error})")
+            # `reader` itself counts only what it could read.
+            row = reader.reader.line_num
+            yield row, BadLine(f"it is no row of a .csv file ({error})")
             continue
         yield from bad
         bad.clear()
