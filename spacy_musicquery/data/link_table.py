@@ -79,7 +79,7 @@ def read_table(
         raise ValueError(Errors.MQ212.format(path=path, problem=problem))
     if not path.is_file():
         raise ValueError(Errors.MQ212.format(path=path, problem="there is no such file"))
-    read = {".csv": _csv_rows, ".jsonl": _json_rows, ".parquet": _parquet_rows}
+    read = {".csv": _csv_rows, ".jsonl": json_rows, ".parquet": _parquet_rows}
     rows = read[path.suffix](path)
     return make_table(rows, str(path), type_name or path.name.split(".")[0], artists)
 
@@ -320,7 +320,12 @@ def _csv_rows(path: Path) -> Iterator[Row]:
             yield reader.line_num, values
 
 
-def _json_rows(path: Path) -> Iterator[Row]:
+def json_rows(path: Path) -> Iterator[Row]:
+    """Read JSON lines.
+
+    path (Path): A file.
+    YIELDS (Row): Numbers and objects, or what is wrong with a line.
+    """
     for row, line in read_file_lines(path):
         if isinstance(line, BadLine):
             yield row, line
