@@ -193,6 +193,24 @@ def test_annotators_may_mark_spans_in_another_order(tmp_path):
     assert spans_of(path) == [[1, 3, Q], [4, 12, Q]]
 
 
+@pytest.mark.parametrize(
+    "text, start",
+    [("😀放晴天", 3), ("\U00010000放晴天", 3), ("😀\uffff放晴天", 4), ("晴😀天晴天", 4)],
+)
+def test_label_studio_counts_what_is_beyond_four_digits_twice(tmp_path, text, start):
+    task = studio(text=text, start=start, end=start + 2, marked="晴天")
+    n = len(text)
+    assert spans_of(write(tmp_path / "a.json", [task])) == [[n - 2, n, Q]]
+
+
+def test_offsets_in_characters_are_read_if_they_hold_the_marked_text(tmp_path):
+    path = write(tmp_path / "a.json", [studio(start=2, end=8)])
+    assert spans_of(path) == [[2, 8, Q]]
+    # What is not said cannot be compared.
+    path = write(tmp_path / "a.json", [studio(start=2, end=4, marked=None)])
+    assert spans_of(path) == [[2, 4, Q]]
+
+
 def test_words_of_latin_letters_have_blanks_between_them(tmp_path):
     tags = ["O", f"B-{Q}", f"I-{Q}", "O"]
     item = {"tokens": ["来首", "Hey", "Jude", "吧"], "ner_tags": tags}
@@ -232,6 +250,12 @@ def test_words_of_latin_letters_have_blanks_between_them(tmp_path):
         ({"data": {"a": "x", "b": "y"}, "annotations": [{}]}, "its keys: ['a', 'b']"),
         ({"data": {"text": 1}, "annotations": [{}]}, 'no "text"'),
         (two_annotators([0, 1], [0]), "annotators disagree"),
+        (studio(start="2"), "must be whole numbers, not '2', 9"),
+        (studio(end=None), "must be whole numbers, not 3, None"),
+        (
+            {"text": 1, "label": [{"start": 0, "end": 1, "text": "a", "labels": ["b"]}]},
+            '"text" must be a string, not a number',
+        ),
         (
             {"text": "放晴", "label": [{"start": 0, "end": 1, "labels": []}]},
             "one label, not []",
