@@ -114,7 +114,7 @@ def is_one_line(name: str) -> bool:
     RETURNS (bool): Whether it is read as it was written.
     """
     return (
-        0 < len(name) <= MAX_NAME
+        len(name) <= MAX_NAME
         and name == name.strip()
         and not name.startswith("\ufeff")
         and name.splitlines() == [name]

@@ -99,8 +99,8 @@ def _label_studio_task(item: Dict[str, Any]) -> Optional[Dict[str, Any]]:
     for annotation in done:
         results = _as_list(annotation.get("result"))
         # A relation between spans has no value.
-        values = [result.get("value") for result in results if isinstance(result, dict)]
-        values = [value for value in values if isinstance(value, dict)]
+        found = [result.get("value") for result in results if isinstance(result, dict)]
+        values = [value for value in found if isinstance(value, dict)]
         spans = _studio_spans(text, [value for value in values if "labels" in value])
         choices = [name for value in values for name in _as_list(value.get("choices"))]
         if len(choices) > 1:

@@ -278,6 +278,14 @@ def test_types_are_read_as_they_were_written(tmp_path, type_name):
     assert read_catalogue([tmp_path]) == {type_name: ["晴天"]}
 
 
+def test_a_folder_for_names_is_made_and_may_be_there(tmp_path):
+    folder = tmp_path / "a" / "b"
+    assert write_catalogue({}, folder) == [] and folder.is_dir()
+    for name in ("晴天", "红豆"):
+        assert write_catalogue({"title": [name]}, folder) == [folder / "title.txt"]
+        assert read_catalogue([folder]) == {"title": [name]}
+
+
 ANY_NAME = st.text('a甲# \t\n\r\x0b\x85\u2028\ufeff\ud800\x00,"', max_size=4)
 
 

@@ -454,6 +454,11 @@ def test_errors_of_a_database_are_one_line_without_its_password(database):
         assert "secret" not in str(error.value) and "host" in str(error.value)
 
 
+def test_what_is_no_address_of_a_database_is_not_shown():
+    with pytest.raises(ValueError, match=r"MQ212\] catalogue database: "):
+        read_sql("secret", "SELECT 1")
+
+
 def test_without_sqlalchemy_no_database_is_read(monkeypatch):
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
     with pytest.raises(ImportError, match="MQ213"):

@@ -250,6 +250,7 @@ def test_words_of_latin_letters_have_blanks_between_them(tmp_path):
         ({"data": {"a": "x", "b": "y"}, "annotations": [{}]}, "its keys: ['a', 'b']"),
         ({"data": {"text": 1}, "annotations": [{}]}, 'no "text"'),
         (two_annotators([0, 1], [0]), "annotators disagree"),
+        ({"data": {"text": "放晴"}, "label": []}, "must be a string, not a record"),
         (studio(start="2"), "must be whole numbers, not '2', 9"),
         (studio(end=None), "must be whole numbers, not 3, None"),
         (
@@ -366,6 +367,7 @@ def test_examples_of_rasa_may_be_a_list(tmp_path):
         ("nlu:\n- intent: a\n  examples: |\n    - 放[晴天]{x}\n", 4, "invalid JSON"),
         ("rules: []\n", 1, 'no list "nlu"'),
         ("- nlu\n", 1, 'no list "nlu"'),
+        ('nlu:\n- intent: a\n  examples: ["[晴](a)\\t[天]()"]\n', 1, "[天] has no entity"),
         ("nlu: {}\n", 1, 'no list "nlu"'),
         ("nlu: []\n\nrules: ]\n", 3, "invalid YAML: while"),
         ("nlu: \x07\n", 1, "invalid YAML"),

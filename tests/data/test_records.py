@@ -225,6 +225,7 @@ def test_prodigy_records_are_read_and_only_accepted_ones_kept(tmp_path):
         ({"text": "放红豆 ", "spans": [{"start": 1, "end": 4}]}, "'红豆 ' (1 to 4) begins"),
         ({"text": "放红豆", "music_query": "红", "x": 1, "spans": None}, '"spans" must'),
         ({"text": "放" * 9000, "music_query": ["x" * 9000]}, "does not occur"),
+        ({"text": "放红豆", "x" * 9000: ""}, "its keys are ['text', 'xxx"),
         ({"text": "放红豆", "lyrics": "红豆"}, "its keys are ['text', 'lyrics']"),
         ({"music_query": "红豆"}, "its keys are ['music_query']"),
         ({"text": "放周杰伦和林俊杰", "music_query": ["林俊杰", "周杰伦"]}, "周杰伦"),
