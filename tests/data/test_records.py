@@ -443,6 +443,32 @@ def test_a_file_in_another_encoding_is_reported_with_its_row(tmp_path):
     assert "UTF-8" in problem.message
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_named_and_only_where_a_file_begins(tmp_path, encoding):
+    content = "\ufeff" + '{"text": "放"}\n' * 3
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(content.encode(encoding))
+    assert [problem.message for problem in read_records(path)[1]] == [
+        "not UTF-8 but UTF-16; save the file as UTF-8"
+    ]
+    sound = b'{"text": "ok", "music_query": ""}\n'
+    path.write_bytes(sound + "\ufeff放\n".encode(encoding)[:3] + b"\n" + sound)
+    records, [problem] = read_records(path)
+    assert [record.row for record in records] == [1, 3]
+    assert problem.row == 2 and "UTF-16" not in problem.message
+
+
+def test_a_line_has_at_most_sixteen_mebibytes(tmp_path):
+    path = tmp_path / "a.jsonl"
+    begin, end = b'{"text": "ok", "music_query": "", "x": "', b'"}'
+    for n, is_read in ((2**24 - 1, True), (2**24, False)):
+        line = begin + b"x" * (n - len(begin) - len(end)) + end
+        path.write_bytes(line + b"\n" + b'{"text": "ok", "music_query": ""}')
+        records, problems = read_records(path)
+        assert [record.row for record in records] == ([1, 2] if is_read else [2])
+        assert [problem.row for problem in problems] == ([] if is_read else [1])
+
+
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
 def test_windows_files_are_read(tmp_path, name):
     item = json.dumps({"text": "放红豆", "music_query": "红豆"}, ensure_ascii=False)
