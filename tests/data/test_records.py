@@ -604,6 +604,7 @@ def test_a_wrong_tag_is_reported_and_the_other_messages_are_read(tmp_path, line)
     records, [problem] = read_records(path)
     assert [record.text for record in records] == ["早", "晚"]
     assert (problem.path, problem.row) == (path, 3)
+    assert f"{line.split(' ')[-1]!r} (line 4) is no tag" in problem.message
 
 
 # The split
