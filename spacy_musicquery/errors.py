@@ -216,8 +216,8 @@ class Errors:
     )
     MQ060 = (
         "[MQ060] catalogue: {path}: {problem}. A catalogue is a text file with one name a "
-        "line (or a .csv or .parquet file with a column of names), its type in its name: "
-        "artist.txt."
+        "line (or a .csv, .jsonl or .parquet file with a column of names), its type in its "
+        "name: artist.txt."
     )
     MQ061 = (
         "[MQ061] the catalogue has {n} types of names, and may have {most}. Join some: what "

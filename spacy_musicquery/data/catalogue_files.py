@@ -6,10 +6,10 @@ import warnings
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
-from ..errors import Errors, Warnings, is_name, is_utf8
+from ..errors import Errors, Warnings, excerpt, is_name, is_utf8
 from ..features.catalogue import MAX_NAME
 from ..saving.atomic import write_text
-from .link_table import has_types, names_by_type, read_table
+from .link_table import has_types, json_rows, names_by_type, read_table
 from .text_lines import BadLine, read_file_lines
 
 Names = Dict[str, List[str]]
@@ -28,7 +28,7 @@ def load_catalogue(
     path (Union[str, Path, None]): A file or a folder, see `read_catalogue`; None for no
         catalogue. That an empty folder gives none either is said in a warning.
     type (Optional[str]): The type of all names, instead of the files' names.
-    column (str): The column of .csv and .parquet files that holds the names.
+    column (str): The column of .csv, .jsonl and .parquet files that holds the names.
     RETURNS (Optional[Names]): The names by type.
     RAISES (ValueError): If a file cannot be read or holds no name.
     """
@@ -47,14 +47,14 @@ def read_catalogue(
     """Read names from files.
 
     A text file holds one name a line; further ways to say it follow behind tabs, and
-    lines that begin with "# " are comments. A .csv or .parquet file has a column of
-    names. The type is a file's name up to its first dot: artist.mandarin.txt. A .csv,
+    lines that begin with "# " are comments. A .csv, .jsonl or .parquet file has a column
+    of names. The type is a file's name up to its first dot: artist.mandarin.txt. A .csv,
     .jsonl or .parquet file with a column "type" is a table, see `link_table.read_table`:
     it gives the names, aliases and artists of all its rows, by their types.
 
     paths (Iterable[Path]): Files, or folders of them.
     type_name (Optional[str]): The type of all names, instead.
-    column (str): The column of .csv and .parquet files that holds the names.
+    column (str): The column of .csv, .jsonl and .parquet files that holds the names.
     RETURNS (Dict[str, List[str]]): The names by type, in the order of the files.
     RAISES (ValueError): If a file cannot be read, holds no name, or one is too long.
     """
@@ -114,7 +114,7 @@ def is_one_line(name: str) -> bool:
     RETURNS (bool): Whether it is read as it was written.
     """
     return (
-        0 < len(name) <= MAX_NAME
+        len(name) <= MAX_NAME
         and name == name.strip()
         and not name.startswith("\ufeff")
         and name.splitlines() == [name]
@@ -159,6 +159,8 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
 def _rows(path: Path, column: str) -> Iterable[Tuple[int, str]]:
     if path.suffix == ".parquet":
         return _parquet_rows(path, column)
+    if path.suffix == ".jsonl":
+        return _json_rows(path, column)
     lines = _lines(path)
     if path.suffix == ".csv":
         return _csv_rows(path, lines, column)
@@ -188,8 +190,19 @@ def _csv_rows(
         for values in reader:
             yield reader.line_num, (values[column] or "").strip()
     except csv.Error as error:
-        problem = f"row {reader.line_num + 1} is no row of a .csv file ({error})"
+        problem = f"row {reader.reader.line_num} is no row of a .csv file ({error})"
         raise ValueError(Errors.MQ060.format(path=path, problem=problem)) from error
+
+
+def _json_rows(path: Path, column: str) -> Iterator[Tuple[int, str]]:
+    for row, values in json_rows(path):
+        if isinstance(values, BadLine):
+            raise ValueError(Errors.MQ048.format(path=path, row=row, problem=values))
+        value = values.get(column)
+        if isinstance(value, (list, dict)):
+            problem = f"{column} is {excerpt(repr(value))}, not a text"
+            raise ValueError(Errors.MQ048.format(path=path, row=row, problem=problem))
+        yield row, ("" if value is None else str(value)).strip()
 
 
 def _parquet_rows(path: Path, column: str) -> Iterator[Tuple[int, str]]:

@@ -79,7 +79,7 @@ def read_table(
         raise ValueError(Errors.MQ212.format(path=path, problem=problem))
     if not path.is_file():
         raise ValueError(Errors.MQ212.format(path=path, problem="there is no such file"))
-    read = {".csv": _csv_rows, ".jsonl": _json_rows, ".parquet": _parquet_rows}
+    read = {".csv": _csv_rows, ".jsonl": json_rows, ".parquet": _parquet_rows}
     rows = read[path.suffix](path)
     return make_table(rows, str(path), type_name or path.name.split(".")[0], artists)
 
@@ -164,7 +164,7 @@ def make_table(
             if not entries and not deleted:
                 _require_columns(values)
             if _is_deleted(values):
-                deleted.append(_text(values, "id"))
+                deleted.append(_deleted_id(values))
                 continue
             entry = _make_entry(values, type_name)
             first = rows_of.setdefault((entry.type, entry.id), row)
@@ -273,6 +273,13 @@ def _number(values: Mapping[str, Any], column: str) -> Optional[float]:
     return number
 
 
+def _deleted_id(values: Mapping[str, Any]) -> str:
+    found = _text(values, "id") or _text(values, "name")
+    if not found:
+        raise BadRow("it is deleted, but has neither id nor name")
+    return found
+
+
 def _is_deleted(values: Mapping[str, Any]) -> bool:
     text = _text(values, "deleted").lower()
     if text not in _TRUE | _FALSE:
@@ -296,7 +303,9 @@ def _csv_rows(path: Path) -> Iterator[Row]:
         try:
             values = next(reader, None)
         except csv.Error as error:
-            yield reader.line_num, BadLine(f"it is no row of a .csv file ({error})")
+            # `reader` itself counts only what it could read.
+            row = reader.reader.line_num
+            yield row, BadLine(f"it is no row of a .csv file ({error})")
             continue
         yield from bad
         bad.clear()
@@ -311,7 +320,12 @@ def _csv_rows(path: Path) -> Iterator[Row]:
             yield reader.line_num, values
 
 
-def _json_rows(path: Path) -> Iterator[Row]:
+def json_rows(path: Path) -> Iterator[Row]:
+    """Read JSON lines.
+
+    path (Path): A file.
+    YIELDS (Row): Numbers and objects, or what is wrong with a line.
+    """
     for row, line in read_file_lines(path):
         if isinstance(line, BadLine):
             yield row, line

@@ -52,7 +52,8 @@ def to_own_form(item: Dict[str, Any]) -> Optional[Dict[str, Any]]:
     labels = next((item[k] for k in ("label", "labels", "entities") if k in item), None)
     if isinstance(labels, list):
         if any(isinstance(label, dict) and "labels" in label for label in labels):
-            return _with_intent(item["text"], _studio_spans(item.get("text"), labels), None)
+            text = item.get("text")
+            return _with_intent(text, _studio_spans(text, labels), None)
         return _doccano(item, labels)
     return item
 
@@ -86,8 +87,9 @@ def _label_studio_task(item: Dict[str, Any]) -> Optional[Dict[str, Any]]:
     if not isinstance(text, str):
         keys = list(item["data"])
         raise Invalid(f'"data" has no "text", and no other single string; its keys: {keys}')
-    done = item.get("annotations", item.get("result"))
-    done = [a for a in done or [] if isinstance(a, dict)]
+    # Without annotations, the task may hold the result of the only one.
+    done = item.get("annotations", [item] if "result" in item else None)
+    done = [a for a in _as_list(done) if isinstance(a, dict)]
     if not done:
         raise Invalid("the task is not annotated; export annotated tasks only")
     done = [annotation for annotation in done if not annotation.get("was_cancelled")]
@@ -95,10 +97,12 @@ def _label_studio_task(item: Dict[str, Any]) -> Optional[Dict[str, Any]]:
         return None
     read = []
     for annotation in done:
-        results = annotation.get("result", [])
-        values = [r.get("value", {}) for r in results if isinstance(r, dict)]
+        results = _as_list(annotation.get("result"))
+        # A relation between spans has no value.
+        found = [result.get("value") for result in results if isinstance(result, dict)]
+        values = [value for value in found if isinstance(value, dict)]
         spans = _studio_spans(text, [value for value in values if "labels" in value])
-        choices = [name for value in values for name in value.get("choices", [])]
+        choices = [name for value in values for name in _as_list(value.get("choices"))]
         if len(choices) > 1:
             raise Invalid(
                 f"a message has one intent, not {len(choices)}: {_shown(choices)}"
@@ -109,11 +113,13 @@ def _label_studio_task(item: Dict[str, Any]) -> Optional[Dict[str, Any]]:
     return read[0]
 
 
-def _studio_spans(text: Any, values: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
+def _studio_spans(text: Any, values: Sequence[Any]) -> List[Dict[str, Any]]:
     """Label Studio counts as browsers do, in UTF-16: an emoji is two. It says as well what
     stands there."""
     spans = []
     for value in values:
+        if not isinstance(value, dict):
+            raise Invalid(f"a span with its labels was expected, not {_shown(value)}")
         start, end, names = value.get("start"), value.get("end"), value.get("labels")
         if not isinstance(names, list) or len(names) != 1:
             raise Invalid(f"a span has one label, not {_shown(names)}")
@@ -126,7 +132,8 @@ def _studio_spans(text: Any, values: Sequence[Dict[str, Any]]) -> List[Dict[str,
                 start, end = value["start"], value["end"]
                 raise Invalid(f"{_shown(marked)} does not stand at {start} to {end}")
         spans.append({"start": start, "end": end, "label": names[0]})
-    return sorted(spans, key=lambda span: str(span["start"]).zfill(9))
+    # In whatever order annotators mark them, they agree.
+    return sorted(spans, key=str)
 
 
 def _utf16_places(text: str) -> Dict[int, int]:
@@ -296,8 +303,9 @@ def rasa_yaml_rows(path: Path) -> Rows:
     try:
         content = srsly.yaml_loads("\n".join(lines))
     except Exception as error:  # the parser's own, of many kinds
-        mark = getattr(error, "problem_mark", None)
-        yield (mark.line + 1 if mark else 1), Invalid(f"invalid YAML: {error}")
+        reason = error.__context__ or error  # srsly's error does not say where
+        mark = getattr(reason, "problem_mark", None)
+        yield (mark.line + 1 if mark else 1), Invalid(f"invalid YAML: {reason}")
         return
     items = content.get("nlu") if isinstance(content, dict) else None
     if not isinstance(items, list):
@@ -307,9 +315,10 @@ def rasa_yaml_rows(path: Path) -> Rows:
     for item in items:
         if not isinstance(item, dict) or "intent" not in item:
             continue  # synonyms, lookup tables and regular expressions
+        intent = None if item["intent"] is None else str(item["intent"])
         for example in _rasa_examples(item.get("examples")):
             row = _row_of(example, lines, row)
-            yield row, _rasa_message(example, str(item["intent"]))
+            yield row, _rasa_message(example, intent)
 
 
 def _rasa_examples(examples: Any) -> Iterator[str]:
@@ -352,7 +361,7 @@ def rasa_markdown_rows(path: Path) -> Rows:
             yield row, _rasa_message(item["text"], intent)
 
 
-def _rasa_message(marked: str, intent: str) -> Any:
+def _rasa_message(marked: str, intent: Optional[str]) -> Any:
     text, spans, last = "", [], 0
     for match in _RASA_ENTITY.finditer(marked):
         text += marked[last : match.start()]
@@ -360,7 +369,7 @@ def _rasa_message(marked: str, intent: str) -> Any:
         if match["more"]:
             try:
                 name = json.loads(match["more"]).get("entity", "")
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 return Invalid(f"invalid JSON behind [{match['text']}]: {error}")
         if not name:
             return Invalid(f"[{match['text']}] has no entity's name behind it")
@@ -392,6 +401,10 @@ ROW_READERS: Dict[str, Callable[[Path], Rows]] = {
 def _with_intent(text: Any, spans: Any, intent: Any) -> Dict[str, Any]:
     record = {"text": text, "spans": spans}
     return record if intent is None else {**record, "intent": intent}
+
+
+def _as_list(value: Any) -> List[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _shown(value: Any) -> str:

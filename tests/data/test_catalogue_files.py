@@ -1,4 +1,6 @@
+import csv
 import json
+import sys
 from contextlib import suppress
 
 import pytest
@@ -9,6 +11,7 @@ from typer.testing import CliRunner
 
 from spacy_musicquery.cli import app
 from spacy_musicquery.data.catalogue_files import (
+    catalogue_files,
     load_catalogue,
     read_catalogue,
     write_catalogue,
@@ -41,8 +44,11 @@ def test_text_files(tmp_path):
     assert read_catalogue(files, "song") == {"song": ["晴天", "#1", "崔健"]}
     assert load_catalogue(None) is None
     (tmp_path / "empty").mkdir()
-    with pytest.warns(UserWarning, match=r"MQ104.*empty"):
+    with pytest.warns(UserWarning, match=r"MQ104.*empty") as warned:
         assert load_catalogue(tmp_path / "empty") is None
+    assert warned[0].filename == __file__
+    assert load_catalogue(str(tmp_path)) == names
+    assert load_catalogue(tmp_path / "title.txt", "song") == {"song": ["晴天"]}
     again = write_catalogue(names, tmp_path / "out")
     assert read_catalogue(again) == names
 
@@ -59,9 +65,84 @@ def test_tables(tmp_path):
     assert read_catalogue([path]) == {"album": ["范特西", "十一月的萧邦"]}
 
 
+def test_a_folder_s_files_are_in_order_and_of_four_kinds(tmp_path):
+    names = ["a.jsonl", "b.more.txt", "c.csv", "d.parquet", "e.txt"]
+    for name in [*names, ".f.txt", "g.json", "h.tsv", "txt"]:
+        write(tmp_path / name, "")
+    assert [file.name for file in catalogue_files(tmp_path)] == names
+
+
+def test_a_file_with_types_is_a_table_unless_a_type_or_column_is_asked_for(tmp_path):
+    rows = "type,name,aliases,plays\nartist,周杰伦,周董,1\ntitle,晴天,,2\n"
+    path = write(tmp_path / "music.csv", rows)
+    other = write(tmp_path / "title.txt", "红豆\n")
+    assert read_catalogue([other, path]) == {
+        "title": ["红豆", "晴天"],
+        "artist": ["周杰伦", "周董"],
+    }
+    assert read_catalogue([path], "song") == {"song": ["周杰伦", "晴天"]}
+    assert read_catalogue([path], column="plays") == {"music": ["1", "2"]}
+    assert load_catalogue(path, column="aliases") == {"music": ["周董"]}
+
+
+def test_json_lines_have_a_column_of_names_as_other_tables(tmp_path):
+    rows = '{"name": " 晴天 ", "n": 5}\n\n{"name": null}\n{"n": 6}\n'
+    path = write(tmp_path / "music.jsonl", rows)
+    assert read_catalogue([path], "song") == {"song": ["晴天"]}
+    assert load_catalogue(path, column="n") == {"music": ["5", "6"]}
+    for line, problem in (
+        ('{"name": ["a"]}', r"music.jsonl:5: name is \['a'\], not a text"),
+        ('{"name": {}}', "music.jsonl:5: name is {}, not a text"),
+        ("[]", "music.jsonl:5: it is no JSON object"),
+    ):
+        write(path, rows + line)
+        with pytest.raises(ValueError, match=problem):
+            read_catalogue([path], "song")
+    with pytest.raises(ValueError, match=r"MQ060.*holds no name"):
+        read_catalogue([write(path, rows)], column="x")
+
+
+def test_cells_may_be_missing_or_hold_numbers(tmp_path):
+    path = write(tmp_path / "album.csv", "id,name\n1, a \n2\n3,b\n")
+    assert read_catalogue([path]) == {"album": ["a", "b"]}
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    path = tmp_path / "album.parquet"
+    parquet.write_table(pyarrow.table({"id": [1, 2], "name": [" a ", "b" * 200]}), path)
+    assert read_catalogue([path]) == {"album": ["a", "b" * 200]}
+    assert read_catalogue([path], column="id") == {"album": ["1", "2"]}
+    with pytest.raises(ValueError, match=r"MQ060.*no column 'x' \(it has: id, name\)"):
+        read_catalogue([path], column="x")
+    parquet.write_table(pyarrow.table({"name": ["a", "b" * 201]}), path)
+    with pytest.raises(ValueError, match="row 2 is 201 characters"):
+        read_catalogue([path])
+
+
+def test_without_pyarrow_parquet_files_are_not_read(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    path = write(tmp_path / "album.parquet", "")
+    with pytest.raises(ImportError, match=r"MQ060.*album.*pip install pyarrow"):
+        read_catalogue([path])
+
+
+def test_rows_that_are_none_of_csv_are_reported(tmp_path):
+    limit = csv.field_size_limit(10)
+    try:
+        path = write(tmp_path / "album.csv", f"name\na\n{'b' * 11}\n")
+        with pytest.raises(ValueError, match=r"MQ060.*row 3 is no row of a \.csv file"):
+            read_catalogue([path])
+    finally:
+        csv.field_size_limit(limit)
+
+
 @pytest.mark.parametrize(
     "name, content, problem",
     [
+        ("artist.txt", b"ok\n\nx\xff", "artist.txt:3: not UTF-8"),
+        ("artist.txt", b"ok\na\tb\t" + b"x" * 201, "row 2 is 201 characters"),
+        ("artist.csv", b"id,title\n1,x\n", "no column 'name' .it has: id, title"),
+        ("artist.csv", b"name\nok\n" + b"x" * 201, "row 3 is 201 characters"),
         ("artist.txt", b"", "holds no name"),
         ("artist.txt", b"# only a comment\n", "holds no name"),
         ("artist.txt", b"ok\n\xff\xfe", "not UTF-8"),
@@ -195,6 +276,14 @@ def test_a_type_names_a_file_in_the_folder_or_none(tmp_path, type_name):
 def test_types_are_read_as_they_were_written(tmp_path, type_name):
     write_catalogue({type_name: ["晴天"]}, tmp_path)
     assert read_catalogue([tmp_path]) == {type_name: ["晴天"]}
+
+
+def test_a_folder_for_names_is_made_and_may_be_there(tmp_path):
+    folder = tmp_path / "a" / "b"
+    assert write_catalogue({}, folder) == [] and folder.is_dir()
+    for name in ("晴天", "红豆"):
+        assert write_catalogue({"title": [name]}, folder) == [folder / "title.txt"]
+        assert read_catalogue([folder]) == {"title": [name]}
 
 
 ANY_NAME = st.text('a甲# \t\n\r\x0b\x85\u2028\ufeff\ud800\x00,"', max_size=4)

@@ -1,9 +1,11 @@
 """Annotated messages as other tools write them."""
 
+import csv
 import json
 
 import pytest
 
+from spacy_musicquery.data import other_formats
 from spacy_musicquery.data.records import read_records
 from spacy_musicquery.data.suggestion_files import FORMATS
 
@@ -79,6 +81,136 @@ def test_what_an_annotator_skipped_is_left_out(tmp_path):
     assert read(path) == [(TEXT, SPANS, None)]
 
 
+def spans_of(path):
+    ((_, spans, _),) = read(path)
+    return [list(span) for span in spans]
+
+
+@pytest.mark.parametrize("key", ["label", "labels", "entities"])
+@pytest.mark.parametrize(
+    "label",
+    [
+        [1, 3, "song"],
+        {"start_offset": 1, "end_offset": 3, "label": "song"},
+        {"start": 1, "end": 3, "label": "song"},
+        {"start": 1, "end": 3, "entity": "song", "value": "晴天"},
+        {"start": 1, "end": 3, "text": "晴天", "labels": ["song"]},
+    ],
+)
+def test_spans_are_read_by_any_of_their_keys(tmp_path, key, label):
+    path = write(tmp_path / "a.jsonl", [{"text": "放晴天", key: [label]}])
+    assert spans_of(path) == [[1, 3, "song"]]
+
+
+@pytest.mark.parametrize(
+    "more, intent",
+    [
+        ({"cats": ["play"]}, "play"),
+        ({"cats": []}, None),
+        ({"cats": "play"}, "play"),
+        ({"intent": "play"}, "play"),
+        ({"intent": ["play"]}, "play"),
+        ({}, None),
+    ],
+)
+def test_an_intent_is_a_string_or_a_list_of_one(tmp_path, more, intent):
+    item = {"text": "放晴天", "label": [[1, 3, Q]], **more}
+    assert read(write(tmp_path / "a.jsonl", [item])) == [("放晴天", ((1, 3, Q),), intent)]
+
+
+def test_tokens_without_tags_are_no_tagged_tokens(tmp_path):
+    item = {"text": "放晴天", "tokens": ["放", "晴天"], "label": [[1, 3, Q]]}
+    assert spans_of(write(tmp_path / "a.jsonl", [item])) == [[1, 3, Q]]
+
+
+@pytest.mark.parametrize("key", ["ner_tags", "tags", "labels"])
+def test_tags_are_read_by_any_of_their_keys_and_with_an_intent(tmp_path, key):
+    item = {"tokens": ["放", "晴天"], key: ["O", "S-song"], "intent": "play"}
+    path = write(tmp_path / "a.jsonl", [item])
+    assert read(path) == [("放晴天", ((1, 3, "song"),), "play")]
+
+
+@pytest.mark.parametrize(
+    "tokens, tags, text, spans",
+    [
+        # Blanks at the edges of a span are none of it, and a span of blanks is no span.
+        (["放", " ", "晴", " "], ["O", "B-a", "I-a", "I-a"], "放 晴 ", [(2, 3)]),
+        ([" ", "晴"], ["B-a", "I-a"], " 晴", [(1, 2)]),
+        (["放", "  ", "晴"], ["O", "S-a", "O"], "放  晴", []),
+        # Between words there is a blank, not beside other characters.
+        (["Hey", "J.", "Z"], ["B-a", "I-a", "I-a"], "Hey J.Z", [(0, 7)]),
+        (["(a", "b", ")c"], ["B-a", "E-a", "O"], "(a b)c", [(0, 4)]),
+        (["U", "2"], ["B-a", "M-a"], "U 2", [(0, 3)]),
+        (["U", "2"], ["S-a", "S-a"], "U 2", [(0, 1), (2, 3)]),
+        (["U", "2"], ["B-a", "B-a"], "U 2", [(0, 1), (2, 3)]),
+        (["é", "a", ""], ["B-a", "I-a", "O"], "éa", [(0, 2)]),
+        (["晴", "天", "好"], ["B-a", "M-a", "E-a"], "晴天好", [(0, 3)]),
+        (["晴", "天"], ["B-a", "O"], "晴天", [(0, 1)]),
+    ],
+)
+def test_tokens_are_joined_as_they_are_written(tmp_path, tokens, tags, text, spans):
+    path = write(tmp_path / "a.jsonl", [{"tokens": tokens, "ner_tags": tags}])
+    assert read(path) == [(text, tuple((*span, "a") for span in spans), None)]
+
+
+def test_the_text_of_a_task_is_called_so_or_is_the_only_string(tmp_path):
+    task = studio()
+    for data in ({"text": TEXT, "source": "web"}, {"query": TEXT, "number": 1}):
+        path = write(tmp_path / "a.json", [{**task, "data": data}])
+        assert read(path) == [(TEXT, SPANS, None)]
+
+
+@pytest.mark.parametrize("predictions", [{}, {"predictions": []}])
+def test_a_task_may_hold_the_result_of_its_only_annotation(tmp_path, predictions):
+    task = studio()
+    task["result"] = task.pop("annotations")[0]["result"]
+    path = write(tmp_path / "a.json", [{**task, **predictions}])
+    assert read(path) == [(TEXT, SPANS, None)]
+
+
+@pytest.mark.parametrize(
+    "result", [None, [], [None], [{"type": "relation", "from_id": "a"}]]
+)
+def test_an_annotator_who_found_nothing_says_that_there_is_nothing(tmp_path, result):
+    task = studio()
+    task["annotations"][0]["result"] = result
+    assert read(write(tmp_path / "a.json", [task])) == [(TEXT, (), None)]
+
+
+def two_annotators(*orders):
+    """A task in which spans are marked twice, each time in an order."""
+    marked = [(1, 3, "红豆"), (4, 12, "abcdefgh")]
+    values = [
+        {"value": {"start": start, "end": end, "text": text, "labels": [Q]}}
+        for start, end, text in marked
+    ]
+    done = [{"result": [values[i] for i in order]} for order in orders]
+    return {"data": {"text": "放红豆和abcdefgh"}, "annotations": done}
+
+
+def test_annotators_may_mark_spans_in_another_order(tmp_path):
+    path = write(tmp_path / "a.json", [two_annotators([0, 1], [1, 0])])
+    assert spans_of(path) == [[1, 3, Q], [4, 12, Q]]
+
+
+@pytest.mark.parametrize(
+    "text, start",
+    [("😀放晴天", 3), ("\U00010000放晴天", 3), ("😀\uffff放晴天", 4), ("晴😀天晴天", 4)],
+)
+def test_label_studio_counts_what_is_beyond_four_digits_twice(tmp_path, text, start):
+    task = studio(text=text, start=start, end=start + 2, marked="晴天")
+    n = len(text)
+    assert spans_of(write(tmp_path / "a.json", [task])) == [[n - 2, n, Q]]
+
+
+def test_offsets_in_characters_are_read_if_they_hold_the_marked_text(tmp_path):
+    path = write(tmp_path / "a.json", [studio(start=2, end=8)])
+    assert spans_of(path) == [[2, 8, Q]]
+    # What is not said cannot be compared.
+    path = write(tmp_path / "a.json", [studio(start=2, end=4, marked=None)])
+    assert spans_of(path) == [[2, 4, Q]]
+
+
 def test_words_of_latin_letters_have_blanks_between_them(tmp_path):
     tags = ["O", f"B-{Q}", f"I-{Q}", "O"]
     item = {"tokens": ["来首", "Hey", "Jude", "吧"], "ner_tags": tags}
@@ -100,12 +232,58 @@ def test_words_of_latin_letters_have_blanks_between_them(tmp_path):
         ({"tokens": ["放"], "ner_tags": ["O", "O"]}, "1 tokens, but 2 ner_tags"),
         ({"tokens": ["放"], "ner_tags": [0]}, "are numbers"),
         ({"tokens": ["放"], "ner_tags": ["X"]}, "no token"),
+        ({"tokens": [1], "ner_tags": ["O"]}, "1 with the tag"),
+        ({"tokens": ["放"], "ner_tags": [None]}, "with the tag null"),
+        ({"tokens": "放晴", "tags": ["O", "O"]}, '"tokens" must be a list, not "放晴"'),
+        ({"tokens": ["放"], "tags": "O"}, '"tags" must be a list, not "O"'),
+        ({"tokens": ["放"], "labels": [1]}, "features['labels'].feature.names"),
+        (
+            {"text": "放晴天", "label": [[1, 3]]},
+            "[start, end, label] was expected, not [1, 3]",
+        ),
+        ({"text": "放晴天", "label": ["晴天"]}, 'was expected, not "晴天"'),
+        ({"text": "放晴天", "label": "晴天"}, "no "),
+        ({"text": "放晴天", "intent": ["甲", "乙"], "label": []}, 'not 2: ["甲", "乙"]'),
+        (studio(start=4, end=10), '"周杰伦的晴天" does not stand at 4 to 10'),
+        ({"data": {"text": "放晴天"}, "annotations": None}, "not annotated"),
+        ({"data": {"text": "放晴天"}, "annotations": 1}, "not annotated"),
+        ({"data": {"a": "x", "b": "y"}, "annotations": [{}]}, "its keys: ['a', 'b']"),
+        ({"data": {"text": 1}, "annotations": [{}]}, 'no "text"'),
+        (two_annotators([0, 1], [0]), "annotators disagree"),
+        ({"data": {"text": "放晴"}, "label": []}, "must be a string, not a record"),
+        (studio(start="2"), "must be whole numbers, not '2', 9"),
+        (studio(end=None), "must be whole numbers, not 3, None"),
+        (
+            {"text": 1, "label": [{"start": 0, "end": 1, "text": "a", "labels": ["b"]}]},
+            '"text" must be a string, not a number',
+        ),
+        (
+            {"text": "放晴", "label": [{"start": 0, "end": 1, "labels": []}]},
+            "one label, not []",
+        ),
+        (
+            {"text": "放晴", "label": [{"start": 0, "end": 1, "labels": ["a", "b"]}]},
+            'one label, not ["a", "b"]',
+        ),
+        ({"text": "放晴", "label": [{"labels": ["a"]}, [0, 1, "b"]]}, "not [0, 1,"),
+        ({"label": [{"start": 0, "end": 1, "labels": ["a"]}]}, '"text" must be a string'),
+        ({"text": "放", "label": ["x" * 58]}, 'not "' + "x" * 58 + '"'),
+        ({"text": "放", "label": ["x" * 59]}, 'not "' + "x" * 58 + "…"),
     ],
 )
 def test_what_is_wrong_in_them_is_said_with_its_row(tmp_path, item, problem):
-    path = write(tmp_path / "a.jsonl", [{"text": "你好", "music_query": ""}, item])
+    sound = {"text": "你好", "music_query": ""}
+    path = write(tmp_path / "a.jsonl", [sound, item, {**sound, "text": "再见"}])
     ((row, message),) = problems_of(path)
     assert row == 2 and problem in message
+    assert [record.row for record in read_records(path)[0]] == [1, 3]
+
+
+def test_a_message_of_a_task_has_one_intent(tmp_path):
+    task = studio()
+    task["annotations"][0]["result"].append({"value": {"choices": ["甲", "乙"]}})
+    ((_, message),) = problems_of(write(tmp_path / "a.json", [task]))
+    assert 'one intent, not 2: ["甲", "乙"]' in message
 
 
 RASA = """version: "3.1"
@@ -131,7 +309,16 @@ RASA_MARKDOWN = """## intent:play
 """
 
 
-@pytest.mark.parametrize("name, content", [("a.yml", RASA), ("a.md", RASA_MARKDOWN)])
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("a.yml", RASA),
+        ("a.yaml", RASA),
+        ("a.YML", RASA),
+        ("a.md", RASA_MARKDOWN),
+        ("a.md", "- 无关\n" + RASA_MARKDOWN.replace("- ", "  + ").replace("##", " ##")),
+    ],
+)
 def test_rasa(tmp_path, name, content):
     path = write(tmp_path / name, content)
     assert read(path) == [
@@ -141,7 +328,37 @@ def test_rasa(tmp_path, name, content):
     ]
     rows = [record.row for record in read_records(path)[0]]
     lines = content.splitlines()
-    assert ["放" in lines[rows[0] - 1], "好冷" in lines[rows[2] - 1]] == [True, True]
+    for row, text in zip(rows, ("放[周杰伦", "听[红豆", "今天好冷")):
+        assert text in lines[row - 1]
+
+
+def test_examples_of_rasa_may_be_a_list(tmp_path):
+    examples = """nlu:
+- intent: play
+  examples:
+  - text: |
+      - 放[晴天](song)
+    metadata: {a: 1}
+  - 听[红豆](song)
+  - "放\\t天"
+  - metadata: {a: 1}
+  - 5
+  - "  "
+  - 听[红豆](song)
+- intent:
+  examples: [你好]
+- intent: none
+"""
+    path = write(tmp_path / "a.yml", examples)
+    records, problems = read_records(path)
+    assert problems == []
+    assert [tuple(record) for record in records] == [
+        (5, "放晴天", ((1, 3, "song"),), "play"),
+        (7, "听红豆", ((1, 3, "song"),), "play"),
+        (7, "放\t天", (), "play"),  # written otherwise, it stands nowhere
+        (12, "听红豆", ((1, 3, "song"),), "play"),
+        (14, "你好", (), None),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -149,12 +366,37 @@ def test_rasa(tmp_path, name, content):
     [
         ("nlu:\n- intent: a\n  examples: |\n    - 放[晴天]{x}\n", 4, "invalid JSON"),
         ("rules: []\n", 1, 'no list "nlu"'),
-        ("nlu: [\n", None, "invalid YAML"),
+        ("- nlu\n", 1, 'no list "nlu"'),
+        ('nlu:\n- intent: a\n  examples: ["[晴](a)\\t[天]()"]\n', 1, "[天] has no entity"),
+        ("nlu: {}\n", 1, 'no list "nlu"'),
+        ("nlu: []\n\nrules: ]\n", 3, "invalid YAML: while"),
+        ("nlu: \x07\n", 1, "invalid YAML"),
+        ("nlu:\n- intent: a\n  examples: |\n    - [晴天]()\n", 4, "[晴天] has no entity"),
+        (
+            'nlu:\n- intent: a\n  examples: |\n    - [晴天]{"role": "x"}\n',
+            4,
+            "[晴天] has no entity's name behind it",
+        ),
+        (
+            "nlu:\n- intent: a\n  examples: |\n    - [晴]{" + "[" * 100_000 + "}\n",
+            4,
+            "invalid JSON",
+        ),
+        ("## intent:a\n- [晴天](:x)\n", 2, "[晴天] has no entity"),
     ],
 )
 def test_what_is_wrong_in_rasas_data(tmp_path, content, row, problem):
-    ((found, message),) = problems_of(write(tmp_path / "a.yml", content))
-    assert problem in message and row in (None, found)
+    name = "a.md" if content.startswith("##") else "a.yml"
+    ((found, message),) = problems_of(write(tmp_path / name, content))
+    assert problem in message and row == found
+
+
+@pytest.mark.parametrize("name", ["a.yml", "a.md", "a.csv"])
+def test_a_file_in_another_encoding_is_reported_with_its_row(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(b"text,query\n" + "放晴天,晴天\n".encode("gbk"))
+    ((row, message),) = problems_of(path)
+    assert row == 2 and "UTF-8" in message
 
 
 def test_old_json_of_rasa(tmp_path):
@@ -187,11 +429,55 @@ def test_tables(tmp_path, name, delimiter):
         ("message,label\n放晴天,晴天\n", 1, "none of music_query"),
         ("text,query\n放晴天,晴天\n你好\n", 3, "1 cells"),
         ("text,query\n放晴天,红豆\n", 2, "does not occur"),
+        ("text,query\n放晴天,晴天,红豆\n", 2, "3 cells, where the header has 2"),
+        ("query,label\n晴天,a\n", 1, "no column text or message or utterance"),
+        ("", 1, "it has: nothing"),
+        ("text,query\n放晴天,晴天\n放\r红豆,红豆\n", 3, "no table"),
+        ("te\rxt,query\n放晴天,晴天\n", 1, "no table"),
     ],
 )
 def test_what_is_wrong_in_a_table(tmp_path, content, row, problem):
     ((found, message),) = problems_of(write(tmp_path / "a.csv", content))
     assert found == row and problem in message
+
+
+@pytest.mark.parametrize("text", ["text", "message", " Utterance "])
+@pytest.mark.parametrize("query", ["music_query", "QUERY", "queries"])
+@pytest.mark.parametrize("name, delimiter", [("a.csv", ","), ("a.TSV", "\t")])
+def test_columns_may_have_any_of_their_names(tmp_path, text, query, name, delimiter):
+    content = f"{query},x,{text},Intent\n晴天 | 红豆|, 1 , 放晴天和红豆 , play \n"
+    path = write(tmp_path / name, content.replace(",", delimiter))
+    assert read(path) == [("放晴天和红豆", ((1, 3, Q), (4, 6, Q)), "play")]
+
+
+def test_what_follows_an_empty_or_a_wrong_row_is_read(tmp_path):
+    rows = ["text,query,intent", "", ",,", "放晴天", '"放', '红豆",红豆,', ",,a", "好,, "]
+    path = write(tmp_path / "a.csv", "\n".join(rows))
+    records, problems = read_records(path)
+    assert [tuple(record) for record in records] == [
+        (5, "放\n红豆", ((2, 4, Q),), None),
+        (8, "好", (), None),
+    ]
+    assert [(problem.row, problem.message[:7]) for problem in problems] == [
+        (4, "1 cells"),
+        (7, '"text" '),
+    ]
+
+
+@pytest.fixture
+def of_ten_characters(monkeypatch):
+    """A cell of a table has at most ten."""
+    limit = csv.field_size_limit()
+    monkeypatch.setattr(other_formats, "_MAX_TABLE_FIELD", 10)
+    yield
+    csv.field_size_limit(limit)
+
+
+def test_cells_have_a_limit(tmp_path, of_ten_characters):
+    path = write(tmp_path / "a.csv", f"text,query\n{'好' * 10},\n{'好' * 11},\n")
+    records, [problem] = read_records(path)
+    assert [record.row for record in records] == [2]
+    assert problem.row == 3 and "no table: field larger" in problem.message
 
 
 def test_two_columns_may_still_end_in_tsv(tmp_path):

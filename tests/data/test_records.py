@@ -4,7 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_musicquery.data.records import Record, read_records, read_tagged, split_records
+from spacy_musicquery.data import records as records_module
+from spacy_musicquery.data.records import (
+    MAX_JSON_BYTES,
+    Problem,
+    Record,
+    describe_problems,
+    find_queries,
+    list_intents,
+    read_records,
+    read_tagged,
+    split_records,
+)
 
 Q = "MUSIC_QUERY"
 
@@ -123,6 +134,45 @@ def test_intent_is_kept(tmp_path):
     assert [record.intent for record in records] == ["Play", None]
 
 
+def test_intents_are_listed_once_and_in_order():
+    intents = ["b", None, "a", "b"]
+    records = [Record(row, "好", (), intent) for row, intent in enumerate(intents)]
+    assert list_intents(records) == ["a", "b"]
+    assert list_intents(records[1:2]) == []
+
+
+@pytest.mark.parametrize(
+    "more", [{"label": [[0, 1, "x"]]}, {"tokens": ["放"], "tags": ["O"]}]
+)
+def test_our_own_keys_are_preferred_to_those_of_other_tools(tmp_path, more):
+    items = [
+        {"text": "放红豆", "music_query": "红豆", **more},
+        {"text": "放晴天", "spans": [{"start": 1, "end": 3}], **more},
+    ]
+    path = write_jsonl(tmp_path / "a.jsonl", items)
+    assert spans_of(path) == [[(1, 3, Q)], [(1, 3, Q)]]
+
+
+def test_records_without_queries_are_read_where_none_are_needed(tmp_path):
+    path = write_jsonl(tmp_path / "a.jsonl", [{"text": "放红豆"}])
+    assert spans_of(path, need_spans=False) == [[]]
+    assert spans_of(path, need_spans=False, spans_key="slots") == [[]]
+
+
+def test_what_was_accepted_without_spans_has_none(tmp_path):
+    items = [{"text": "你好", "answer": "accept"}, {"text": "好", "answer": "other"}]
+    path = write_jsonl(tmp_path / "a.jsonl", items)
+    assert read_records(path) == ([Record(1, "你好", ())], [])
+
+
+def test_problems_are_described_a_line_each(tmp_path):
+    problems = [Problem(tmp_path / "a", row, "wrong") for row in (3, 14)]
+    described = describe_problems(problems, "Correct them.")
+    assert "MQ040" in described and "Correct them." in described and "2" in described
+    lines = described.splitlines()
+    assert [line for line in lines if "wrong" in line][-1].endswith("a:14: wrong")
+
+
 def test_prodigy_records_are_read_and_only_accepted_ones_kept(tmp_path):
     extra = {
         "_input_hash": -12,
@@ -154,7 +204,30 @@ def test_prodigy_records_are_read_and_only_accepted_ones_kept(tmp_path):
 @pytest.mark.parametrize(
     "item, told",
     [
-        ({"text": "放红豆", "music_query": "晴空"}, "晴空"),
+        ({"text": "放红豆", "music_query": "晴空"}, "'晴空' does not occur in '放红豆'"),
+        (
+            {"text": "放红豆红", "music_query": ["豆", "红豆"]},
+            "'红豆' does not occur in '放红豆红' after character 3",
+        ),
+        ({"text": "放红豆", "music_query": "红豆", "intent": []}, "not a list;"),
+        ({"text": None, "music_query": ""}, "not null"),
+        ({"text": {}, "music_query": ""}, "not a record"),
+        ({"text": False, "music_query": ""}, "not true or false"),
+        ({"text": "放红豆", "spans": [{"start": 1, "end": 3.0}]}, "not 1, 3.0"),
+        (
+            {"text": "放红豆", "spans": [{"start": 1, "end": 4}]},
+            "1 to 4 are not in the text of 3",
+        ),
+        (
+            {"text": "放红豆", "spans": [{"start": 0, "end": 2}, {"start": 1, "end": 3}]},
+            "'红豆' (1 to 3) overlaps",
+        ),
+        ({"text": "放红豆 ", "spans": [{"start": 1, "end": 4}]}, "'红豆 ' (1 to 4) begins"),
+        ({"text": "放红豆", "music_query": "红", "x": 1, "spans": None}, '"spans" must'),
+        ({"text": "放" * 9000, "music_query": ["x" * 9000]}, "does not occur"),
+        ({"text": "放红豆", "x" * 9000: ""}, "its keys are ['text', 'xxx"),
+        ({"text": "放红豆", "lyrics": "红豆"}, "its keys are ['text', 'lyrics']"),
+        ({"music_query": "红豆"}, "its keys are ['music_query']"),
         ({"text": "放周杰伦和林俊杰", "music_query": ["林俊杰", "周杰伦"]}, "周杰伦"),
         ({"text": "放红豆", "music_query": ["红豆", "豆"]}, "豆"),
         ({"text": "放红豆", "music_query": ["红豆", "红豆"]}, "红豆"),
@@ -216,7 +289,25 @@ def test_a_wrong_row_is_reported_and_its_neighbours_are_read(tmp_path, item, tol
     records, [problem] = read_records(path)
     assert [(record.row, record.text) for record in records] == [(1, "早"), (3, "晚安")]
     assert str(problem).startswith(f"{path}:2: ")
-    assert told in problem.message
+    assert told in problem.message and len(problem.message) <= 510
+
+
+def test_a_query_that_does_not_occur_is_told_with_where_it_was_looked_for():
+    for queries, ending in (("x", "in 'ab'"), (["a", "a"], "in 'ab' after character 1")):
+        with pytest.raises(records_module.Invalid) as error:
+            find_queries("ab", queries, Q)
+        assert str(error.value).endswith(ending)
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_a_key_that_stands_twice_is_reported(tmp_path, name):
+    twice = '{"text": "放红豆", "x": 1, "music_query": "", "music_query": "红豆"}'
+    sound = '{"text": "好", "music_query": ""}'
+    content = f"[{twice}, {sound}]" if name == "a.json" else f"{twice}\n{sound}\n"
+    (tmp_path / name).write_text(content, encoding="utf8")
+    records, [problem] = read_records(tmp_path / name)
+    assert [record.row for record in records] == [2]
+    assert problem.row == 1 and "the key 'music_query' stands twice" in problem.message
 
 
 def test_all_wrong_rows_are_reported_at_once(tmp_path):
@@ -296,6 +387,51 @@ def test_json_nested_beyond_reason_is_a_problem_not_a_crash(tmp_path, name):
     assert [problem.row for problem in problems] == [1]
 
 
+def test_a_list_is_read_up_to_a_size(tmp_path, monkeypatch):
+    path = write_json(tmp_path / "a.json", [{"text": "ok", "music_query": ""}])
+    size = path.stat().st_size
+    monkeypatch.setattr(records_module, "MAX_JSON_BYTES", size)
+    assert spans_of(path) == [[]]
+    monkeypatch.setattr(records_module, "MAX_JSON_BYTES", size - 1)
+    records, [problem] = read_records(path)
+    assert records == [] and problem.row == 1
+    assert f"{size} bytes" in problem.message and f"up to {size - 1};" in problem.message
+
+
+def test_a_list_of_more_than_a_quarter_of_a_gibibyte_is_not_read(tmp_path):
+    path = tmp_path / "a.json"
+    with path.open("wb") as file:
+        file.truncate(2**28 + 1)  # takes no room on the disk
+    _, [problem] = read_records(path)
+    assert MAX_JSON_BYTES == 2**28 and "268,435,457 bytes" in problem.message
+
+
+def test_a_list_in_another_encoding_is_reported_with_its_row(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_bytes('[\n{"text":\n"放"}]'.encode("gbk"))
+    records, [problem] = read_records(path)
+    assert (records, problem.row) == ([], 3) and "UTF-8" in problem.message
+
+
+def test_a_line_in_another_encoding_is_a_problem_of_its_message(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"a O\n\nb O\n\xff O\nc X\n\nd O\n")
+    records, [problem] = read_records(path)
+    assert [(record.row, record.text) for record in records] == [(1, "a"), (7, "d")]
+    assert problem.row == 3 and problem.message.startswith("line 4: not UTF-8")
+
+
+@pytest.mark.parametrize("data", [{"rules": []}, {"common_examples": None}])
+def test_old_json_of_rasa_without_a_list_of_examples(tmp_path, data):
+    path = write_json(tmp_path / "a.json", {"rasa_nlu_data": data})
+    if "common_examples" in data:
+        _, [problem] = read_records(path)
+        assert problem.row == 1 and "not null" in problem.message
+    else:
+        with pytest.raises(ValueError, match="MQ042"):
+            read_records(path)
+
+
 def test_a_file_in_another_encoding_is_reported_with_its_row(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_bytes(
@@ -305,6 +441,32 @@ def test_a_file_in_another_encoding_is_reported_with_its_row(tmp_path):
     assert [record.text for record in records] == ["ok"]
     assert problem.row == 2
     assert "UTF-8" in problem.message
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_named_and_only_where_a_file_begins(tmp_path, encoding):
+    content = "\ufeff" + '{"text": "放"}\n' * 3
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(content.encode(encoding))
+    assert [problem.message for problem in read_records(path)[1]] == [
+        "not UTF-8 but UTF-16; save the file as UTF-8"
+    ]
+    sound = b'{"text": "ok", "music_query": ""}\n'
+    path.write_bytes(sound + "\ufeff放\n".encode(encoding)[:3] + b"\n" + sound)
+    records, [problem] = read_records(path)
+    assert [record.row for record in records] == [1, 3]
+    assert problem.row == 2 and "UTF-16" not in problem.message
+
+
+def test_a_line_has_at_most_sixteen_mebibytes(tmp_path):
+    path = tmp_path / "a.jsonl"
+    begin, end = b'{"text": "ok", "music_query": "", "x": "', b'"}'
+    for n, is_read in ((2**24 - 1, True), (2**24, False)):
+        line = begin + b"x" * (n - len(begin) - len(end)) + end
+        path.write_bytes(line + b"\n" + b'{"text": "ok", "music_query": ""}')
+        records, problems = read_records(path)
+        assert [record.row for record in records] == ([1, 2] if is_read else [2])
+        assert [problem.row for problem in problems] == ([] if is_read else [1])
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
@@ -442,6 +604,7 @@ def test_a_wrong_tag_is_reported_and_the_other_messages_are_read(tmp_path, line)
     records, [problem] = read_records(path)
     assert [record.text for record in records] == ["早", "晚"]
     assert (problem.path, problem.row) == (path, 3)
+    assert f"{line.split(' ')[-1]!r} (line 4) is no tag" in problem.message
 
 
 # The split

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from spacy_musicquery.decoding import bio
 from spacy_musicquery.decoding.emissions import log_softmax, probability_rows
-from spacy_musicquery.decoding.linear_chain import LinearChain
+from spacy_musicquery.decoding.linear_chain import LinearChain, PackedTexts
 
 LABELS = ["A", "B"]
 N_TAGS = 5
@@ -82,6 +82,44 @@ def test_spans_survive_tagging_and_decoding(case):
     decoded = bio.decode(np.concatenate(rows), np.array(lengths), bio.softmax_chain(N_TAGS))
     assert [span[:4] for span in decoded] == spans
     assert all(span.score > 0.99 for span in decoded)
+
+
+@pytest.mark.parametrize("n_texts", [1, 20])
+def test_each_of_many_labels_is_decoded_as_itself(n_texts):
+    labels = [f"L{i}" for i in range(6)]
+    spans = [(2 * i, 2 * i + 2, label) for i, label in enumerate(labels)]
+    n_tags = len(bio.tag_names(labels))
+    logits = np.eye(n_tags)[bio.encode_spans(12, spans, labels)] * 20.0
+    decoded = bio.decode(
+        np.tile(logits, (n_texts, 1)), np.full(n_texts, 12), bio.softmax_chain(n_tags)
+    )
+    assert [(span.text, span.start, span.end, labels[span.label]) for span in decoded] == [
+        (text, *span) for text in range(n_texts) for span in spans
+    ]
+
+
+@pytest.mark.parametrize("lengths", [[4], [1, 3, 0, 4]])
+def test_expected_transitions_are_those_of_all_sequences(lengths):
+    rng = np.random.default_rng(3)
+    chain = random_chain(N_TAGS, rng)
+    emissions, lengths = random_batch(rng, N_TAGS, lengths)
+    packed = PackedTexts(lengths)
+    scores = packed.pack(emissions)
+    passes = chain.forward_backward(scores, packed)
+    expected = np.zeros((N_TAGS, N_TAGS))
+    ends = np.cumsum(lengths)
+    for start, end in zip(ends - lengths, ends):
+        if start == end:
+            continue
+        sequences = all_sequences(emissions[start:end], chain.transitions)
+        for tags, p in sequences.items():
+            np.add.at(expected, ([0, *tags[:-1]], list(tags)), p)
+    counts = np.ones(len(emissions))
+    found = chain.expected_transitions(passes, packed, counts)
+    assert found == pytest.approx(expected, abs=1e-9)
+    assert chain.expected_transitions(passes, packed, counts * 2) == pytest.approx(
+        2 * found
+    )
 
 
 # One label and few texts are decoded by other code than many labels or texts are.
@@ -175,6 +213,12 @@ def test_log_softmax_of_large_values_is_finite():
     log_probabilities = log_softmax(np.array([[1e4, -1e4, 0.0]]))
     assert np.isfinite(log_probabilities).all()
     assert np.exp(log_probabilities).sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("n_rows", [1, 2])
+def test_probabilities_of_large_values_sum_to_one(n_rows):
+    for row in probability_rows(np.array([[1e4, 1e4, -1e4]] * n_rows)):
+        assert row == pytest.approx([0.5, 0.5, 0.0])
 
 
 @pytest.mark.parametrize("n_rows", [0, 1, 3])

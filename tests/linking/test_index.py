@@ -5,10 +5,18 @@ import numpy as np
 import pytest
 
 from spacy_musicquery.errors import SavedModelError
+from spacy_musicquery.linking import sound_arrays
 from spacy_musicquery.linking.entries import Entry
 from spacy_musicquery.linking.index import LinkIndex
 from spacy_musicquery.linking.index_file import MAGIC, digest_of, write_index
+from spacy_musicquery.linking.keys import MAX_UNITS
 from spacy_musicquery.linking.linker import Linker
+from spacy_musicquery.linking.sound_arrays import (
+    N_KINDS,
+    STRINGS,
+    require_sound_arrays,
+    require_sound_facts,
+)
 
 from .conftest import ENTRIES
 
@@ -165,6 +173,217 @@ def test_facts_of_another_kind_are_refused(index, name, value):
     facts = {**index.facts, name: value}
     with pytest.raises(SavedModelError, match=r"MQ211.*damaged"):
         LinkIndex.from_bytes(with_arrays(index, index._arrays, facts))
+
+
+def require_sound(index, **changed):
+    """changed: Arrays, with __ for the dots of their names."""
+    arrays = {**index._arrays}
+    for name, array in changed.items():
+        arrays[name.replace("__", ".")] = array
+    require_sound_arrays(arrays, len(index.types), len(index.syllables))
+
+
+def refuses(index, name, array, told=None):
+    with pytest.raises(ValueError, match=f"its {told or name} are not those of an index"):
+        require_sound(index, **{name.replace(".", "__"): array})
+    return True
+
+
+def with_one(array, value, at=0):
+    array = array.copy()
+    array.reshape(-1)[at] = value
+    return array
+
+
+def longer(array):
+    return np.concatenate([array, array[-1:]])
+
+
+ARRAYS = [*sound_arrays._DTYPES, "wording"]
+OFFSETS = [name for name in ARRAYS if name.endswith(".offsets")]
+
+
+def test_the_arrays_of_an_index_are_sound(index):
+    require_sound(index)
+    assert {*ARRAYS} == {*index._arrays}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_every_array_has_its_type_and_its_dimensions(index, name):
+    array = index._arrays[name]
+    assert refuses(index, name, array.astype("<f4" if array.dtype != "<f4" else "<f8"))
+    assert refuses(index, name, array[..., np.newaxis])
+
+
+@pytest.mark.parametrize("name", [*OFFSETS, "starts"])
+def test_lists_follow_each_other_from_the_first_number_to_the_last(index, name):
+    array = index._arrays[name]
+    end = int(array[-1])
+    assert refuses(index, name, with_one(array, 1))
+    assert refuses(index, name, with_one(array, end - 1, -1))
+    assert refuses(index, name, with_one(array, end + 1, -1))
+    assert refuses(index, name, with_one(array, end + 1, len(array) // 2))
+    # There are as many as there are names, entries or features, of which these tell.
+    if name not in ("starts", "ids.offsets"):
+        assert refuses(index, name, longer(array))
+
+
+@pytest.mark.parametrize("name", ["exact.offsets", "spoken.offsets"])
+def test_buckets_are_a_power_of_two_and_more_than_one(index, name):
+    array = index._arrays[name]
+    end = array[-1]
+    for n in (2, 4, 8):
+        buckets = np.array([0] * n + [end], dtype="<u4")
+        require_sound(index, **{name.replace(".", "__"): buckets})
+    for n in (1, 3, 6, 7, 12):
+        assert refuses(index, name, np.array([0] * n + [end], dtype="<u4"))
+    assert refuses(index, name, array[:0])
+
+
+def test_a_name_has_as_many_units_as_a_query_can_have(index):
+    starts, units = index._arrays["starts"], index._arrays["units"]
+    last = int(starts[-1] - starts[-2])
+    for more, is_sound in ((MAX_UNITS - last, True), (MAX_UNITS - last + 1, False)):
+        changed = {
+            "units": np.concatenate([units, np.ones(more, dtype="<u2")]),
+            "starts": with_one(starts, starts[-1] + more, -1),
+        }
+        if is_sound:
+            require_sound(index, **changed)
+        else:
+            with pytest.raises(ValueError, match="its starts are not"):
+                require_sound(index, **changed)
+
+
+LIMITS = {
+    "exact": lambda index: index.n_keys,
+    "spoken": lambda index: index.n_keys,
+    "artist_keys": lambda index: index.n_keys,
+    "of_key": lambda index: len(index),
+    "of_key.kinds": lambda index: N_KINDS,
+    "types": lambda index: len(index.types),
+    "folded": lambda index: sound_arrays.N_FOLDED,
+    "initials": lambda index: sound_arrays.N_INITIALS,
+    "readings": lambda index: len(index.syllables) * sound_arrays.N_TONES,
+}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_what_is_pointed_to_is_there(index, name):
+    array, limit = index._arrays[name], LIMITS[name](index)
+    for value in (0, limit - 1):
+        require_sound(index, **{name.replace(".", "__"): with_one(array, value)})
+    assert refuses(index, name, with_one(array, limit))
+    if array.dtype.kind == "i":
+        assert refuses(index, name, with_one(array, -1))
+
+
+def test_names_of_a_feature_rise(index):
+    """A name that stood in the list of a feature twice would have more points than fit."""
+    postings, offsets = index._arrays["postings"], index._arrays["postings.offsets"]
+    lists = (np.diff(offsets.astype("i8")) > 1).nonzero()[0]
+    begin, end = (int(offsets[i]) for i in (lists[0], lists[0] + 1))
+    assert postings[begin] < postings[begin + 1]
+    for values in ([postings[begin]] * 2, postings[begin : begin + 2][::-1]):
+        changed = postings.copy()
+        changed[begin : begin + 2] = values
+        assert refuses(index, "postings", changed)
+    assert refuses(index, "postings", with_one(postings, index.n_keys, end - 1))
+    # The last of all may be the last name.
+    require_sound(index, postings=with_one(postings, index.n_keys - 1, -1))
+    assert refuses(index, "postings", with_one(postings, index.n_keys, -1))
+    assert refuses(index, "postings", with_one(postings, -1))
+
+
+@pytest.mark.parametrize(
+    "name, least, most, beyond",
+    [
+        ("gaps", 0.0, 1000.0, [-1e-9, np.nextafter(1000.0, 2000.0), np.nan, np.inf]),
+        (
+            "wording",
+            0.0,
+            np.nextafter(np.float32(1e3), np.float32(0)),
+            [-1e-9, 1e3, np.nan],
+        ),
+    ],
+)
+def test_costs_are_in_bounds(index, name, least, most, beyond):
+    array = index._arrays[name]
+    for value in (least, most):
+        require_sound(index, **{name: with_one(array, value)})
+    for value in beyond:
+        assert refuses(index, name, with_one(array, value))
+
+
+@pytest.mark.parametrize("change", [lambda array: array[:-1], longer])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("roles", "wording", "of_key.kinds", "types", "popularity", "popularities"),
+        *("distances", "readings", "folded", "initials", "gaps"),
+    ],
+)
+def test_there_is_as_much_as_there_are_names_entries_or_sounds(index, name, change):
+    assert refuses(index, name, change(index._arrays[name]))
+    if index._arrays[name].ndim == 2:
+        assert refuses(index, name, change(index._arrays[name].T).T.copy())
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3, 4, 5, 7, 1 << 20])
+@pytest.mark.parametrize("name", STRINGS)
+def test_strings_are_read_in_pieces_that_cut_no_character(index, monkeypatch, name, piece):
+    monkeypatch.setattr(sound_arrays, "_PIECE", piece)
+    require_sound(index)
+    array = index._arrays[name]
+    for at in (0, len(array) // 2, len(array) - 1):
+        assert refuses(index, name, with_one(array, 0xFF, at))
+    # A character that begins and does not end.
+    assert refuses(index, name, with_one(array, 0xE6, -1))
+
+
+@pytest.mark.parametrize("name", STRINGS)
+def test_no_character_begins_in_one_string_and_ends_in_the_next(index, name):
+    array, offsets = index._arrays[name], index._arrays[f"{name}.offsets"]
+    data = np.tile(np.array([0xC3, 0xA9], dtype="|u1"), len(array) // 2)  # é
+    ends = np.full_like(offsets, len(data))
+    ends[0] = 0
+    for end in (0, 2, 4, len(data)):
+        require_sound(index, **{name: data, f"{name}__offsets": with_one(ends, end, 1)})
+    for end in (1, 3, len(data) - 1):
+        with pytest.raises(ValueError, match=f"its {name} are not"):
+            require_sound(index, **{name: data, f"{name}__offsets": with_one(ends, end, 1)})
+
+
+def test_there_are_at_most_a_thousand_types_and_as_many_syllables_as_sounds(index):
+    most = sound_arrays.N_CODES - sound_arrays.PRIVATE
+    types, syllables = ([f"x{i}" for i in range(n)] for n in (1000, most))
+    require_sound_facts({"types": types, "syllables": ["", *syllables[1:]]})
+    require_sound_facts({"types": [], "syllables": []})
+    for facts, name in (
+        ({"types": [*types, "y"], "syllables": [""]}, "types"),
+        ({"types": types, "syllables": ["", *syllables]}, "syllables"),
+        ({"types": "abc", "syllables": [""]}, "types"),
+        ({"types": ["", "a"], "syllables": [""]}, "types"),
+        ({"types": ["a", "a"], "syllables": [""]}, "types"),
+        ({"types": ["a"], "syllables": ["a", ""]}, "syllables"),
+        ({"types": ["a"], "syllables": ["", "a", "a"]}, "syllables"),
+    ):
+        with pytest.raises(ValueError, match=f"its {name} are not those of an index"):
+            require_sound_facts(facts)
+
+
+def test_a_file_that_cannot_be_opened_is_refused(index, tmp_path, monkeypatch):
+    path = tmp_path / "index"
+    index.to_disk(path)
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(path), "open", refuse)
+    with pytest.raises(
+        SavedModelError, match=r"MQ211.*cannot be read \(Permission denied\)"
+    ):
+        LinkIndex.from_disk(path)
 
 
 def test_more_syllables_than_sounds_are_refused(index):

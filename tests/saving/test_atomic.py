@@ -215,6 +215,21 @@ def test_leftovers_are_removed_unless_somebody_is_writing_there(nlp, tmp_path):
         assert (of_another / "file").exists() and not leftover.exists()
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows kills otherwise")
+def test_what_a_killed_save_has_left_is_removed_by_the_next_one(nlp, tmp_path):
+    path = tmp_path / "pipeline"
+    child = os.fork()
+    if not child:
+        with atomic.unfinished_directory(path) as unfinished:
+            (unfinished / "half").touch()
+            os._exit(0)
+    os.waitpid(child, 0)
+    (leftover,) = tmp_path.iterdir()
+    assert (leftover / "half").exists()
+    save(nlp, path)
+    assert [p.name for p in tmp_path.iterdir()] == ["pipeline"]
+
+
 @pytest.mark.parametrize("code", [errno.ENOSYS, errno.EINVAL, errno.EBUSY])
 def test_systems_that_cannot_exchange(nlp, tmp_path, monkeypatch, code):
     path = tmp_path / "pipeline"
