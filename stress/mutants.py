@@ -49,6 +49,7 @@ TESTS: Dict[str, Sequence[str]] = {
     "linking.sound_arrays": ("tests/linking/test_index.py",),
     "data.records": (*_OF_FILES, "tests/data/test_text_lines.py"),
     "data.other_formats": _OF_FILES,
+    "data.rasa": _OF_FILES,
     "data.text_lines": ("tests/data/test_text_lines.py", *_OF_FILES),
     "data.catalogue_files": ("tests/data/test_catalogue_files.py",),
     "data.link_table": ("tests/data/test_link_table.py",),

@@ -1,14 +1,11 @@
 """Annotated messages as other tools write them, turned into records: doccano, Label Studio,
-Rasa NLU, tables of a text and its queries, and the tokens and tags of Hugging Face's
-datasets. How our own records are read, and what can be wrong in them, is in `records`."""
+tables of a text and its queries, and the tokens and tags of Hugging Face's datasets. Rasa's
+are in `rasa`. How our own records are read, and what can be wrong in them, is in `records`."""
 
 import csv
 import json
-import re
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
-
-import srsly
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from .text_lines import BadLine, read_file_lines
 
@@ -22,12 +19,6 @@ _TAG_KEYS = ("ner_tags", "tags", "labels")
 # What a task of Label Studio has beside its data: predictions alone, before it is annotated.
 _STUDIO_KEYS = {"annotations", "predictions", "result"}
 _MAX_TABLE_FIELD = 1 << 24
-
-_RASA_ENTITY = re.compile(
-    r"\[(?P<text>[^\[\]]+)\](?:\((?P<name>[^()]*)\)|(?P<more>\{[^{}]*\}))"
-)
-_RASA_SECTION = re.compile(r"\s*##\s*(?P<kind>\w+)\s*:\s*(?P<name>.*\S)\s*$")
-_RASA_ITEM = re.compile(r"\s*[-*+]\s+(?P<text>.*\S)\s*$")
 
 
 class Invalid(Exception):
@@ -53,7 +44,7 @@ def to_own_form(item: Dict[str, Any]) -> Optional[Dict[str, Any]]:
     if isinstance(labels, list):
         if any(isinstance(label, dict) and "labels" in label for label in labels):
             text = item.get("text")
-            return _with_intent(text, _studio_spans(text, labels), None)
+            return with_intent(text, _studio_spans(text, labels), None)
         return _doccano(item, labels)
     return item
 
@@ -78,7 +69,7 @@ def _doccano(item: Dict[str, Any], labels: List[Any]) -> Dict[str, Any]:
         if len(cats) > 1:
             raise Invalid(f"a message has one intent, not {len(cats)}: {_shown(cats)}")
         cats = cats[0] if cats else None
-    return _with_intent(text, spans, cats)
+    return with_intent(text, spans, cats)
 
 
 def _label_studio_task(item: Dict[str, Any]) -> Optional[Dict[str, Any]]:
@@ -107,7 +98,7 @@ def _label_studio_task(item: Dict[str, Any]) -> Optional[Dict[str, Any]]:
             raise Invalid(
                 f"a message has one intent, not {len(choices)}: {_shown(choices)}"
             )
-        read.append(_with_intent(text, spans, choices[0] if choices else None))
+        read.append(with_intent(text, spans, choices[0] if choices else None))
     if any(record != read[0] for record in read):
         raise Invalid("its annotators disagree; keep one annotation of the task")
     return read[0]
@@ -169,7 +160,7 @@ def _tokens_and_tags(item: Dict[str, Any]) -> Dict[str, Any]:
             inside = tag[:2] in ("I-", "E-", "M-")
             pieces.append((" ", "I-" + tag[2:] if inside else "O"))
         pieces.append((token, tag))
-    return _with_intent(**tagged_record(pieces), intent=item.get("intent"))
+    return with_intent(**tagged_record(pieces), intent=item.get("intent"))
 
 
 def _is_word(char: str) -> bool:
@@ -285,120 +276,12 @@ def is_table(path: Path) -> bool:
     return any(name.strip().lower() in _TEXT_COLUMNS for name in first.split("\t"))
 
 
-# Rasa NLU
+def with_intent(text: Any, spans: Any, intent: Any) -> Dict[str, Any]:
+    """Make a record of ours.
 
-
-def rasa_yaml_rows(path: Path) -> Rows:
-    """Read Rasa's training data as of version 2: intents with examples in which entities
-    are marked, [晴天](MUSIC_QUERY) or [晴天]{"entity": "MUSIC_QUERY"}.
-
-    path (Path): A .yml file.
-    YIELDS (Tuple[int, Any]): The row in the file, and the message as a record of ours, or
-        what is wrong with it.
+    text, spans, intent (Any): What it holds; no intent if that is None.
+    RETURNS (Dict[str, Any]): The record.
     """
-    lines = _sound_lines(path)
-    if isinstance(lines, tuple):
-        yield lines
-        return
-    try:
-        content = srsly.yaml_loads("\n".join(lines))
-    except Exception as error:  # the parser's own, of many kinds
-        reason = error.__context__ or error  # srsly's error does not say where
-        mark = getattr(reason, "problem_mark", None)
-        yield (mark.line + 1 if mark else 1), Invalid(f"invalid YAML: {reason}")
-        return
-    items = content.get("nlu") if isinstance(content, dict) else None
-    if not isinstance(items, list):
-        yield 1, Invalid('it has no list "nlu", as Rasa\'s training data have')
-        return
-    row = 0
-    for item in items:
-        if not isinstance(item, dict) or "intent" not in item:
-            continue  # synonyms, lookup tables and regular expressions
-        intent = None if item["intent"] is None else str(item["intent"])
-        for example in _rasa_examples(item.get("examples")):
-            row = _row_of(example, lines, row)
-            yield row, _rasa_message(example, intent)
-
-
-def _rasa_examples(examples: Any) -> Iterator[str]:
-    if isinstance(examples, str):
-        for line in examples.splitlines():
-            if match := _RASA_ITEM.match(line):
-                yield match["text"]
-    elif isinstance(examples, list):
-        for example in examples:
-            text = example.get("text") if isinstance(example, dict) else example
-            if isinstance(text, str) and text.strip():
-                match = _RASA_ITEM.match(text)
-                yield match["text"] if match else text.strip()
-
-
-def _row_of(example: str, lines: Sequence[str], after: int) -> int:
-    """The next line that holds an example; YAML's parser has forgotten which."""
-    for row in range(after + 1, len(lines) + 1):
-        if example in lines[row - 1]:
-            return row
-    return max(after, 1)
-
-
-def rasa_markdown_rows(path: Path) -> Rows:
-    """Read Rasa's training data as of version 1: sections `## intent:NAME` of items, with
-    entities marked as in `rasa_yaml_rows`.
-
-    path (Path): A .md file.
-    YIELDS (Tuple[int, Any]): As `rasa_yaml_rows`.
-    """
-    lines = _sound_lines(path)
-    if isinstance(lines, tuple):
-        yield lines
-        return
-    intent: Optional[str] = None
-    for row, line in enumerate(lines, start=1):
-        if section := _RASA_SECTION.match(line):
-            intent = section["name"] if section["kind"] == "intent" else None
-        elif intent and (item := _RASA_ITEM.match(line)):
-            yield row, _rasa_message(item["text"], intent)
-
-
-def _rasa_message(marked: str, intent: Optional[str]) -> Any:
-    text, spans, last = "", [], 0
-    for match in _RASA_ENTITY.finditer(marked):
-        text += marked[last : match.start()]
-        name = (match["name"] or "").split(":")[0].strip()
-        if match["more"]:
-            try:
-                name = json.loads(match["more"]).get("entity", "")
-            except (ValueError, RecursionError) as error:
-                return Invalid(f"invalid JSON behind [{match['text']}]: {error}")
-        if not name:
-            return Invalid(f"[{match['text']}] has no entity's name behind it")
-        span = {"start": len(text), "end": len(text) + len(match["text"]), "label": name}
-        spans.append(span)
-        text += match["text"]
-        last = match.end()
-    return _with_intent(text + marked[last:], spans, intent)
-
-
-def _sound_lines(path: Path) -> Any:
-    """All lines of a file, or the first row that cannot be read and why."""
-    lines: List[str] = []
-    for row, line in read_file_lines(path):
-        if isinstance(line, BadLine):
-            return row, Invalid(str(line))
-        lines.append(line)
-    return lines
-
-
-# By the ending of a file's name; others are in `records`.
-ROW_READERS: Dict[str, Callable[[Path], Rows]] = {
-    ".yml": rasa_yaml_rows,
-    ".yaml": rasa_yaml_rows,
-    ".md": rasa_markdown_rows,
-}
-
-
-def _with_intent(text: Any, spans: Any, intent: Any) -> Dict[str, Any]:
     record = {"text": text, "spans": spans}
     return record if intent is None else {**record, "intent": intent}
 

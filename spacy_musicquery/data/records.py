@@ -12,7 +12,6 @@ from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tu
 
 from ..errors import Errors, excerpt, is_name, is_utf8
 from .other_formats import (
-    ROW_READERS,
     Invalid,
     is_table,
     is_tag,
@@ -20,6 +19,7 @@ from .other_formats import (
     tagged_record,
     to_own_form,
 )
+from .rasa import ROW_READERS
 from .text_lines import BadLine, Line, read_file_lines
 
 Span = Tuple[int, int, str]
