@@ -19,6 +19,8 @@ from .name_matches import Matches
 
 # The longest that are found: what finds names in a text needs time for each length.
 MAX_NAME = 200
+# 的, between an artist and what is by him.
+_OF = ord("的")
 # Names that are added at a time: with more, what is needed meanwhile takes more memory
 # than the names.
 _AT_A_TIME = 200_000
@@ -67,8 +69,7 @@ class Catalogue:
     def __contains__(self, name: str) -> bool:
         """Whether something is a name of the catalogue, of any type, as messages are
         normalised."""
-        normal = self._normalizer.normalize(name)
-        return bool(normal) and "\n" not in normal and normal in self._index
+        return self._normalizer.normal_codes(name).tolist() in self._index
 
     def explains(self, query: str) -> bool:
         """Tell whether the words of a query are names: one, or two with 的 between them.
@@ -76,10 +77,11 @@ class Catalogue:
         query (str): The words, such as 周杰伦的晴天.
         RETURNS (bool): Whether they are.
         """
+        codes, index = self._normalizer.normal_codes(query).tolist(), self._index
         halves = (
-            (query[:i], query[i + 1 :]) for i, char in enumerate(query) if char == "的"
+            (codes[:i], codes[i + 1 :]) for i, code in enumerate(codes) if code == _OF
         )
-        return query in self or any(a in self and b in self for a, b in halves)
+        return codes in index or any(a in index and b in index for a, b in halves)
 
     @property
     def index(self) -> NameIndex:

@@ -7,7 +7,7 @@ With a million names, one stretch in 10^13 is taken for a name that it is not.
 """
 
 from functools import cached_property
-from typing import Tuple
+from typing import Iterable, Tuple
 
 import numpy as np
 
@@ -17,6 +17,7 @@ P = 0x9E3779B97F4A7C15
 MIX = 0xD6E8FEB86659FD93
 _P_INVERSE = pow(P, -1, 1 << 64)
 _HALF = np.uint64(32)
+_ALL_BITS = (1 << 64) - 1
 # Names that are hashed at a time: sums of all would take more memory than the names.
 _AT_A_TIME = 2048
 
@@ -43,6 +44,22 @@ def hashes_of(codes: np.ndarray, lengths: Ints1d) -> Tuple[np.ndarray, np.ndarra
         beginnings[i : i + _AT_A_TIME] = mixed((of_two - before) * inverse)
         begin += int(ends[-1])
     return hashes, beginnings
+
+
+def hash_of(codes: Iterable[int]) -> int:
+    """Hash one name, in less time than `hashes_of` takes for one.
+
+    codes (Iterable[int]): Its code points.
+    RETURNS (int): Its hash.
+    """
+    total, power = 0, 1
+    for code in codes:
+        total += (code + 1) * power
+        power = power * P & _ALL_BITS
+    total &= _ALL_BITS
+    for _ in range(2):
+        total = (total ^ (total >> 32)) * MIX & _ALL_BITS
+    return total | 1
 
 
 def running_sums(codes: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..types import Ints1d
 from .characters import code_points
-from .name_hashes import MaskTable, hashes_of, mixed, running_sums
+from .name_hashes import MaskTable, hash_of, hashes_of, mixed, running_sums
 from .name_matches import N_COLUMNS, Matches
 
 # As many as a mask has bits.
@@ -110,9 +110,10 @@ class NameIndex:
         """The number of different names."""
         return len(self._names)
 
-    def __contains__(self, name: str) -> bool:
-        """Whether something is one of the names, normalised as they are."""
-        return int(NameLines.of(name).hashes[0]) in self._names
+    def __contains__(self, codes: Sequence[int]) -> bool:
+        """Whether something is one of the names; given as code points, normalised as those
+        of the names are."""
+        return len(codes) > 0 and hash_of(codes) in self._names
 
     def __reduce__(self) -> Tuple:
         return NameIndex, (*self.tables, self._lengths)

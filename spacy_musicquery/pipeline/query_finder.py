@@ -33,7 +33,7 @@ from ..decoding import bio
 from ..decoding.emissions import Emissions
 from ..errors import Errors, Warnings, damaged, excerpt
 from ..features.batches import portions, split_by_length
-from ..features.catalogue import Catalogue, require_names
+from ..features.catalogue import require_names
 from ..features.plain_text import PlainText, may_be_shorter, plain_text
 from ..locks import fork_safe_lock
 from ..ml.architectures import get_shim, predict, set_parameters
@@ -225,8 +225,10 @@ class QueryFinder(SavedComponent, TrainablePipe):
                 continue
             if listen_threshold:
                 asked = score * of_text.cats.get(LISTEN, 0.0)
-                catalogue, query = parameters.catalogue, read[i][start:end]
-                if not _is_asked_for(asked, listen_threshold, catalogue, query):
+                if asked < listen_threshold and not (
+                    asked >= _least_of_names(listen_threshold)
+                    and parameters.catalogue.explains(read[i][start:end])
+                ):
                     continue
             if i in places_of:
                 places = places_of[i]
@@ -540,13 +542,11 @@ def _of_all_chars(text: str, plain: PlainText, of_read: Floats2d) -> Floats2d:
     return probabilities
 
 
-def _is_asked_for(asked: float, least: float, catalogue: Catalogue, query: str) -> bool:
-    """Whether a query is so probable, in a message that asks to hear music, that it reaches a
-    threshold; if its words are names of the catalogue, by `_CATALOGUE_ODDS` times the odds."""
-    if asked >= least:
-        return True
-    least_of_names = least / (least + _CATALOGUE_ODDS * (1.0 - least))
-    return asked >= least_of_names and catalogue.explains(query)
+def _least_of_names(listen_threshold: float) -> float:
+    """What a query whose words are names of the catalogue must reach in the place of a
+    threshold: its odds count `_CATALOGUE_ODDS` times."""
+    others = _CATALOGUE_ODDS * (1.0 - listen_threshold)
+    return listen_threshold / (listen_threshold + others)
 
 
 def _write(data: bytes, path: Path) -> None:
