@@ -1,3 +1,4 @@
+import hashlib
 import io
 import pickle
 
@@ -431,3 +432,11 @@ def test_another_index_than_the_one_that_was_meant_is_refused(index, tmp_path):
     assert len(LinkIndex.from_bytes(index.to_bytes(), digest=digest)) == len(ENTRIES)
     with pytest.raises(SavedModelError, match=r"MQ211.*not saved together"):
         LinkIndex.from_bytes(LinkIndex.build([]).to_bytes(), digest=digest)
+
+
+@pytest.mark.parametrize("header", [b"{", b"[]", b'{"arrays": 7}', b"\xff"])
+def test_a_header_that_is_none_is_reported_whatever_its_checksum(header):
+    body = len(header).to_bytes(8, "little") + header
+    digest = hashlib.sha256(body).digest()
+    with pytest.raises(SavedModelError, match="damaged"):
+        LinkIndex.from_bytes(MAGIC + digest + body)

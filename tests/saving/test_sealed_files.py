@@ -1,8 +1,10 @@
 """What a saved component consists of is read as it was written, or not at all."""
 
 import json
+import zlib
 
 import pytest
+import srsly
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,3 +80,12 @@ def test_names_are_read_as_they_were_written(names):
 def test_many_alike_names_are_read_as_they_were_written(name):
     names = {"title": [name % i for i in range(20_000)]}
     assert sealed_files.read_names(sealed_files.write_names(names), "music_query") == names
+
+
+@pytest.mark.parametrize(
+    "names", [{"artist": [7]}, {"artist": ["周杰伦", None]}, {3: ["x"]}]
+)
+def test_what_is_no_name_is_refused_whatever_its_checksum(names):
+    data = sealed_files.seal(zlib.compress(srsly.msgpack_dumps(names)))
+    with pytest.raises(SavedModelError, match="is no name"):
+        sealed_files.read_names(data, "music_query")
