@@ -34,8 +34,8 @@ class Variable:
         return self.value
 
 
-class Trainable:
-    """As `keras_network.Trainable`, of which it has the interface; without weights of its
+class SharedNetwork:
+    """As `keras_network.SharedNetwork`, of which it has the interface; without weights of its
     own to begin with."""
 
     def __init__(self, sizes: NetworkSizes) -> None:
@@ -176,7 +176,7 @@ def use_numpy() -> None:
     drawn as ever."""
 
     class Module:
-        shared_network = staticmethod(lru_cache(maxsize=None)(Trainable))
+        shared_network = staticmethod(lru_cache(maxsize=None)(SharedNetwork))
 
         @staticmethod
         def initial_arrays(sizes: NetworkSizes, seed: int) -> Arrays:
@@ -270,7 +270,7 @@ def main() -> None:
     parameters = component.parameters
     networks = [
         network_module("").shared_network(parameters.sizes),
-        Trainable(parameters.sizes),
+        SharedNetwork(parameters.sizes),
     ]
     taken = {}
     shim = component._shim

@@ -100,36 +100,35 @@ def make_text_corpus(texts: Iterable[str]) -> Callable[[Language], Iterator[Exam
 
 
 def make_joined_corpus(
+    *corpora: Callable[[Language], Iterable[Example]],
+) -> Callable[[Language], Iterator[Example]]:
+    """Train on several corpora, for instance on requests and on ordinary chat. Configs name
+    them: see `make_joined_corpus_v2`. Those of version 0.1.0 say [corpora.train.*.requests],
+    where spaCy's config system takes no readers if it is older than 1.0 (the package confection).
+
+    corpora (Callable): What other readers made.
+    RETURNS (Callable): Yields the examples of one after the other.
+    RAISES (ValueError): If there is none.
+    """
+    if not corpora:
+        raise ValueError(Errors.MQ056)
+
+    def read(nlp: Language) -> Iterator[Example]:
+        for corpus in corpora:
+            yield from corpus(nlp)
+
+    return read
+
+
+def make_joined_corpus_v2(
     parts: Mapping[str, Any],
 ) -> Callable[[Language], Iterator[Example]]:
-    """Train on several corpora, for instance on requests and on ordinary chat. In a
-    config, each stands in a block of its own: [corpora.train.parts] and
-    [corpora.train.parts.requests].
+    """Train on several corpora. In a config, each stands in a block of its own:
+    [corpora.train.parts] and [corpora.train.parts.requests].
 
     parts (Mapping[str, Any]): What other readers made, by any name. (Before a config is
         resolved, spaCy checks it with promises in their place.)
     RETURNS (Callable): Yields the examples of one after the other.
     RAISES (ValueError): If there is none.
     """
-    if not parts:
-        raise ValueError(Errors.MQ056)
-
-    def read(nlp: Language) -> Iterator[Example]:
-        for corpus in parts.values():
-            yield from corpus(nlp)
-
-    return read
-
-
-def make_corpus_of_arguments(
-    *corpora: Callable[[Language], Iterable[Example]],
-) -> Callable[[Language], Iterator[Example]]:
-    """Do what `make_joined_corpus` does, for configs that were written for version 0.1.0:
-    [corpora.train.*.requests]. spaCy's config system takes no readers in such a place where
-    it is older than 1.0 (the package confection).
-
-    corpora (Callable): What other readers made.
-    RETURNS (Callable): Yields the examples of one after the other.
-    RAISES (ValueError): If there is none.
-    """
-    return make_joined_corpus(dict(zip(map(str, range(len(corpora))), corpora)))
+    return make_joined_corpus(*parts.values())

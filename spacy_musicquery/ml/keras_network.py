@@ -189,7 +189,7 @@ class CharBiLSTM(keras.Model):
         return variables
 
 
-class Trainable:
+class SharedNetwork:
     """A network and its graphs, which compute with the arrays of one component or another.
     (No Keras object: Keras copies every dict that becomes an attribute of one.)"""
 
@@ -283,13 +283,13 @@ class Trainable:
         }
 
 
-def shared_network(sizes: NetworkSizes) -> Trainable:
+def shared_network(sizes: NetworkSizes) -> SharedNetwork:
     """The network that all components of this process train with whose sizes are these,
     whatever their vocabularies, each with its own weights: TensorFlow takes seconds for the
     graphs of one.
 
     sizes (NetworkSizes): The sizes.
-    RETURNS (Trainable): The network.
+    RETURNS (SharedNetwork): The network.
     """
     return _network_of(
         sizes._replace(
@@ -299,12 +299,12 @@ def shared_network(sizes: NetworkSizes) -> Trainable:
 
 
 @lru_cache(maxsize=8)
-def _network_of(sizes: NetworkSizes) -> Trainable:
+def _network_of(sizes: NetworkSizes) -> SharedNetwork:
     # Keras draws seeds for layers from Python's generator, by which spaCy shuffles: the first
     # training of a process would not be the second one's equal.
     state = random.getstate()
     try:
-        return Trainable(sizes)
+        return SharedNetwork(sizes)
     finally:
         random.setstate(state)
 
