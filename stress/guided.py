@@ -6,19 +6,23 @@ python -m stress.guided names --seconds 3600
 
 The targets are in `TARGETS`: what reads a component's files (message, names, settings), an index
 (index), and files of records, of other tools' annotations, of names, of tables to link to, of
-chat, of messages for `extract` and of character vectors.
+chat, of messages for `extract` and of character vectors. It begins with what each does read
+(`SEEDS`); a file's length decides which kind it is said to be.
 """
 
 import argparse
 import contextlib
+import gzip
 import hashlib
+import json
 import sys
 import tempfile
 import zlib
 from pathlib import Path
-from typing import Callable, Dict
+from typing import Callable, Dict, Tuple
 
 import atheris
+import srsly
 
 with atheris.instrument_imports(include=["spacy_musicquery"]):
     from spacy_musicquery.data.catalogue_files import read_catalogue
@@ -31,7 +35,7 @@ with atheris.instrument_imports(include=["spacy_musicquery"]):
     from spacy_musicquery.serving.sources import find_sources
     from spacy_musicquery.vectors.vector_files import find_vectors
 
-from .links import arrays_in, make_index, sealed
+from .links import arrays_in, header_of, make_index, sealed
 
 FOLDER = Path(tempfile.mkdtemp())
 
@@ -105,7 +109,8 @@ def read_file_of_vectors(data: bytes) -> None:
     find_vectors(_write(data, "a.vec"), "周杰伦", binary=len(data) % 3 == 0)
 
 
-ARRAYS = arrays_in(make_index().to_bytes())
+INDEX = make_index().to_bytes()
+ARRAYS = arrays_in(INDEX)
 TARGETS: Dict[str, Callable[[bytes], None]] = {
     "message": read_message,
     "names": read_names,
@@ -121,6 +126,98 @@ TARGETS: Dict[str, Callable[[bytes], None]] = {
 }
 
 
+_RECORD = {"text": "播放晴天", "spans": [{"start": 2, "end": 4, "label": "MUSIC_QUERY"}]}
+_DOCCANO = {
+    "id": 1,
+    "text": "播放晴天",
+    "label": [[2, 4, "MUSIC_QUERY"]],
+    "cats": ["LISTEN"],
+}
+_LABEL_STUDIO = {
+    "id": 1,
+    "data": {"text": "播放晴天"},
+    "annotations": [
+        {
+            "result": [
+                {
+                    "value": {"start": 2, "end": 4, "labels": ["MUSIC_QUERY"]},
+                    "type": "labels",
+                }
+            ]
+        }
+    ],
+}
+_TOKENS = {
+    "tokens": ["播", "放", "晴", "天"],
+    "ner_tags": ["O", "O", "B-MUSIC_QUERY", "I-MUSIC_QUERY"],
+}
+_ENTRY = {
+    "id": "s1",
+    "type": "title",
+    "name": "晴天",
+    "artist": "周杰伦",
+    "aliases": ["情天"],
+}
+_MESSAGES = [{"text": "播放晴天", "id": 1}, {"text": None}, {"text": "😀\ud83d"}]
+
+
+def _json(*values: object) -> Tuple[bytes, ...]:
+    """Values as a JSON file holds them, and as lines."""
+    lines = [json.dumps(value, ensure_ascii=True) for value in values]
+    return (f"[{', '.join(lines)}]".encode(), "\n".join(lines).encode())
+
+
+_TABLE = (
+    "id,type,name,artist,aliases,popularity\ns1,title,晴天,周杰伦,情天|qt,0.5\n".encode()
+)
+SEEDS: Dict[str, Tuple[bytes, ...]] = {
+    "message": (srsly.msgpack_dumps({"title": ["晴天"], "n": [1, -1, 0.5, None, b"x"]}),),
+    "names": (srsly.msgpack_dumps({"title": ["晴天", "稻香"], "artist": ["周杰伦"]}),),
+    "settings": _json(
+        {"labels": ["MUSIC_QUERY"], "intents": [], "digests": {"model": "0" * 64}}
+    ),
+    "index": (json.dumps(header_of(INDEX), ensure_ascii=False).encode() + b"\x00",),
+    "records": (
+        *_json(_RECORD, {"text": "你好", "music_query": [], "intent": "OTHER"}),
+        *_json(_DOCCANO),
+        *_json(_LABEL_STUDIO),
+        *_json(_TOKENS),
+        "播放晴天\t晴天\n你好\n".encode(),
+    ),
+    "other": (
+        "text,query\n播放晴天,晴天\n".encode(),
+        "播 O\n放 O\n晴 B-MUSIC_QUERY\n天 I-MUSIC_QUERY\n\n你 O\n".encode(),
+        "nlu:\n- intent: play\n  examples: |\n    - 播放[晴天](MUSIC_QUERY)\n".encode(),
+        "## intent:play\n- 播放[晴天](MUSIC_QUERY:x)\n".encode(),
+        '- 播放[晴天]{"entity": "title", "value": "x"}\n'.encode(),
+    ),
+    "catalogue": ("晴天\n稻香\n".encode(), "name,type\n晴天,title\n".encode(), _TABLE),
+    "table": (_TABLE, *_json(_ENTRY)),
+    "chat": ("你好\n吃饭了吗\n".encode("utf-16"), *_json({"text": "你好"})),
+    "messages": (
+        "id,text\n1,播放晴天\n".encode(),
+        "id\ttext\n1\t播放晴天\n".encode("gb18030"),
+        *_json(*_MESSAGES),
+        gzip.compress("播放晴天\n你好\n".encode()),
+    ),
+    "vectors": (
+        "2 3\n晴 0.1 0.2 0.3\n天 1 2 3\n".encode(),
+        b"1 2\n" + "晴 ".encode() + bytes(8) + b"\n",
+    ),
+}
+
+
+def _write_seeds(target: str) -> str:
+    """RETURNS (str): A folder with what a target reads, in as many lengths as it has names for
+    files."""
+    folder = FOLDER / "seeds"
+    folder.mkdir()
+    for i, seed in enumerate(SEEDS[target]):
+        for n_more in range(6):
+            (folder / f"{i}_{n_more}").write_bytes(seed + b"\n" * n_more)
+    return str(folder)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("target", choices=sorted(TARGETS))
@@ -133,7 +230,7 @@ def main() -> None:
             target(data)
 
     arguments = [f"-max_total_time={options.seconds}", "-timeout=20", "-rss_limit_mb=2000"]
-    atheris.Setup([sys.argv[0], *arguments], read)
+    atheris.Setup([sys.argv[0], *arguments, _write_seeds(options.target)], read)
     atheris.Fuzz()
 
 
