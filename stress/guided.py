@@ -85,7 +85,8 @@ def _check_records(path: Path) -> None:
 
 def read_file_of_names(data: bytes) -> None:
     path = _write(data, "title.txt", "title.csv")
-    assert all(name for name in read_catalogue([path])["title"])
+    names = read_catalogue([path])
+    assert all(type_name and all(of_type) for type_name, of_type in names.items())
 
 
 def read_table_to_link_to(data: bytes) -> None:

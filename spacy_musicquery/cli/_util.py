@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Iterable, Iterator, List, NoReturn, Optional, Tuple, cast
 
 import spacy
-import srsly
 import typer
 from spacy.lang.zh import ChineseTokenizer
 from spacy.language import Language
@@ -27,6 +26,7 @@ from ..data.records import (
     read_records,
 )
 from ..errors import Errors, Warnings
+from ..saving import strict_json
 from ..saving.atomic import complete_file, write_text
 
 MODEL_OPTION = typer.Option(
@@ -160,7 +160,7 @@ def choose_output(path: Optional[Path], old: Optional[Path], spelling: str = "OU
 def read_json(option: str, path: Path) -> Any:
     """Read the JSON file that an option names, or raise an error about its value."""
     try:
-        return srsly.read_json(path)
+        return strict_json.read(path)
     except (OSError, ValueError) as error:
         refuse(option, path, f"no JSON file ({error})")
 

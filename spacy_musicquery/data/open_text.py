@@ -14,6 +14,7 @@ from zipfile import BadZipFile, ZipFile
 import srsly
 
 from ..errors import Errors
+from ..saving import strict_json
 from ..saving.atomic import write_text
 from . import mac_slu
 from .records import MAX_JSON_BYTES, Problem
@@ -138,7 +139,7 @@ def _read_mac_slu(path: Path) -> Iterator[Tuple[int, Item]]:
             yield row, line
         elif line.strip():
             try:
-                value = srsly.json_loads(line)
+                value = strict_json.loads(line)
             except ValueError as error:
                 yield row, BadLine(f"invalid JSON: {error}")
                 continue
@@ -179,7 +180,7 @@ def _read_conversations(
 ) -> Iterator[Tuple[int, Item]]:
     """Conversations in a JSON list, or as the values of an object: their place, from 1,
     stands for a row."""
-    conversations = srsly.json_loads(stream.read(MAX_JSON_BYTES))
+    conversations = strict_json.loads(stream.read(MAX_JSON_BYTES))
     if isinstance(conversations, dict):
         conversations = list(conversations.values())
     if not isinstance(conversations, list):

@@ -12,9 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Optional, Set, Tuple, Union
 
-import srsly
-
 from ..errors import Errors
+from . import strict_json
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -82,7 +81,7 @@ def require_replaceable(directory: Path) -> Set[str]:
         raise ValueError(Errors.MQ023.format(path=directory, problem=problem))
     components: Any = None
     with suppress(ValueError, OSError, AttributeError):
-        components = srsly.read_json(directory / "meta.json").get("components")
+        components = strict_json.read(directory / "meta.json").get("components")
     if not isinstance(components, list):
         components = []
     names -= {name for name in names if _LEFTOVER.fullmatch(name)}  # of a killed save

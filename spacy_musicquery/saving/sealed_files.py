@@ -24,7 +24,7 @@ import srsly
 import srsly.msgpack
 
 from ..errors import Errors, SavedModelError, damaged, excerpt, is_name
-from . import limited_msgpack
+from . import limited_msgpack, strict_json
 
 # No model of ours comes near.
 _MAX_FILE_BYTES = 1 << 30
@@ -251,7 +251,7 @@ def read_sealed_settings(data: Union[bytes, str], component: str) -> Dict[str, A
 def _parse_settings(data: Union[bytes, str], component: str) -> Dict[str, Any]:
     """The settings, if they are those of their checksum, should they have one."""
     try:
-        settings = srsly.json_loads(data)
+        settings = strict_json.loads(data)
     except (ValueError, TypeError) as error:
         raise damaged(component, f"its settings: {error}") from error
     if not isinstance(settings, dict):

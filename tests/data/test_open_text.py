@@ -299,9 +299,9 @@ def test_rows_of_mac_slu_that_cannot_be_used(tmp_path):
     assert [row for _, row in problems(account, tmp_path)] == [1, 4, 5, 6, 7, 8, 9]
     assert "'2010' (年份) does not stand in" in account.problems[0].message
     with (tmp_path / "raw" / "mac_slu" / "dev_set.jsonl").open("wb") as stream:
-        stream.write(b'{"query": \n\n\xff\n')
+        stream.write(b'{"query": \n\n\xff\n{{"a": [], "": "b"}: 1}\n')
     account, _ = convert("car_commands.jsonl", tmp_path)
-    assert [row for name, row in problems(account, tmp_path) if "dev" in name] == [1, 3]
+    assert [row for name, row in problems(account, tmp_path) if "dev" in name] == [1, 3, 4]
 
 
 @pytest.mark.parametrize(

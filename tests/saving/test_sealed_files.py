@@ -57,6 +57,12 @@ def test_settings_of_versions_without_a_checksum_are_read():
             read(json.dumps({**SETTINGS, "digests": DIGESTS, **unknown}).encode())
 
 
+def test_what_a_json_parser_breaks_at_is_refused():
+    # srsly's raises a SystemError for this object in the place of a key.
+    with pytest.raises(SavedModelError, match="settings"):
+        read(b'{"labels": [], "digests": {{"labels": [], "": "x"}: 1}}')
+
+
 @pytest.mark.parametrize("setting", [float("nan"), float("inf"), {1, 2}, "\ud800", b"x"])
 def test_settings_that_cannot_be_read_are_not_written(setting):
     with pytest.raises(ValueError, match="settings"):
