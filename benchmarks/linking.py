@@ -17,7 +17,6 @@ import argparse
 import json
 import math
 import random
-import resource
 import statistics
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from commands import ROOT
 from linking_data import Pair, make_catalogue, project_names, read_pairs
 from spacy.language import Language
 from tqdm import tqdm
+from worker import peak_mb
 
 from spacy_musicquery.linking.entries import Entry
 from spacy_musicquery.linking.index import LinkIndex
@@ -269,7 +269,7 @@ def _pipe_time(nlp: Language, texts: List[str], disabled: List[str]) -> float:
 def measure_one(path: str) -> None:
     """Load an index and link the queries of standard input, in this process. All times are of
     the processor: what else runs does not count."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_mb()
     started = time.process_time()
     linker = Linker(LinkIndex.from_disk(path))
     loaded = time.process_time() - started
@@ -279,10 +279,10 @@ def measure_one(path: str) -> None:
         started = time.process_time()
         linker.link(query, 5)
         times.append(time.process_time() - started)
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    grown = peak_mb() - before
     facts = {
         "load_s": loaded,
-        "memory_mb": grown / 1024,
+        "memory_mb": grown,
         "file_mb": Path(path).stat().st_size / 1e6,
         "p50_ms": 1000 * statistics.median(times),
         "p99_ms": 1000 * float(np.quantile(times, 0.99)),

@@ -1,11 +1,14 @@
-"""How little a name reads like a name: of those that sound equally like what was heard, the
-one that is meant is rather 体面, whose characters begin and end names elsewhere, than 体牙.
+"""How little a name is one that people ask for: of those that sound equally like what was
+heard, the one that is meant is rather 体面, whose characters begin and end names elsewhere,
+than 体牙.
 
 What names are made of is told by those that the box knows: how likely a character is behind
-another, compared with how likely it is by itself.
+another, compared with how likely it is by itself. And these are what most people ask for: the
+more others a catalogue has beside them, the less likely each of the others is.
 """
 
 from functools import lru_cache
+from math import log10
 from typing import Mapping, NamedTuple, Tuple
 
 import numpy as np
@@ -22,6 +25,10 @@ _SMOOTHING = 10.0
 _GOOD = 0.5
 _WORST = 3.0
 _WEIGHT = 0.075
+# What a name that the box does not know costs, for each time that there are ten times as many
+# of them as of those that it knows, and at most.
+_UNKNOWN_PER_TENFOLD = 0.11
+_MOST_UNKNOWN = 0.16
 # Stands before the first character of a name and behind the last.
 _EDGE = "\0"
 
@@ -65,7 +72,7 @@ def _known() -> _Known:
 def wording_costs(
     units: np.ndarray, starts: np.ndarray, places: Mapping[str, int]
 ) -> np.ndarray:
-    """Tell what keys cost that do not read like names.
+    """Tell what keys cost that do not read like names, or are little known.
 
     units (np.ndarray): The code points of all keys in a row, as uint16.
     starts (np.ndarray): Where each begins, and where the last ends.
@@ -95,4 +102,14 @@ def wording_costs(
     )
     sums = np.bincount(owners, np.log(together / alone), n_keys)
     worse = np.clip(_GOOD - sums / (lengths + 1), 0.0, _WORST)
-    return (_WEIGHT * worse).astype("float32")
+    costs = _WEIGHT * worse + np.where(
+        is_known, 0.0, _cost_of_unknown(is_known.sum(), n_keys)
+    )
+    return costs.astype("float32")
+
+
+def _cost_of_unknown(n_known: int, n_keys: int) -> float:
+    """What names cost that the box does not know, among so many that it knows."""
+    if n_keys <= 2 * n_known or not n_known:
+        return 0.0
+    return min(_UNKNOWN_PER_TENFOLD * log10((n_keys - n_known) / n_known), _MOST_UNKNOWN)

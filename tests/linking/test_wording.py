@@ -36,6 +36,16 @@ def test_what_was_said_costs_nothing_however_it_reads():
     assert Linker(index).link("田晴", 1)[0].id == "1"
 
 
+def test_the_more_names_are_little_known_the_likelier_is_one_that_is_known():
+    made_up = [f"{a}{b}的{c}" for a in "爱情青春" for b in "星雨月" for c in "心梦花海"]
+    few = [wording("稻香", *made_up[:n]) for n in (1, 12, 47)]
+    known, unknown = zip(*(costs[:2] for costs in few))
+    assert known[0] == known[1] == known[2]
+    assert unknown[0] < unknown[1] < unknown[2]
+    # Nor is any likelier than others where none is known.
+    assert wording(*made_up)[0] == unknown[0]
+
+
 def test_without_names_there_is_nothing_to_tell():
     assert LinkIndex.build([]).arrays["wording"].shape == (0,)
     assert np.isfinite(wording("!!!", "𠮷野家", "听" * 90)[:2]).all()
