@@ -18,7 +18,7 @@ from typing import (
 
 from ..errors import bad_setting
 from ..tokens.intents import CONTROL, LISTEN, OTHER
-from .grammar import CHOICE, HANZI, KINDS, PLACE, Grammar
+from .grammar import CHOICE, CLAUSE, HANZI, KINDS, PLACE, Grammar
 from .homophones import mishear
 from .message_edits import Message, behind, inserted
 from .records import DEFAULT_LABEL, Record, Span
@@ -46,6 +46,13 @@ _ENDINGS = (
 _PUNCTUATION = "。！？!?~，.…～；、,"
 _BETWEEN_CLAUSES = re.compile(r"[。！？!?~，.,；;…\s]+")
 _LONGEST_CLAUSE = 14
+_LONGEST_CLAUSE_TITLE = 8
+# What would make a few words no title behind a phrase: measures (放一下), and other things
+# to hear.
+_NO_TITLE = re.compile(
+    "^[一两几这那某点些个首段会下的了吧吗呢啊们着过到在给完听放播唱歌]|[歌曲听播放]|音乐|新闻|故事|小说|相声"
+    "|评书|戏|电影|电视|剧|视频|动画|节目|广播|电台|天气|路况|第.|.集|讲|课|诗|书|小品|直播|频道|铃声|声音|[哈呵嘿嘻]{2}"
+)
 _QUOTES = (
     "《》", "《》", "《》", "“”", "“”", '""', "''", "‘’", "「」", "『』", "【】", "()", "（）", "〈〉",
 )  # fmt: skip
@@ -167,6 +174,10 @@ class _Writer:
         # Those that have been drawn already come again when all have been.
         self.random.shuffle(self.real)
         self.n_real = 0
+        silent = [record.text for record in self.real if not record.spans]
+        self.clauses = _titles_in(
+            silent or [PLACE.sub(" ", c) for c in grammar.lines["chat"]]
+        )
         shares = [getattr(settings, kind) for kind in KINDS]
         self.kinds = ("requests", *KINDS)
         self.shares = list(accumulate([1.0 - sum(shares), *shares]))
@@ -303,6 +314,8 @@ class _Writer:
         return "".join(pieces)
 
     def _name(self, type_name: str, after: str, is_bare: bool = False) -> str:
+        if type_name == CLAUSE:
+            return self._clause_title()
         # What is no more than a name no one has heard of is none.
         may_be_invented = not is_bare and type_name in ("title", "artist")
         if may_be_invented and self._happens(self.settings.invented):
@@ -334,6 +347,18 @@ class _Writer:
         )
         cut = 1 if type_name == "artist" else (len(one) + 1) // 2
         return one[:cut] + other[min(cut, len(other) - 1) :]
+
+    def _clause_title(self) -> str:
+        """A few words that someone has said, or a part of them."""
+        if not self.clauses:
+            return self._invented("title")
+        clause = self.random.choice(self.clauses)
+        if self._happens(0.3):
+            start = self.random.randint(0, len(clause) - 1)
+            part = clause[start : start + self.random.randint(1, 4)]
+            if not _NO_TITLE.search(part):
+                return part
+        return clause
 
     def _decorated(self, message: Message) -> Message:
         """With fillers, punctuation, and other messages before and after it."""
@@ -385,3 +410,13 @@ class _Writer:
 
     def _with_pause(self, text: str) -> str:
         return text if text[-1] in _PUNCTUATION else text + self.random.choice("，，。 ")
+
+
+def _titles_in(texts: Sequence[str]) -> List[str]:
+    """The short clauses of texts that would do as titles."""
+    stretches = (stretch for text in texts for stretch in HANZI.findall(text))
+    return [
+        stretch
+        for stretch in stretches
+        if len(stretch) <= _LONGEST_CLAUSE_TITLE and not _NO_TITLE.search(stretch)
+    ]

@@ -19,16 +19,18 @@ words: what is no music, a file for each place: words.city.txt says what {city} 
 
 All may have places, and nothing but the places of a carrier is a query: so a name that is
 known everywhere says no more about silence than another. {latin_title} stands for a title
-without Chinese characters, {latin_artist} for an artist. Of <one|another|> one is drawn, or
-nothing; a line with many of these is drawn oftener, and one with a tab and a number behind
-it as often as so many lines.
+without Chinese characters, {latin_artist} for an artist, {clause} for a few words that
+people say, which are a title where a phrase leaves no doubt ({query} does not stand for a
+pattern that has it). Of <one|another|> one is drawn,
+or nothing; a line with many of these is drawn oftener, and one with a tab and a number
+behind it as often as so many lines.
 
 docs/labels.md says what of a request is its query, and what the intents are.
 """
 
 import re
 from collections import defaultdict
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import DefaultDict, Dict, List, Mapping, Sequence, Tuple
 
@@ -37,6 +39,8 @@ from .raw_text import read_lines
 
 KINDS = ("requests_without_query", "controls", "mentions", "other_requests", "chat")
 EDGES = ("openers", "closers", "tails")
+# The place of what is said in messages without a query.
+CLAUSE = "clause"
 PLACE = re.compile(r"\{([a-z]\w*!?)\}")
 CHOICE = re.compile(r"<([^<>]*)>")
 _LATIN = re.compile(r"[A-Za-z][A-Za-z0-9 .'&-]+")
@@ -96,7 +100,12 @@ class Grammar:
                 raise ValueError(Errors.MQ057.format(path=folder, problem=problem))
             place, weight, pattern = cells
             by_place[place].append((pattern, float(weight)))
-        by_place["query"] = [row for rows in list(by_place.values()) for row in rows]
+        by_place["query"] = [
+            row
+            for rows in list(by_place.values())
+            for row in rows
+            if CLAUSE not in PLACE.findall(row[0])
+        ]
         for place, rows in by_place.items():
             self.patterns[place] = [pattern for pattern, _ in rows]
             self.weights[place] = list(accumulate(weight for _, weight in rows))
@@ -123,9 +132,10 @@ class Grammar:
                         f"{{{place}}}" for place in places
                     )
                     raise ValueError(Errors.MQ057.format(path=folder, problem=problem))
-        for pattern in self.patterns["query"]:
+        for pattern in dict.fromkeys(chain(*self.patterns.values())):
             for type_name in PLACE.findall(pattern):
-                if not self.names.get(type_name) and type_name not in self.words:
+                known = type_name == CLAUSE or type_name in self.words
+                if not known and not self.names.get(type_name):
                     problem = f"queries: the catalogue has no {type_name!r}"
                     raise ValueError(Errors.MQ057.format(path=folder, problem=problem))
 

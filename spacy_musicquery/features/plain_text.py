@@ -12,14 +12,20 @@ _BETWEEN_WORDS = re.compile(f"(?<=[{_HANZI}])[ \u3000]+(?=[{_HANZI}])")
 # Words have about two characters; who separates sentences has longer ones between blanks.
 _LEAST_BLANKS = 2
 _MOST_CHARS = 2.5
-# [微笑], (^_^).
-_STICKER = re.compile(rf"\[[{_HANZI}]{{1,4}}\]|[(（](?:[^\w()（）]|_){{1,8}}[)）]")
-_LONGEST_STICKER = 10
+# [微笑].
+_STICKER = re.compile(rf"\[[{_HANZI}]{{1,4}}\]")
+# (^_^), (づ｡◕‿‿◕｡)づ: signs, with a letter or two of another script between them.
+_HANDS = "づノﾉっゞ╯╭و۶"
+_FACE = re.compile(rf"[(（]([^()（）{_HANZI}A-Za-z0-9]{{1,12}})[)）][{_HANDS}]{{0,2}}")
+_MOST_LETTERS = 2
+_LONGEST_STICKER = 16
 _LEAST_LAUGHTER = 3
+# 233, 23333: the number of a picture of someone who laughs.
+_LEAST_THREES = 2
 # Not a question mark, which says something.
 _STOPS = "。．.｡…!！~～,，、;； \u3000\t\r\n\u200b\ufeff"
 # What every text ends with of which the ending is left out.
-_LAST_CHARS = frozenset(f"])）hH{_STOPS}")
+_LAST_CHARS = frozenset(f"])）{_HANDS}hH3{_STOPS}")
 
 Stretch = Tuple[int, int]
 
@@ -100,19 +106,38 @@ def _ending(text: str) -> Iterator[Stretch]:
 def _without_last(text: str, end: int) -> int:
     """Where what a text ends with begins, if that says nothing; else its end."""
     last, begin = text[end - 1 : end], end
-    if last in ("]", ")", "）"):
+    if last in "])）" + _HANDS:
         for begin in range(max(0, end - _LONGEST_STICKER), end):
-            if _STICKER.fullmatch(text, begin, end):
+            if _is_sticker(text, begin, end):
                 return begin
     elif last in ("h", "H"):
         while begin and text[begin - 1] in "hH":
             begin -= 1
-        is_behind = begin > 0 and (
-            text[begin - 1] in "])）" + _STOPS or _IS_HANZI.match(text[begin - 1])
-        )
-        return begin if is_behind and end - begin >= _LEAST_LAUGHTER else end
+        is_laughter = end - begin >= _LEAST_LAUGHTER and _is_apart(text, begin)
+        return begin if is_laughter else end
+    elif last == "3":
+        while begin and text[begin - 1] == "3":
+            begin -= 1
+        is_laughter = end - begin >= _LEAST_THREES and text[begin - 1 : begin] == "2"
+        return begin - 1 if is_laughter and _is_apart(text, begin - 1) else end
     else:
         while begin and text[begin - 1] in _STOPS:
             begin -= 1
         return begin
     return end
+
+
+def _is_sticker(text: str, begin: int, end: int) -> bool:
+    face = _FACE.fullmatch(text, begin, end)
+    if face is None:
+        return _STICKER.fullmatch(text, begin, end) is not None
+    n_letters = sum(map(str.isalpha, face[1]))
+    return n_letters <= _MOST_LETTERS and n_letters < len(face[1])
+
+
+def _is_apart(text: str, begin: int) -> bool:
+    """Whether what begins there is no part of a word or number before it."""
+    before = text[begin - 1 : begin] if begin else ""
+    return bool(before) and (
+        before in "])）" + _STOPS or _IS_HANZI.match(before) is not None
+    )

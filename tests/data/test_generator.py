@@ -143,6 +143,25 @@ def test_clauses_of_real_messages_are_no_names(phrases):
     assert texts == {message.text, "你在哪里呀", "我们一起走吧"}
 
 
+def test_what_people_say_is_a_title_where_a_pattern_says_so(phrases):
+    with (phrases / "queries.txt").open("a", encoding="utf8") as stream:
+        stream.write("worded\t1\t{clause}\nworded\t1\t{artist}的{clause}\n")
+    (phrases / "carriers.clauses.txt").write_text("播放{worded}\n", encoding="utf8")
+    said = Record(1, "你在哪里呀！放首歌，一会见，今天的新闻", (), "OTHER")
+    settings = PLAIN._replace(common=0.0)
+    for real, clauses in (([said], "你在哪里呀"), ([], "早上好")):
+        titles = set()
+        for record in generate(Grammar(phrases, NAMES), settings, real):
+            queries = {record.text[start:end] for start, end, _ in record.spans}
+            if record.text.startswith("播放"):
+                titles |= queries
+            else:  # {query} stands for no clause
+                assert not any(set(query) & set(clauses) for query in queries)
+        assert clauses in titles and f"周杰伦的{clauses}" in titles
+        words = {title[4:] if title[:4] == "周杰伦的" else title for title in titles}
+        assert all(word.replace("王菲的", "") in clauses for word in words)
+
+
 @pytest.fixture
 def real(tmp_path):
     folder = tmp_path / "real"
@@ -227,6 +246,7 @@ def test_invented_names_are_in_no_catalogue():
         ("carriers", "我想听", "我想听"),
         ("carriers", "我想听{film}", "film"),
         ("carriers", "我想听{film!}", "film!"),
+        ("carriers", "我想听{clause}", "clause"),
         ("controls", "别放{film}", "film"),
         ("words.city", "{town}海", "town"),
         ("mentions", "{film}好看吗", "film"),

@@ -27,6 +27,11 @@ from spacy_musicquery.features.plain_text import plain_text
         ("播放晴天（*＾▽＾*）~", "播放晴天"),
         ("play Hey Jude.", "play Hey Jude"),
         ("播放晴天\u200b", "播放晴天"),
+        ("播放晴天233", "播放晴天"),
+        ("播放晴天(づ｡◕‿‿◕｡)づ", "播放晴天"),
+        ("播放晴天(ಥ_ಥ)", "播放晴天"),
+        ("播放晴天（´Д｀）ノ~", "播放晴天"),
+        ("播放晴天[微笑]23333。", "播放晴天"),
     ],
 )
 def test_what_says_nothing_is_left_out(text, plain):
@@ -52,17 +57,27 @@ def test_what_says_nothing_is_left_out(text, plain):
         "播放hh",
         "播放晴天(live)",
         "播放晴天(2003)",
+        "播放晴天(カバー)",
+        "播放晴天（さくら・ソング）",
+        "播放晴天ノ",
+        "播放晴天(周杰伦)",
         "()",
         "播放晴天？",
         "你好。播放晴天",
         "……",
+        "233",
+        "播放123",
+        "播放1233",
+        "播放3",
+        "播放333",
+        "play MH233",
     ],
 )
 def test_what_is_read_as_it_is(text):
     assert plain_text(text) is None
 
 
-@given(st.text("听晴天的 \u3000[]hH笑a，。.？", max_size=20))
+@given(st.text("听晴天的 \u3000[]()^Дづ23hH笑a，。.？", max_size=20))
 def test_characters_keep_their_order_and_place(text):
     found = plain_text(text)
     if found is not None:
