@@ -47,11 +47,12 @@ _PUNCTUATION = "。！？!?~，.…～；、,"
 _BETWEEN_CLAUSES = re.compile(r"[。！？!?~，.,；;…\s]+")
 _LONGEST_CLAUSE = 14
 _LONGEST_CLAUSE_TITLE = 8
-# What would make a few words no title behind a phrase: measures (放一下), and other things
-# to hear.
+# What would make a few words no title behind a phrase: measures (放一下), other things to
+# hear, and what requests end with.
 _NO_TITLE = re.compile(
     "^[一两几这那某点些个首段会下的了吧吗呢啊们着过到在给完听放播唱歌]|[歌曲听播放]|音乐|新闻|故事|小说|相声"
     "|评书|戏|电影|电视|剧|视频|动画|节目|广播|电台|天气|路况|第.|.集|讲|课|诗|书|小品|直播|频道|铃声|声音|[哈呵嘿嘻]{2}"
+    "|[吧吗呢呗哦嘛啊呀哈的]$"
 )
 _QUOTES = (
     "《》", "《》", "《》", "“”", "“”", '""', "''", "‘’", "「」", "『』", "【】", "()", "（）", "〈〉",
