@@ -48,6 +48,7 @@ from ..tokens.alignment import (
     FoundSpan,
     add_ents,
     align,
+    annotate_chars,
     install_extensions,
     set_group,
     set_scores,
@@ -220,11 +221,11 @@ class QueryFinder(SavedComponent, TrainablePipe):
         found = [Prediction([], dict(zip(intents, row))) for row in probabilities]
         listen_threshold = self.cfg["listen_threshold"] if LISTEN in intents else None
         for i, start, end, label, score in spans:
-            of_text = found[i]
-            if score < threshold or not texts[i]:
+            text, (in_text, cats) = texts[i], found[i]
+            if score < threshold or not text:
                 continue
             if listen_threshold:
-                asked = score * of_text.cats.get(LISTEN, 0.0)
+                asked = score * cats.get(LISTEN, 0.0)
                 if asked < listen_threshold and not (
                     asked >= _least_of_names(listen_threshold)
                     and parameters.catalogue.explains(read[i][start:end])
@@ -233,12 +234,11 @@ class QueryFinder(SavedComponent, TrainablePipe):
             if i in places_of:
                 places = places_of[i]
                 start, end = places[start], places[end - 1] + 1
-            text = texts[i]
             if text[start].isspace() or text[end - 1].isspace():
                 start, end = strip_blanks(text, start, end)
                 if start == end:
                     continue
-            of_text.spans.append(FoundSpan(start, end, labels[label], score))
+            in_text.append(FoundSpan(start, end, labels[label], score))
         return found
 
     def tag_probabilities(self, docs: Iterable[Doc]) -> List[Floats2d]:
@@ -321,15 +321,18 @@ class QueryFinder(SavedComponent, TrainablePipe):
 
     def _annotate(self, doc: Doc, found: Prediction, labels: Tuple[str, ...]) -> None:
         """Write the queries, of some of these labels, and the intents of one doc."""
-        aligned = align(doc, found.spans, self.cfg["alignment_mode"])
-        if aligned.changes:
-            self._count_misaligned(doc, aligned.changes)
-        set_group(doc, self.cfg["spans_key"], aligned, found.spans, labels)
-        if aligned.spans:
-            set_scores(doc, aligned)
-        add_ents(doc, aligned.spans, overwrite=self.cfg["overwrite"])
-        if found.cats:
-            doc.cats.update(found.cats)
+        spans, cats = found
+        key = self.cfg["spans_key"]
+        if not annotate_chars(doc, key, spans):
+            aligned = align(doc, spans, self.cfg["alignment_mode"])
+            if aligned.changes:
+                self._count_misaligned(doc, aligned.changes)
+            set_group(doc, key, aligned, spans, labels)
+            if aligned.spans:
+                set_scores(doc, aligned)
+            add_ents(doc, aligned.spans, overwrite=self.cfg["overwrite"])
+        if cats:
+            doc.cats.update(cats)
 
     def _count_misaligned(self, doc: Doc, changes: Mapping[Change, int]) -> None:
         """Count the queries that were changed to fit the tokens, and say so once."""

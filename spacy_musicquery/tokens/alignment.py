@@ -127,6 +127,35 @@ def _tokens_are_chars(doc: Doc) -> bool:
     return last.idx == len(doc) - 1 and len(last) == 1 and not last.whitespace_
 
 
+def annotate_chars(doc: Doc, key: str, found: Sequence[FoundSpan]) -> bool:
+    """Do what `align`, `set_group`, `set_scores` and `add_ents` do, in half the time, in a
+    document that has neither entities nor such a group yet, and whose tokens are characters,
+    as most have that come here.
+
+    doc (Doc): The document, modified in place.
+    key (str): The group's key.
+    found (Sequence[FoundSpan]): Spans in order, without overlap.
+    RETURNS (bool): Whether it is such a document; in another, nothing was done.
+    """
+    groups = doc.spans.data
+    if key in groups or not len(doc) or doc.ents or not _tokens_are_chars(doc):
+        return False
+    spans: List[Span] = []
+    scores: List[float] = []
+    char_spans: List[Dict[str, Any]] = []
+    if found:
+        scores_of: Dict[Any, Any] = doc.user_data if _is_ours() else {}
+        for start, end, label, score in found:
+            spans.append(Span(doc, start, end, label))
+            scores.append(score)
+            char_spans.append({"start": start, "end": end, "label": label, "score": score})
+            scores_of["._.", SCORE_EXTENSION, start, end] = score
+    attrs = {"scores": scores, "char_spans": char_spans}
+    groups[key] = SpanGroup(doc, name=key, spans=spans, attrs=attrs)
+    doc.set_ents(spans)
+    return True
+
+
 def set_group(
     doc: Doc,
     key: str,

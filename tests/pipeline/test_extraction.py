@@ -210,16 +210,32 @@ def test_error_handler_gets_the_documents(trained_path):
     assert [doc.text for doc in failed] == TEXTS[:2]
 
 
+def test_tokens_of_one_character_are_annotated_as_others_are(trained_path, monkeypatch):
+    nlp = spacy.load(trained_path)
+    component = nlp.get_pipe("music_query")
+    texts = [*TEXTS, "", " ", "来一首 晴天 吧", "播放 周杰伦 的 晴天。"]
+    short = [nlp(text) for text in texts]
+    again = [component(doc.copy()) for doc in short]
+    monkeypatch.setattr(finder, "annotate_chars", lambda *args: False)
+    long = [nlp(text) for text in texts]
+    assert sum(len(doc.ents) for doc in long) > 3
+    for docs in (short, again):
+        assert [doc.to_bytes() for doc in docs] == [doc.to_bytes() for doc in long]
+        for doc, other in zip(docs, long):
+            scores = [ent._.music_query_score for ent in doc.ents]
+            assert scores == [ent._.music_query_score for ent in other.ents]
+
+
 def test_a_doc_that_cannot_be_annotated_is_left_to_the_error_handler(
     trained_path, monkeypatch
 ):
-    def align_or_fail(doc, *args):
+    def annotate_or_fail(doc, *args):
         if doc.text == TEXTS[1]:
             raise RuntimeError(doc.text)
-        return align(doc, *args)
+        return annotate(doc, *args)
 
-    align = finder.align
-    monkeypatch.setattr(finder, "align", align_or_fail)
+    annotate = finder.annotate_chars
+    monkeypatch.setattr(finder, "annotate_chars", annotate_or_fail)
     nlp = spacy.load(trained_path)
     component = nlp.get_pipe("music_query")
     calls = []
