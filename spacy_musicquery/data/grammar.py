@@ -20,10 +20,9 @@ words: what is no music, a file for each place: words.city.txt says what {city} 
 All may have places, and nothing but the places of a carrier is a query: so a name that is
 known everywhere says no more about silence than another. {latin_title} stands for a title
 without Chinese characters, {latin_artist} for an artist, {clause} for a few words that
-people say, which are a title where a phrase leaves no doubt ({query} does not stand for a
-pattern that has it). Of <one|another|> one is drawn,
-or nothing; a line with many of these is drawn oftener, and one with a tab and a number
-behind it as often as so many lines.
+people say, which are a title where a phrase leaves no doubt: {query} stands for no pattern
+that has it. Of <one|another|> one is drawn, or nothing; a line with many of these is drawn
+oftener, and one with a tab and a number behind it as often as so many lines.
 
 docs/labels.md says what of a request is its query, and what the intents are.
 """
