@@ -33,7 +33,7 @@ MOVED: Dict[str, Tuple[str, ...]] = {
     "encoding": ("features.characters", "features.batches"),
     "error_page": ("reports.error_page",),
     "finder": ("pipeline.query_finder",),
-    "generator": ("data.generator", "data.grammar"),
+    "generator": ("data.generator", "data.generator_settings", "data.grammar"),
     "growth": ("ml.growth", "tokens.gold"),
     "intents": ("tokens.intents", "data.records"),
     "keras_shim": ("ml.keras_shim",),

@@ -6,8 +6,8 @@ from tqdm import tqdm
 from wasabi import msg
 
 from ..data.catalogue_files import read_catalogue
-from ..data.generator import checked_settings
 from ..data.generator import generate as generate_records
+from ..data.generator_settings import checked_settings
 from ..data.grammar import Grammar
 from ..data.real_messages import read_real
 from ..data.records import Record

@@ -13,7 +13,8 @@ from ..errors import Errors, require_number
 from ..tokens.gold import REPLAYED
 from .catalogue_files import read_catalogue
 from .docs import record_to_doc
-from .generator import checked_settings, generate
+from .generator import generate
+from .generator_settings import checked_settings
 from .grammar import Grammar
 
 Reader = Callable[[Language], Iterable[Example]]
@@ -65,7 +66,7 @@ def make_generated_corpus(
     phrases (Union[str, Path]): A folder of phrases.
     catalogue (Union[str, Path]): A file of names, or a folder of them.
     settings (Dict[str, Union[int, float]]): How many messages and how much of what, the
-        fields of `generator.GeneratorSettings`.
+        fields of `generator_settings.GeneratorSettings`.
     RETURNS (Callable): Yields examples, given the pipeline.
     RAISES (ValueError): If a setting is not allowed; when read, if a file is wrong.
     """

@@ -157,7 +157,7 @@ def pages_of(label, name, folder):
     component.set_catalogue({"artist": ["周杰伦"]})
     component.parameters = component.parameters.replace(labels=(label,))
     nlp.to_disk(folder / "model")
-    text = "播放周杰伦的晴天，" + label
+    text = "播放周杰伦的歌，" + label
     data = folder / name
     srsly.write_jsonl(
         data, [{"text": text, "spans": [{"start": 0, "end": len(text), "label": label}]}]

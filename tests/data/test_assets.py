@@ -35,5 +35,5 @@ def test_every_carrier_has_a_place_for_a_query():
     grammar = Grammar(ASSETS / "corpus", read_catalogue([ASSETS / "catalogue"]))
     carriers = grammar.lines["carriers"]
     assert len(carriers) > 1000
-    places = "|".join(("query", "work", "source", *grammar.names))
+    places = "|".join((*grammar.patterns, *grammar.names))
     assert all(re.search(rf"\{{({places})\}}", carrier) for carrier in carriers)

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from spacy_musicquery.cli import app
 from spacy_musicquery.data.catalogue_files import read_catalogue
-from spacy_musicquery.data.generator import GeneratorSettings, checked_settings, generate
+from spacy_musicquery.data.generator import generate
+from spacy_musicquery.data.generator_settings import GeneratorSettings, checked_settings
 from spacy_musicquery.data.grammar import KINDS, Grammar
 from spacy_musicquery.data.real_messages import read_real
 from spacy_musicquery.data.records import Record, read_records

@@ -6,7 +6,8 @@ import spacy
 from spacy.util import registry
 from thinc.api import Config
 
-from spacy_musicquery.data.generator import GeneratorSettings, generate
+from spacy_musicquery.data.generator import generate
+from spacy_musicquery.data.generator_settings import GeneratorSettings
 from spacy_musicquery.data.grammar import Grammar
 from spacy_musicquery.data.replay import make_generated_corpus, make_replay_corpus
 from spacy_musicquery.tokens.gold import new_examples
