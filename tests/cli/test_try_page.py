@@ -158,7 +158,7 @@ def test_in_a_browser(browser, port):
 
 @pytest.mark.slow
 def test_names_are_found_at_once_by_those_who_add_them(browser):
-    say(browser, f"播放{INVENTED}")
+    say(browser, INVENTED)
     before = browser.execute_script(MARKED)
     fill_in(browser, "名字，一行一个", INVENTED)
     click(browser, "加进曲库")
@@ -171,7 +171,7 @@ def test_names_are_found_at_once_by_those_who_add_them(browser):
     assert query == INVENTED and before == []
     # A page that is opened anew does not know the name.
     browser.refresh()
-    say(browser, f"播放{INVENTED}")
+    say(browser, INVENTED)
     assert browser.execute_script(MARKED) == before
 
 
